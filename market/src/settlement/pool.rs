@@ -1,0 +1,127 @@
+//! Steps 3 to 5: the surplus pool, what it leaves over, and what flows within the park.
+
+use std::collections::BTreeMap;
+
+use super::{ParkTerms, ParkTotals, PointInput, PointSettlement, Settlement, Tranches, energy};
+use crate::auction::{Quote, clear};
+use crate::point::PointId;
+use crate::units::{Money, Price, WattHours};
+
+/// A tranche as the second part of a pool quote's key. The order is that of SETTLEMENT.md's
+/// table, and decides ties within a point.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Tranche {
+    Green,
+    Other,
+    Long,
+    Need,
+    Short,
+}
+
+type Key = (PointId, Tranche);
+
+impl Tranches {
+    fn of_mut(&mut self, tranche: Tranche) -> &mut WattHours {
+        match tranche {
+            Tranche::Green => &mut self.green,
+            Tranche::Other => &mut self.other,
+            Tranche::Long => &mut self.long,
+            Tranche::Need => &mut self.need,
+            Tranche::Short => &mut self.short,
+        }
+    }
+}
+
+/// Runs steps 1 to 5. Certificates, postings and money are still empty in the answer.
+pub(super) fn run(park: &ParkTerms, points: &BTreeMap<PointId, PointInput>) -> Settlement {
+    let retail = || points.values().map(|input| input.terms.retail);
+    let shortfall_price = retail().fold(park.feed_in, Price::max);
+    let excess_price = retail().fold(park.export, Price::min);
+
+    let mut settled: BTreeMap<PointId, PointSettlement> = points
+        .iter()
+        .map(|(point, input)| (*point, energy::measure(input)))
+        .collect();
+    let (asks, bids) = quotes(park, points, &settled, shortfall_price, excess_price);
+    let clearing = clear(&asks, &bids);
+    for ((point, tranche), quantity) in clearing.asks.into_iter().chain(clearing.bids) {
+        let settlement = settled
+            .get_mut(&point)
+            .expect("only points of the park are quoted");
+        *settlement.pool.of_mut(tranche) = quantity;
+        settlement.unmatched.of_mut(tranche).0 -= quantity.0;
+    }
+
+    let mut totals = ParkTotals {
+        shortfall_price,
+        excess_price,
+        ..ParkTotals::default()
+    };
+    for settlement in settled.values_mut() {
+        flow(park, settlement, &mut totals);
+    }
+    Settlement {
+        pool_price: clearing.price,
+        pool_volume: clearing.volume,
+        points: settled,
+        postings: Vec::new(),
+        transfers: Vec::new(),
+        totals,
+    }
+}
+
+/// What the enrolled points ask and bid (step 3). Each limit is the grid-alone price of the
+/// tranche or the point's own, whichever is better for the point, so that a fill never leaves it
+/// worse off; a need's is less by the wheeling, which comes on top of the market price.
+fn quotes(
+    park: &ParkTerms,
+    points: &BTreeMap<PointId, PointInput>,
+    settled: &BTreeMap<PointId, PointSettlement>,
+    shortfall_price: Price,
+    excess_price: Price,
+) -> (Vec<Quote<Key>>, Vec<Quote<Key>>) {
+    let (mut asks, mut bids) = (Vec::new(), Vec::new());
+    for (point, input) in points.iter().filter(|(_, input)| input.terms.enrolled) {
+        let (terms, tranches) = (&input.terms, &settled[point].tranches);
+        let ask = |tranche, quantity, alone: Price| Quote {
+            key: (*point, tranche),
+            quantity,
+            limit: alone.max(terms.ask_limit),
+        };
+        let bid = |tranche, quantity, alone: Price, wheeling: Price| Quote {
+            key: (*point, tranche),
+            quantity,
+            limit: Price(terms.bid_limit.map_or(alone, |limit| alone.min(limit)).0 - wheeling.0),
+        };
+        asks.push(ask(Tranche::Green, tranches.green, park.feed_in));
+        asks.push(ask(Tranche::Other, tranches.other, park.export));
+        asks.push(ask(Tranche::Long, tranches.long, excess_price));
+        bids.push(bid(
+            Tranche::Need,
+            tranches.need,
+            terms.retail,
+            park.wheeling,
+        ));
+        bids.push(bid(
+            Tranche::Short,
+            tranches.short,
+            shortfall_price,
+            Price::ZERO,
+        ));
+    }
+    (asks, bids)
+}
+
+/// Step 5 for one point, and the grid-alone amount that it is measured against.
+fn flow(park: &ParkTerms, settlement: &mut PointSettlement, totals: &mut ParkTotals) {
+    let unmatched = settlement.unmatched;
+    let received = settlement.need.0 - unmatched.need.0;
+    settlement.received = WattHours(received);
+    settlement.pool_intake = WattHours(received - settlement.forward_intake.0);
+    // received ≤ n ≤ 2³¹ Wh and w ≤ 10⁸: the stamp fits.
+    settlement.wheeling = Money(received * park.wheeling.0);
+    totals.received.0 += received;
+    totals.delivered.0 += settlement.surplus.0 - unmatched.green.0 - unmatched.other.0;
+    totals.long.0 += unmatched.long.0;
+    totals.short.0 += unmatched.short.0;
+}
