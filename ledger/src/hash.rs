@@ -1,0 +1,82 @@
+//! SHA-256, the only hash function of the ledger.
+
+use bincode::{Decode, Encode};
+use sha2::{Digest as _, Sha256};
+
+use crate::hex::hex_text;
+
+/// A SHA-256 digest. Its text form is 64 lower-case hexadecimal digits.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Encode, Decode)]
+pub struct Hash(pub [u8; 32]);
+
+impl Hash {
+    /// 32 zero bytes: "no hash here", such as the park id that genesis is signed with. It is not
+    /// the digest of anything known.
+    pub const ZERO: Self = Self([0; 32]);
+
+    /// The digest's bytes.
+    pub const fn as_bytes(&self) -> &[u8; 32] {
+        &self.0
+    }
+}
+
+hex_text!(Hash);
+
+impl AsRef<[u8]> for Hash {
+    fn as_ref(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+/// SHA-256 (FIPS 180-4) over `parts` joined without any separator. Who hashes parts of variable
+/// length puts lengths or a domain string between them.
+pub fn sha256(parts: &[&[u8]]) -> Hash {
+    let mut hasher = Sha256::new();
+    for part in parts {
+        hasher.update(part);
+    }
+    Hash(hasher.finalize().into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn digest_equals_the_published_vectors() {
+        // FIPS 180-4 example values for "" and "abc".
+        let empty = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
+        let abc = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
+        assert_eq!(sha256(&[]).to_string(), empty);
+        assert_eq!(sha256(&[b"abc"]).to_string(), abc);
+        assert_eq!(sha256(&[b"a", b"", b"bc"]).to_string(), abc);
+    }
+
+    #[test]
+    fn every_text_form_is_lower_case_hex() {
+        let digest = sha256(&[b"abc"]);
+        let hex = digest.to_string();
+        assert_eq!(format!("{digest:?}"), format!("Hash({hex})"));
+        assert_eq!(
+            serde_json::to_string(&digest).unwrap(),
+            format!("\"{hex}\"")
+        );
+        assert_eq!(
+            serde_json::from_str::<Hash>(&format!("\"{hex}\"")).unwrap(),
+            digest
+        );
+        assert!(hex.to_uppercase().parse::<Hash>().is_err());
+    }
+
+    #[test]
+    fn binary_form_is_the_bare_bytes() {
+        let digest = sha256(&[b"abc"]);
+        let config = bincode::config::legacy();
+        let bytes = bincode::encode_to_vec(digest, config).unwrap();
+        assert_eq!(bytes, digest.0);
+        assert_eq!(
+            bincode::decode_from_slice(&bytes, config).unwrap(),
+            (digest, 32)
+        );
+    }
+}
