@@ -1,0 +1,39 @@
+//! One park on one machine: the data it lives by, the rules its batteries and tenants follow, and
+//! the report of what came of it.
+//!
+//! # Layout
+//! * [`profile`]: a park's days in memory: points, meters, energies.
+//! * [`datasets`]: the bundled park: an extract of SimBench's profiles, and who lives by them at
+//!   what ratings and prices.
+//! * [`import`]: a park from a CSV file instead.
+//! * [`dispatch`]: the written rule that the bundled batteries follow.
+//! * [`strategy`]: how tenants trade forward, knowing yesterday only.
+//! * [`replay`]: the days settled in this process with the market's rules alone.
+//! * [`report`]: the sums of settled intervals, and their checks.
+//! * [`table`]: plain text tables and numbers.
+//!
+//! # Example
+//! ```
+//! use wattle_testnet::{datasets, replay};
+//!
+//! let profile = datasets::bundled(datasets::DEFAULT_FIRST_DAY, 1)?;
+//! let report = replay::replay(&profile, &replay::ParkPrices::bundled())?;
+//! assert_eq!(report.intervals, 96);
+//! assert!(report.total(|tenant| tenant.received).0 > 0, "neighbors used each other's sun");
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! **What this crate does not do.** It has no rules of its own: settlement is `wattle-market`'s,
+//! and no figure in a report was estimated here. It measures nothing: the bundled values are other
+//! people's, under labels chosen by us.
+
+#![cfg_attr(test, allow(clippy::unwrap_used))]
+
+pub mod datasets;
+pub mod dispatch;
+pub mod import;
+pub mod profile;
+pub mod replay;
+pub mod report;
+pub mod strategy;
+pub mod table;

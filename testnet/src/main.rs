@@ -1,0 +1,40 @@
+//! `wattle-testnet`: a whole park on one machine.
+//!
+//! Exit codes: 0 done and all checks held, 1 failed, 2 wrong usage or unusable data, before
+//! anything was started.
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+mod args;
+mod commands;
+
+use args::{Args, Command};
+use commands::Failure;
+
+fn main() -> ExitCode {
+    let result = match Args::parse().command {
+        Command::Replay(args) => commands::replay::run(&args),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => report_failure(&failure),
+    }
+}
+
+/// Prints the whole chain of causes, once, and chooses the exit code.
+fn report_failure(failure: &Failure) -> ExitCode {
+    match failure {
+        Failure::Usage(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::from(2)
+        }
+        Failure::Failed(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+        // Whoever closed the pipe has seen enough.
+        Failure::BrokenPipe => ExitCode::SUCCESS,
+    }
+}
