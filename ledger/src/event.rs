@@ -1,0 +1,326 @@
+//! What authors sign.
+//!
+//! `SignedEvent = body ‖ Ed25519 signature` over `"wattle/event/v0\n" ‖ park id (32) ‖ body`, so
+//! that no event can be replayed into another park. The bytes are stored and hashed exactly as
+//! they came and are never encoded again.
+
+use crate::codec;
+use crate::hash::{Hash, sha256};
+use crate::keys::{PublicKey, Signature, SigningKey};
+use crate::limits::EVENT_BYTES_MAX;
+use crate::registration::{CarbonFactor, Meter, Participant, ParticipantId, Point, Role, TariffId};
+use crate::rejection::Rejection;
+use std::fmt;
+use std::str::FromStr;
+use wattle_market::interval::{DeliveryInterval, Timestamp};
+use wattle_market::order::Side;
+use wattle_market::point::PointId;
+use wattle_market::settlement::ParkTerms;
+use wattle_market::tariff::Tariff;
+use wattle_market::units::{Money, Price, WattHours};
+
+/// Prefix of every event's signed message.
+pub const EVENT_DOMAIN: &[u8] = b"wattle/event/v0\n";
+/// Prefix of the message that a new key signs when it takes over from an old one.
+pub const ROTATION_DOMAIN: &[u8] = b"wattle/rotation/v0\n";
+/// The version of events this program reads and writes.
+pub const EVENT_VERSION: u8 = 0;
+
+/// What an author says.
+#[derive(Debug, Clone, PartialEq, Eq, bincode::Encode, bincode::Decode)]
+pub struct EventBody {
+    /// [`EVENT_VERSION`].
+    pub version: u8,
+    /// Whose signature follows.
+    pub author: PublicKey,
+    /// The key's last recorded sequence plus 1; the first is 1.
+    pub sequence: u64,
+    /// When the author says it was signed; no rule reads it.
+    pub issued_at: Timestamp,
+    /// What is to be done.
+    pub action: Action,
+}
+
+/// One thing to be done. Variants are only ever appended.
+#[derive(Debug, Clone, PartialEq, Eq, bincode::Encode, bincode::Decode)]
+pub enum Action {
+    /// Registrar: a new participant with an empty account.
+    RegisterParticipant(Participant),
+    /// Registrar: a new point of a participant.
+    RegisterPoint(Point),
+    /// Registrar: a new meter at a point, with its key.
+    RegisterMeter(Meter),
+    /// Registrar: a further key with a role. Meter keys come with their meters.
+    AddKey {
+        /// The new key.
+        key: PublicKey,
+        /// What it may sign.
+        role: Role,
+    },
+    /// Any key: a new key takes over the author's role, and the author's key ends.
+    RotateKey {
+        /// The new key.
+        new: PublicKey,
+        /// The new key's signature over [`rotation_message`].
+        proof: Signature,
+    },
+    /// Registrar: a key ends.
+    RevokeKey {
+        /// The key.
+        key: PublicKey,
+    },
+    /// Registrar: a retail tariff from an interval on.
+    SetTariff {
+        /// Which tariff.
+        tariff: TariffId,
+        /// The first interval, whose gate must still be open.
+        from: DeliveryInterval,
+        /// Its prices.
+        prices: Tariff,
+    },
+    /// Registrar: feed-in, export and wheeling prices from an interval on.
+    SetTerms {
+        /// The first interval, whose gate must still be open.
+        from: DeliveryInterval,
+        /// The prices.
+        terms: ParkTerms,
+    },
+    /// Registrar: an emission factor from an interval on.
+    SetFactor {
+        /// The first interval, whose gate must still be open.
+        from: DeliveryInterval,
+        /// The factor.
+        factor: CarbonFactor,
+    },
+    /// Treasurer: money that arrived for a participant.
+    Deposit {
+        /// Whose account.
+        participant: ParticipantId,
+        /// Nano-yuan, above zero.
+        amount: Money,
+        /// The bank's reference.
+        reference: String,
+    },
+    /// Treasurer: money paid out to a participant.
+    Withdraw {
+        /// Whose account.
+        participant: ParticipantId,
+        /// Nano-yuan, above zero.
+        amount: Money,
+        /// The bank's reference.
+        reference: String,
+    },
+    /// Treasurer: how far below zero a participant may trade.
+    SetCreditLimit {
+        /// Whose account.
+        participant: ParticipantId,
+        /// Nano-yuan, zero or above.
+        limit: Money,
+    },
+    /// Meter: registers at the ends of intervals.
+    SubmitReadings(Vec<Reading>),
+    /// Tenant: orders for delivery intervals.
+    PlaceOrders(Vec<OrderItem>),
+    /// Tenant: open orders to be taken back.
+    CancelOrders(Vec<OrderId>),
+    /// Tenant: how a point takes part in the surplus pool from the next open gate on.
+    SetStandingInstruction {
+        /// The point.
+        point: PointId,
+        /// Whether it takes part in the pool.
+        enrolled: bool,
+        /// The least it wants for surplus.
+        ask_limit: Price,
+        /// The most it pays for need; none: whatever saves money.
+        bid_limit: Option<Price>,
+    },
+}
+
+impl Action {
+    /// The action's name in snake case, as the API and the audit trail print it.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Action::RegisterParticipant(_) => "register_participant",
+            Action::RegisterPoint(_) => "register_point",
+            Action::RegisterMeter(_) => "register_meter",
+            Action::AddKey { .. } => "add_key",
+            Action::RotateKey { .. } => "rotate_key",
+            Action::RevokeKey { .. } => "revoke_key",
+            Action::SetTariff { .. } => "set_tariff",
+            Action::SetTerms { .. } => "set_terms",
+            Action::SetFactor { .. } => "set_factor",
+            Action::Deposit { .. } => "deposit",
+            Action::Withdraw { .. } => "withdraw",
+            Action::SetCreditLimit { .. } => "set_credit_limit",
+            Action::SubmitReadings(_) => "submit_readings",
+            Action::PlaceOrders(_) => "place_orders",
+            Action::CancelOrders(_) => "cancel_orders",
+            Action::SetStandingInstruction { .. } => "set_standing_instruction",
+        }
+    }
+}
+
+/// A register at the end of an interval.
+#[derive(
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    bincode::Encode,
+    bincode::Decode,
+    serde::Serialize,
+    serde::Deserialize,
+)]
+pub struct Reading {
+    /// The interval at whose end the register was read.
+    pub interval: DeliveryInterval,
+    /// The cumulative register.
+    pub register: WattHours,
+}
+
+/// An order for one delivery interval, good until its gate closes.
+#[derive(
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    bincode::Encode,
+    bincode::Decode,
+    serde::Serialize,
+    serde::Deserialize,
+)]
+pub struct OrderItem {
+    /// The author's point.
+    pub point: PointId,
+    /// The delivery interval.
+    pub interval: DeliveryInterval,
+    /// Buy or sell.
+    pub side: Side,
+    /// Watt-hours, above zero.
+    pub quantity: WattHours,
+    /// The worst price accepted.
+    pub limit: Price,
+}
+
+/// An order's name: the author's key, the event's sequence and the item's place in the list.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, bincode::Encode, bincode::Decode)]
+pub struct OrderId {
+    /// The author.
+    pub key: PublicKey,
+    /// The event's sequence.
+    pub sequence: u64,
+    /// The item, counted from 0.
+    pub item: u16,
+}
+
+impl fmt::Display for OrderId {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{}-{}-{}", self.key, self.sequence, self.item)
+    }
+}
+
+impl FromStr for OrderId {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<OrderId, String> {
+        let wrong = || format!("{text:?} is not an order id (KEY-SEQUENCE-ITEM)");
+        let mut parts = text.split('-');
+        let (Some(key), Some(sequence), Some(item), None) =
+            (parts.next(), parts.next(), parts.next(), parts.next())
+        else {
+            return Err(wrong());
+        };
+        Ok(OrderId {
+            key: key.parse().map_err(|_| wrong())?,
+            sequence: sequence.parse().map_err(|_| wrong())?,
+            item: item.parse().map_err(|_| wrong())?,
+        })
+    }
+}
+
+/// What a new key signs to take over from `old`.
+pub fn rotation_message(park: &Hash, old: &PublicKey, new: &PublicKey) -> Vec<u8> {
+    [ROTATION_DOMAIN, &park.0, &old.0, &new.0].concat()
+}
+
+/// An event whose bytes decode; its signature is checked by [`SignedEvent::verify`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SignedEvent {
+    body: EventBody,
+    signature: Signature,
+    bytes: Vec<u8>,
+    hash: Hash,
+}
+
+impl SignedEvent {
+    /// Signs a body for a park.
+    ///
+    /// # Panics
+    /// If the body is longer than an event may be; the caller bounds his lists.
+    pub fn sign(park: &Hash, body: &EventBody, key: &SigningKey) -> SignedEvent {
+        let mut bytes = codec::encode(body);
+        let signature = key.sign(&message(park, &bytes));
+        bytes.extend_from_slice(&signature.0);
+        SignedEvent::parse(&bytes).expect("an event that was just encoded decodes")
+    }
+
+    /// Reads bytes; the signature is not checked yet.
+    pub fn parse(bytes: &[u8]) -> Result<SignedEvent, Rejection> {
+        if bytes.len() > EVENT_BYTES_MAX {
+            return Err(Rejection::EventTooLarge);
+        }
+        let (body_bytes, signature) = bytes
+            .split_last_chunk::<64>()
+            .ok_or(Rejection::MalformedEvent)?;
+        let body: EventBody = codec::decode(body_bytes).map_err(|_| Rejection::MalformedEvent)?;
+        if body.version != EVENT_VERSION {
+            return Err(Rejection::MalformedEvent);
+        }
+        Ok(SignedEvent {
+            body,
+            signature: Signature(*signature),
+            bytes: bytes.to_vec(),
+            hash: event_hash(bytes),
+        })
+    }
+
+    /// Checks the author's signature for a park.
+    pub fn verify(&self, park: &Hash) -> Result<(), Rejection> {
+        let body = &self.bytes[..self.bytes.len() - 64];
+        self.body
+            .author
+            .verify(&message(park, body), &self.signature)
+            .map_err(|_| Rejection::BadSignature)
+    }
+
+    /// What the author says.
+    pub fn body(&self) -> &EventBody {
+        &self.body
+    }
+
+    /// The author's signature.
+    pub fn signature(&self) -> &Signature {
+        &self.signature
+    }
+
+    /// Body and signature, exactly as they came.
+    pub fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    /// SHA-256 of the bytes: the event's name outside the log.
+    pub fn hash(&self) -> Hash {
+        self.hash
+    }
+}
+
+/// SHA-256 of an event's bytes.
+pub fn event_hash(bytes: &[u8]) -> Hash {
+    sha256(&[bytes])
+}
+
+fn message(park: &Hash, body: &[u8]) -> Vec<u8> {
+    [EVENT_DOMAIN, &park.0, body].concat()
+}

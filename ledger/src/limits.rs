@@ -1,0 +1,41 @@
+//! Bounds of the ledger, each with what happens when it is reached.
+
+/// A decoder reads at most this many bytes for one value; more is malformed.
+pub const DECODE_BYTES_MAX: usize = 128 * 1024;
+/// A leaf is at most this long: tlog-tiles gives an entry a 16-bit length.
+pub const LEAF_BYTES_MAX: usize = 65_535;
+/// A signed event is at most this long; a longer one is malformed and leaves no leaf.
+pub const EVENT_BYTES_MAX: usize = 60_000;
+/// An encoded batch is at most this long; the leader closes a batch before it.
+pub const BATCH_BYTES_MAX: usize = 64 * 1024;
+/// A batch carries at most this many events, so that the list of dropped hashes fits its leaf.
+pub const BATCH_EVENTS_MAX: usize = 1_024;
+/// A list under one signature has at most this many items; a longer event is refused whole.
+pub const ITEMS_MAX: usize = 1_000;
+/// A name has at most this many bytes.
+pub const NAME_BYTES_MAX: usize = 64;
+/// A key records at most this many events an hour of park time; further ones leave no leaf.
+pub const EVENTS_PER_KEY_AND_HOUR_MAX: u32 = 3_600;
+/// Gates and settlements that one batch performs; the rest follow in the next batch.
+pub const DUE_PER_BATCH_MAX: usize = 32;
+/// Outcomes kept for each key, newest first, so that a repeated event gets its first answer.
+pub const OUTCOMES_PER_KEY_MAX: u64 = 256;
+/// An order is for an interval at most this far ahead: eight days of 96 intervals.
+pub const ORDER_HORIZON_INTERVALS: u64 = 8 * 96;
+/// Open orders of one participant; the next one is refused.
+pub const OPEN_ORDERS_PER_PARTICIPANT_MAX: usize = 4_000;
+/// A reading is for an interval at most this old: the final run is on the 8th of the next month.
+pub const READING_AGE_INTERVALS_MAX: u64 = 40 * 96;
+/// Participants, points and meters in a park; the next registration is refused.
+pub const REGISTRATIONS_MAX: usize = 10_000;
+/// Voters of a park (DESIGN: at most seven), so that a checkpoint stays within 16 signature lines.
+pub const VOTERS_MAX: usize = 7;
+/// A seal follows a recorded event after this much park time, in milliseconds.
+pub const SEAL_INTERVAL_MS: u64 = 60_000;
+/// Money moved by one deposit, withdrawal or credit limit: ten million yuan, in nano-yuan.
+pub const TREASURY_AMOUNT_MAX: i64 = 10_000_000 * 1_000_000_000;
+
+const _: () = assert!(EVENT_BYTES_MAX + ITEMS_MAX * 2 + 64 < LEAF_BYTES_MAX);
+const _: () = assert!(EVENT_BYTES_MAX < BATCH_BYTES_MAX);
+const _: () = assert!(BATCH_EVENTS_MAX * 34 + 512 < LEAF_BYTES_MAX);
+const _: () = assert!(VOTERS_MAX * 2 <= 16);

@@ -1,0 +1,123 @@
+//! Why a rule refused: stable numbers, each with a name and a sentence.
+//!
+//! Numbers are recorded in leaves and never change their meaning. 1 to 99 leave **no leaf** (the
+//! event cannot be attributed to a key in good standing); 100 and above are recorded.
+
+macro_rules! rejections {
+    ($($code:literal $variant:ident $name:literal $sentence:literal;)*) => {
+        /// A rule's refusal.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+        pub enum Rejection {
+            $(#[doc = $sentence] $variant,)*
+        }
+
+        impl Rejection {
+            /// All of them, in the order of their numbers.
+            pub const ALL: &'static [Rejection] = &[$(Rejection::$variant,)*];
+
+            /// The stable number.
+            pub fn code(self) -> u16 {
+                match self { $(Rejection::$variant => $code,)* }
+            }
+
+            /// The stable name, in snake case.
+            pub fn name(self) -> &'static str {
+                match self { $(Rejection::$variant => $name,)* }
+            }
+
+            /// What happened and what to do next.
+            pub fn sentence(self) -> &'static str {
+                match self { $(Rejection::$variant => $sentence,)* }
+            }
+
+            /// The refusal with this number.
+            pub fn from_code(code: u16) -> Option<Rejection> {
+                match code { $($code => Some(Rejection::$variant),)* _ => None }
+            }
+        }
+    };
+}
+
+rejections! {
+    1 MalformedEvent "malformed_event" "The bytes are not a signed event of version 0; build it with a current client.";
+    2 EventTooLarge "event_too_large" "A signed event is at most 60,000 bytes; split the list into several events.";
+    3 BadSignature "bad_signature" "The signature does not verify for this park; check that the client uses this park's id and its own key.";
+    4 UnknownKey "unknown_key" "No role is registered for the key; ask the park's registrar to add it.";
+    5 KeyRevoked "key_revoked" "The key was revoked; use the key that replaced it or ask the registrar for one.";
+    6 WrongSequence "wrong_sequence" "The sequence is not the key's last recorded one plus 1; fetch the key's sequence and sign again.";
+    7 SequenceUsed "sequence_used" "Another event of this key has this sequence already; one process per key, or rotate the key.";
+    8 QuotaExceeded "quota_exceeded" "The key recorded its quota of events for this hour; wait for the next hour or put several items into one event.";
+    9 OutcomeForgotten "outcome_forgotten" "The event's outcome is no longer kept; look it up in the log.";
+
+    100 NotAllowed "not_allowed" "The key's role may not sign this action; use the key of the right role.";
+    101 ListEmpty "list_empty" "The list has no items; send at least one.";
+    102 ListTooLong "list_too_long" "A list has at most 1,000 items; split it into several events.";
+    103 BadName "bad_name" "A name has 1 to 64 bytes without control characters; choose another.";
+    104 NameTaken "name_taken" "The name is taken; choose another.";
+    105 IdTaken "id_taken" "The id is taken; choose an unused one.";
+    106 RegistryFull "registry_full" "The registry holds 10,000 of these; it takes no more.";
+    107 UnknownParticipant "unknown_participant" "No participant has this id; register it first.";
+    108 UnknownPoint "unknown_point" "No point has this id; look at the registry.";
+    109 UnknownMeter "unknown_meter" "No meter has this id; look at the registry.";
+    110 UnknownTariff "unknown_tariff" "No tariff of this id is in force at the interval; set it first.";
+    111 KeyRefused "key_refused" "The key is not canonical, weak or not in the prime-order group; make a new one.";
+    112 KeyTaken "key_taken" "The key is registered already; every role needs a key of its own.";
+    113 KeyUnknown "key_unknown" "No such key is registered; look at the registry.";
+    114 KeyAlreadyRevoked "key_already_revoked" "The key is revoked already; nothing is left to do.";
+    115 LastRegistrar "last_registrar" "The last registrar key cannot be revoked; rotate it.";
+    116 BadRotationProof "bad_rotation_proof" "The new key did not sign the rotation; sign it with both keys.";
+    117 GateClosed "gate_closed" "The gate of the interval has closed; choose a later interval.";
+    118 TariffInvalid "tariff_invalid" "The tariff does not cover every month and quarter of an hour with prices in bounds; correct it.";
+    119 TermsInvalid "terms_invalid" "The prices are out of bounds or export is above feed-in; correct them.";
+    120 FactorInvalid "factor_invalid" "The factor's name, source or figure is out of bounds; correct it.";
+    121 RatingInvalid "rating_invalid" "A rated power must be above zero; give the rating from the type plate.";
+    122 RegisterInvalid "register_invalid" "A register is not negative and below 2^53 Wh; check the unit.";
+    123 MeterKindTaken "meter_kind_taken" "The point has a meter of this kind already; one register a kind.";
+    124 MeteringMismatch "metering_mismatch" "The point is metered the other way: a connection meter or a load meter, never both.";
+
+    200 QuantityZero "quantity_zero" "The quantity is zero; order at least 1 Wh.";
+    201 QuantityTooLarge "quantity_too_large" "The quantity is beyond what any order may have; check the unit (Wh).";
+    202 PriceOutOfBounds "price_out_of_bounds" "The limit is not between 0 and 100 CNY/kWh; check the unit (micro-yuan per kWh).";
+    203 NotYourPoint "not_your_point" "The point belongs to another participant; order for one of your own.";
+    204 PointNotActive "point_not_active" "The point takes part from a later interval on; choose a later interval.";
+    205 TooFarAhead "too_far_ahead" "The interval is more than eight days ahead; order later.";
+    206 ExceedsCapacity "exceeds_capacity" "Your orders for this interval would exceed the point's rated power for a quarter of an hour; order less.";
+    207 CrossesOwnOrder "crosses_own_order" "The order would meet an order of your own; cancel that first.";
+    208 InsufficientCollateral "insufficient_collateral" "Your balance and credit do not cover the order; deposit, or order less.";
+    209 TooManyOrders "too_many_orders" "You have 4,000 open orders; cancel some first.";
+    210 UnknownOrder "unknown_order" "No open order of yours has this id; it was filled, expired or cancelled.";
+    211 TooLateToCancel "too_late_to_cancel" "Orders are firm in the last five minutes before the gate; it can no longer be cancelled.";
+    212 BeforeFirstInterval "before_first_interval" "The interval is before the park's first; choose a later one.";
+
+    300 NotYourMeter "not_your_meter" "The key signs for another meter; use that meter's key.";
+    301 ReadingFromFuture "reading_from_future" "The interval has not ended in park time; check the meter's clock.";
+    302 ReadingTooOld "reading_too_old" "The interval is more than 40 days ago, or before the meter's first; it can no longer be settled.";
+    303 RegisterRunsBackwards "register_runs_backwards" "The register is below an earlier one or above a later one; if the meter was replaced, register the new one.";
+    304 RegisterJumps "register_jumps" "The register rose more than the meter's rating allows; check the unit and the rating.";
+    305 ReadingContradicts "reading_contradicts" "Another register is recorded for this interval; a correction is a matter for the registrar.";
+
+    400 AmountInvalid "amount_invalid" "The amount is not above zero and at most ten million yuan; check the unit (nano-yuan).";
+    401 InsufficientFunds "insufficient_funds" "The free balance does not cover the withdrawal; wait for settlement or withdraw less.";
+    402 AccountOverflow "account_overflow" "The account cannot hold the amount.";
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn codes_are_unique_and_lead_back() {
+        for pair in Rejection::ALL.windows(2) {
+            assert!(
+                pair[0].code() < pair[1].code(),
+                "{} is out of order",
+                pair[1].name()
+            );
+        }
+        for rejection in Rejection::ALL {
+            assert_eq!(Rejection::from_code(rejection.code()), Some(*rejection));
+            assert!(rejection.sentence().ends_with('.'));
+        }
+        assert_eq!(Rejection::from_code(0), None);
+    }
+}

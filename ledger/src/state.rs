@@ -1,0 +1,118 @@
+//! The state of a park: a pure function of its log.
+//!
+//! Every row lies in a [`table::Table`], so that the state root commits to all of it. Each part
+//! has its file, its rules as methods that validate everything before they change anything, and
+//! its refusals as [`Rejection`](crate::rejection::Rejection)s.
+
+pub mod accounts;
+pub mod certificates;
+pub mod clock;
+pub mod orders;
+pub mod outcomes;
+pub mod readings;
+pub mod registry;
+pub mod settlement;
+pub mod table;
+pub mod trie;
+
+use crate::genesis::Genesis;
+use crate::hash::Hash;
+use accounts::Accounts;
+use certificates::Certificates;
+use clock::Clock;
+use orders::Orders;
+use readings::Readings;
+use registry::Registry;
+use settlement::Pins;
+use table::Table;
+use trie::Trie;
+
+/// Numbers of the tables: the first byte of a record's key in the trie. Never reused.
+pub mod table_number {
+    #![allow(missing_docs)]
+    pub const CLOCK: u8 = 0;
+    pub const PARTICIPANTS: u8 = 1;
+    pub const POINTS: u8 = 2;
+    pub const METERS: u8 = 3;
+    pub const KEYS: u8 = 4;
+    pub const TARIFFS: u8 = 5;
+    pub const TERMS: u8 = 6;
+    pub const FACTORS: u8 = 7;
+    pub const INSTRUCTIONS: u8 = 8;
+    pub const ACCOUNTS: u8 = 9;
+    pub const ORDERS: u8 = 10;
+    pub const POSITIONS: u8 = 11;
+    pub const READINGS: u8 = 12;
+    pub const PARK_PINS: u8 = 13;
+    pub const POINT_PINS: u8 = 14;
+    pub const CERTIFICATES: u8 = 15;
+    pub const OUTCOMES: u8 = 16;
+}
+
+/// Everything a park knows.
+#[derive(Debug, Clone)]
+pub struct State {
+    /// Time, terms of office and what is due next.
+    pub clock: Table<(), Clock>,
+    /// Who and what is registered, and the prices in force.
+    pub registry: Registry,
+    /// Money.
+    pub accounts: Accounts,
+    /// Open orders and forward positions.
+    pub orders: Orders,
+    /// Registers.
+    pub readings: Readings,
+    /// Terms pinned at gate closure.
+    pub pins: Pins,
+    /// Certificates of origin.
+    pub certificates: Certificates,
+    /// What became of each key's latest events.
+    pub outcomes: outcomes::Outcomes,
+    trie: Trie,
+}
+
+impl State {
+    /// The state right after leaf 0.
+    pub fn found(genesis: &Genesis) -> State {
+        let mut clock = Table::new(table_number::CLOCK);
+        clock.insert((), Clock::found(genesis));
+        State {
+            clock,
+            registry: Registry::found(genesis),
+            accounts: Accounts::found(),
+            orders: Orders::default(),
+            readings: Readings::default(),
+            pins: Pins::default(),
+            certificates: Certificates::default(),
+            outcomes: outcomes::Outcomes::default(),
+            trie: Trie::default(),
+        }
+    }
+
+    /// The clock's row.
+    pub fn clock(&self) -> &Clock {
+        self.clock
+            .get(&())
+            .expect("the clock has had its row since the genesis")
+    }
+
+    /// The clock's row, to be changed.
+    pub(crate) fn clock_mut(&mut self) -> &mut Clock {
+        self.clock
+            .get_mut(&())
+            .expect("the clock has had its row since the genesis")
+    }
+
+    /// The state root; costs what changed since it was last asked for.
+    pub fn root(&mut self) -> Hash {
+        self.clock.commit(&mut self.trie);
+        self.registry.commit(&mut self.trie);
+        self.accounts.commit(&mut self.trie);
+        self.orders.commit(&mut self.trie);
+        self.readings.commit(&mut self.trie);
+        self.pins.commit(&mut self.trie);
+        self.certificates.commit(&mut self.trie);
+        self.outcomes.commit(&mut self.trie);
+        self.trie.root()
+    }
+}

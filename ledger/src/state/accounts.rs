@@ -1,0 +1,159 @@
+//! Money: balances, what is reserved of them, and how far they may fall.
+
+use crate::journal::{AccountId, JournalEntry};
+use crate::limits::TREASURY_AMOUNT_MAX;
+use crate::registration::ParticipantId;
+use crate::rejection::Rejection;
+use crate::state::table::Table;
+use crate::state::table_number;
+use crate::state::trie::Trie;
+use wattle_market::units::Money;
+
+/// One account, in nano-yuan.
+#[derive(
+    Debug, Clone, Copy, Default, PartialEq, Eq, bincode::Encode, bincode::Decode, serde::Serialize,
+)]
+pub struct Account {
+    /// What the account holds.
+    pub balance: Money,
+    /// Collateral of open orders and of trades not yet settled.
+    pub reserved: Money,
+    /// How far below zero the holder may trade.
+    pub credit_limit: Money,
+}
+
+impl Account {
+    /// What is free to cover a new order; below zero if settlement took more than there was.
+    pub fn available(&self) -> i128 {
+        i128::from(self.balance.0) + i128::from(self.credit_limit.0) - i128::from(self.reserved.0)
+    }
+}
+
+/// All accounts.
+#[derive(Debug, Clone)]
+pub struct Accounts {
+    rows: Table<AccountId, Account>,
+}
+
+impl Accounts {
+    pub(crate) fn found() -> Accounts {
+        let mut rows = Table::new(table_number::ACCOUNTS);
+        for id in AccountId::OF_THE_PARK {
+            rows.insert(id, Account::default());
+        }
+        Accounts { rows }
+    }
+
+    /// An account; one that nothing was posted to is empty.
+    pub fn get(&self, id: AccountId) -> Account {
+        self.rows.get(&id).copied().unwrap_or_default()
+    }
+
+    /// All accounts in order.
+    pub fn iter(&self) -> impl Iterator<Item = (&AccountId, &Account)> {
+        self.rows.iter()
+    }
+
+    /// Opens a participant's account.
+    pub(crate) fn open(&mut self, participant: ParticipantId) {
+        self.rows
+            .insert(AccountId::Participant(participant), Account::default());
+    }
+
+    /// Posts an entry whole or not at all.
+    pub(crate) fn post(&mut self, entry: &JournalEntry) -> Result<(), Rejection> {
+        let sums = entry.sums();
+        for (id, sum) in &sums {
+            let balance = i128::from(self.get(*id).balance.0) + sum;
+            i64::try_from(balance).map_err(|_| Rejection::AccountOverflow)?;
+        }
+        // Nothing below can be refused.
+        for (id, sum) in sums {
+            let row = self.rows.entry(id);
+            let balance = i128::from(row.balance.0) + sum;
+            row.balance = Money(i64::try_from(balance).expect("the balance was checked above"));
+        }
+        Ok(())
+    }
+
+    /// Reserves collateral if the account covers it.
+    pub(crate) fn reserve(
+        &mut self,
+        participant: ParticipantId,
+        amount: Money,
+    ) -> Result<(), Rejection> {
+        let id = AccountId::Participant(participant);
+        let account = self.get(id);
+        let reserved = account.reserved.checked_add(amount);
+        if account.available() < i128::from(amount.0) {
+            return Err(Rejection::InsufficientCollateral);
+        }
+        self.rows.entry(id).reserved = reserved.ok_or(Rejection::AccountOverflow)?;
+        Ok(())
+    }
+
+    /// Reserves anew, at gate closure, at most what was just released: it needs no cover, since
+    /// settlement may meanwhile have taken what covered it.
+    pub(crate) fn reserve_again(&mut self, participant: ParticipantId, amount: Money) {
+        let row = self.rows.entry(AccountId::Participant(participant));
+        row.reserved = row
+            .reserved
+            .checked_add(amount)
+            .expect("as much was reserved just before");
+    }
+
+    /// Releases collateral that was reserved.
+    ///
+    /// # Panics
+    /// If more is released than was reserved: the books would be wrong.
+    pub(crate) fn release(&mut self, participant: ParticipantId, amount: Money) {
+        let row = self.rows.entry(AccountId::Participant(participant));
+        let reserved = row
+            .reserved
+            .checked_sub(amount)
+            .expect("no overflow below what is reserved");
+        assert!(
+            reserved.0 >= 0,
+            "more collateral was released than reserved"
+        );
+        row.reserved = reserved;
+    }
+
+    /// Sets how far below zero a participant may trade.
+    pub(crate) fn set_credit_limit(
+        &mut self,
+        participant: ParticipantId,
+        limit: Money,
+    ) -> Result<(), Rejection> {
+        if !(0..=TREASURY_AMOUNT_MAX).contains(&limit.0) {
+            return Err(Rejection::AmountInvalid);
+        }
+        self.rows
+            .entry(AccountId::Participant(participant))
+            .credit_limit = limit;
+        Ok(())
+    }
+
+    /// Moves money in (above zero) or out (below zero) of a participant's account.
+    pub(crate) fn move_funds(
+        &mut self,
+        participant: ParticipantId,
+        amount: Money,
+    ) -> Result<(), Rejection> {
+        let size = i128::from(amount.0).abs();
+        if size == 0 || size > i128::from(TREASURY_AMOUNT_MAX) {
+            return Err(Rejection::AmountInvalid);
+        }
+        let id = AccountId::Participant(participant);
+        let account = self.get(id);
+        let free = i128::from(account.balance.0) - i128::from(account.reserved.0);
+        if amount.0 < 0 && free < size {
+            return Err(Rejection::InsufficientFunds);
+        }
+        self.post(&JournalEntry::transfer(AccountId::Cash, id, amount))
+    }
+
+    pub(crate) fn commit(&mut self, trie: &mut Trie) {
+        self.rows.commit(trie);
+    }
+}

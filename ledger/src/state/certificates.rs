@@ -1,0 +1,81 @@
+//! Certificates of origin: each generated watt-hour is in exactly one state.
+//!
+//! A bundle is named by its interval and generating point. It is issued from metered generation
+//! alone, after delivery; none from substitutes.
+
+use crate::state::table::Table;
+use crate::state::table_number;
+use crate::state::trie::Trie;
+use wattle_market::interval::DeliveryInterval;
+use wattle_market::point::PointId;
+use wattle_market::units::WattHours;
+
+/// One bundle; the five parts sum to what was issued.
+#[derive(
+    Debug, Clone, Copy, Default, PartialEq, Eq, bincode::Encode, bincode::Decode, serde::Serialize,
+)]
+pub struct Bundle {
+    /// Metered generation.
+    pub issued: WattHours,
+    /// Used at the point itself: cancelled, not tradable.
+    pub self_used: WattHours,
+    /// Taken into storage: retired (policy `cn`: discharge carries no certificate).
+    pub stored: WattHours,
+    /// Lost at the point: retired, never claimable.
+    pub lost: WattHours,
+    /// Delivered within the park: cancelled against the receivers' need.
+    pub sent: WattHours,
+    /// Still with the producer: the energy was exported.
+    pub held: WattHours,
+}
+
+impl Bundle {
+    /// Whether every issued watt-hour is in exactly one state.
+    pub fn is_conserved(&self) -> bool {
+        let parts = [self.self_used, self.stored, self.lost, self.sent, self.held];
+        let sum: i128 = parts.iter().map(|part| i128::from(part.0)).sum();
+        parts.iter().all(|part| part.0 >= 0) && sum == i128::from(self.issued.0)
+    }
+}
+
+/// All bundles.
+#[derive(Debug, Clone)]
+pub struct Certificates {
+    bundles: Table<(DeliveryInterval, PointId), Bundle>,
+}
+
+impl Default for Certificates {
+    fn default() -> Certificates {
+        Certificates {
+            bundles: Table::new(table_number::CERTIFICATES),
+        }
+    }
+}
+
+impl Certificates {
+    /// A point's bundle of an interval.
+    pub fn get(&self, interval: DeliveryInterval, point: PointId) -> Option<&Bundle> {
+        self.bundles.get(&(interval, point))
+    }
+
+    /// All bundles in order.
+    pub fn iter(&self) -> impl Iterator<Item = (&(DeliveryInterval, PointId), &Bundle)> {
+        self.bundles.iter()
+    }
+
+    /// Issues a bundle.
+    ///
+    /// # Panics
+    /// If its parts do not sum to what was issued: the settlement's invariants would be broken.
+    pub(crate) fn issue(&mut self, interval: DeliveryInterval, point: PointId, bundle: Bundle) {
+        assert!(
+            bundle.is_conserved(),
+            "a certificate's parts must sum to its generation"
+        );
+        self.bundles.insert((interval, point), bundle);
+    }
+
+    pub(crate) fn commit(&mut self, trie: &mut Trie) {
+        self.bundles.commit(trie);
+    }
+}

@@ -1,0 +1,52 @@
+//! What became of each key's latest events: the memory that makes a retry harmless.
+
+use crate::hash::Hash;
+use crate::keys::PublicKey;
+use crate::limits::OUTCOMES_PER_KEY_MAX;
+use crate::state::table::Table;
+use crate::state::table_number;
+use crate::state::trie::Trie;
+
+/// What became of a recorded event.
+#[derive(Debug, Clone, PartialEq, Eq, bincode::Encode, bincode::Decode, serde::Serialize)]
+pub struct RecordedOutcome {
+    /// SHA-256 of the event's bytes.
+    pub event: Hash,
+    /// Index of its leaf.
+    pub leaf: u64,
+    /// 0 or a refusal's number, for each item.
+    pub outcome: Vec<u16>,
+}
+
+/// Outcomes by key and sequence, the latest [`OUTCOMES_PER_KEY_MAX`] of each key.
+#[derive(Debug, Clone)]
+pub struct Outcomes {
+    rows: Table<(PublicKey, u64), RecordedOutcome>,
+}
+
+impl Default for Outcomes {
+    fn default() -> Outcomes {
+        Outcomes {
+            rows: Table::new(table_number::OUTCOMES),
+        }
+    }
+}
+
+impl Outcomes {
+    /// The outcome of a key's event, while it is kept.
+    pub fn get(&self, key: &PublicKey, sequence: u64) -> Option<&RecordedOutcome> {
+        self.rows.get(&(*key, sequence))
+    }
+
+    /// Records an outcome and forgets the one that is no longer kept.
+    pub(crate) fn record(&mut self, key: PublicKey, sequence: u64, outcome: RecordedOutcome) {
+        self.rows.insert((key, sequence), outcome);
+        if let Some(old) = sequence.checked_sub(OUTCOMES_PER_KEY_MAX) {
+            self.rows.remove(&(key, old));
+        }
+    }
+
+    pub(crate) fn commit(&mut self, trie: &mut Trie) {
+        self.rows.commit(trie);
+    }
+}

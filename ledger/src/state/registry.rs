@@ -1,0 +1,449 @@
+//! Who and what is registered, and the prices in force.
+
+use crate::genesis::Genesis;
+use crate::keys::PublicKey;
+use crate::limits::REGISTRATIONS_MAX;
+use crate::registration::{
+    CarbonFactor, Meter, MeterId, MeterKind, Metering, Participant, ParticipantId, Point, Role,
+    TariffId, check_terms, is_name,
+};
+use crate::rejection::Rejection;
+use crate::state::clock::Clock;
+use crate::state::table::Table;
+use crate::state::table_number;
+use crate::state::trie::Trie;
+use std::collections::BTreeSet;
+use wattle_market::interval::DeliveryInterval;
+use wattle_market::point::PointId;
+use wattle_market::settlement::{ParkTerms, PointTerms};
+use wattle_market::tariff::Tariff;
+use wattle_market::units::Price;
+
+/// The greatest register a meter may have: beyond any real one, and exact in every language.
+pub const REGISTER_MAX: i64 = 1 << 53;
+
+/// What a key may sign and how far it has come.
+#[derive(Debug, Clone, PartialEq, Eq, bincode::Encode, bincode::Decode, serde::Serialize)]
+pub struct KeyRecord {
+    /// What it may sign.
+    pub role: Role,
+    /// Sequence of its last recorded event; 0 for none.
+    pub sequence: u64,
+    /// Index of the leaf that registered it.
+    pub added: u64,
+    /// Index of the leaf that ended it.
+    pub revoked: Option<u64>,
+    /// The hour of park time that `hour_events` counts, since the Unix epoch.
+    pub hour: u64,
+    /// Events recorded in that hour.
+    pub hour_events: u32,
+}
+
+/// How a point takes part in the surplus pool.
+#[derive(
+    Debug, Clone, Copy, Default, PartialEq, Eq, bincode::Encode, bincode::Decode, serde::Serialize,
+)]
+pub struct StandingInstruction {
+    /// Whether it takes part; not before its tenant has said so.
+    pub enrolled: bool,
+    /// The least it wants for surplus.
+    pub ask_limit: Price,
+    /// The most it pays for need.
+    pub bid_limit: Option<Price>,
+}
+
+/// The registry.
+#[derive(Debug, Clone)]
+pub struct Registry {
+    participants: Table<ParticipantId, Participant>,
+    points: Table<PointId, Point>,
+    meters: Table<MeterId, Meter>,
+    keys: Table<PublicKey, KeyRecord>,
+    tariffs: Table<(TariffId, DeliveryInterval), Tariff>,
+    terms: Table<DeliveryInterval, ParkTerms>,
+    factors: Table<DeliveryInterval, CarbonFactor>,
+    instructions: Table<PointId, StandingInstruction>,
+    /// Keys that the genesis gave to nodes, which take no other role.
+    node_keys: BTreeSet<PublicKey>,
+    utc_offset_minutes: i16,
+    first_interval: DeliveryInterval,
+}
+
+impl Registry {
+    pub(crate) fn found(genesis: &Genesis) -> Registry {
+        let body = genesis.body();
+        let first = body.first_interval;
+        let mut registry = Registry {
+            participants: Table::new(table_number::PARTICIPANTS),
+            points: Table::new(table_number::POINTS),
+            meters: Table::new(table_number::METERS),
+            keys: Table::new(table_number::KEYS),
+            tariffs: Table::new(table_number::TARIFFS),
+            terms: Table::new(table_number::TERMS),
+            factors: Table::new(table_number::FACTORS),
+            instructions: Table::new(table_number::INSTRUCTIONS),
+            node_keys: body
+                .nodes
+                .iter()
+                .flat_map(|n| n.keys())
+                .map(|(_, key)| key)
+                .collect(),
+            utc_offset_minutes: body.utc_offset_minutes,
+            first_interval: first,
+        };
+        registry.insert_key(body.registrar, Role::Registrar, 0);
+        registry.insert_key(body.treasurer, Role::Treasurer, 0);
+        registry.insert_key(body.regulator, Role::Regulator, 0);
+        for (id, tariff) in &body.tariffs {
+            registry.tariffs.insert((*id, first), tariff.clone());
+        }
+        registry.terms.insert(first, body.terms);
+        registry.factors.insert(first, body.factor.clone());
+        registry
+    }
+
+    /// Participants by id.
+    pub fn participants(&self) -> &Table<ParticipantId, Participant> {
+        &self.participants
+    }
+
+    /// Points by id.
+    pub fn points(&self) -> &Table<PointId, Point> {
+        &self.points
+    }
+
+    /// Meters by id.
+    pub fn meters(&self) -> &Table<MeterId, Meter> {
+        &self.meters
+    }
+
+    /// Keys that sign events.
+    pub fn keys(&self) -> &Table<PublicKey, KeyRecord> {
+        &self.keys
+    }
+
+    /// Standing instructions by point.
+    pub fn instructions(&self) -> &Table<PointId, StandingInstruction> {
+        &self.instructions
+    }
+
+    /// Tariffs by id and first interval.
+    pub fn tariffs(&self) -> &Table<(TariffId, DeliveryInterval), Tariff> {
+        &self.tariffs
+    }
+
+    /// The park's local clock, minutes ahead of UTC.
+    pub fn utc_offset_minutes(&self) -> i16 {
+        self.utc_offset_minutes
+    }
+
+    /// The first interval whose gate the park closes.
+    pub fn first_interval(&self) -> DeliveryInterval {
+        self.first_interval
+    }
+
+    pub(crate) fn key_mut(&mut self, key: &PublicKey) -> Option<&mut KeyRecord> {
+        self.keys.get_mut(key)
+    }
+
+    /// The park's prices in force at an interval; before the first, those of the first.
+    pub fn terms_at(&self, interval: DeliveryInterval) -> ParkTerms {
+        let interval = interval.max(self.first_interval);
+        let (_, terms) = self
+            .terms
+            .range(..=interval)
+            .next_back()
+            .expect("the genesis sets terms from the first interval on");
+        *terms
+    }
+
+    /// The emission factor in force at an interval.
+    pub fn factor_at(&self, interval: DeliveryInterval) -> &CarbonFactor {
+        let interval = interval.max(self.first_interval);
+        let (_, factor) = self
+            .factors
+            .range(..=interval)
+            .next_back()
+            .expect("the genesis sets a factor from the first interval on");
+        factor
+    }
+
+    /// A tariff's price at an interval; none if it is not in force there.
+    pub fn retail_at(&self, tariff: TariffId, interval: DeliveryInterval) -> Option<Price> {
+        let range = (tariff, DeliveryInterval(0))..=(tariff, interval);
+        let (_, prices) = self.tariffs.range(range).next_back()?;
+        Some(prices.price(interval, self.utc_offset_minutes))
+    }
+
+    /// A point's terms at an interval, were its gate to close now; none if it takes no part.
+    pub fn point_terms(&self, point: &Point, interval: DeliveryInterval) -> Option<PointTerms> {
+        if point.from > interval {
+            return None;
+        }
+        let retail = self.retail_at(point.tariff, interval)?;
+        let instruction = self
+            .instructions
+            .get(&point.id)
+            .copied()
+            .unwrap_or_default();
+        Some(PointTerms {
+            building: point.building,
+            retail,
+            enrolled: instruction.enrolled,
+            ask_limit: instruction.ask_limit,
+            bid_limit: instruction.bid_limit,
+        })
+    }
+
+    /// `h` of SETTLEMENT.md at an interval: the greatest of feed-in and all retail prices.
+    pub fn shortfall_price(&self, interval: DeliveryInterval) -> Price {
+        let retail = self.points.iter().filter_map(|(_, point)| {
+            (point.from <= interval)
+                .then(|| self.retail_at(point.tariff, interval))
+                .flatten()
+        });
+        retail.fold(self.terms_at(interval).feed_in, Price::max)
+    }
+
+    fn insert_key(&mut self, key: PublicKey, role: Role, leaf: u64) {
+        let record = KeyRecord {
+            role,
+            sequence: 0,
+            added: leaf,
+            revoked: None,
+            hour: 0,
+            hour_events: 0,
+        };
+        self.keys.insert(key, record);
+    }
+
+    fn check_new_key(&self, key: &PublicKey) -> Result<(), Rejection> {
+        key.check().map_err(|_| Rejection::KeyRefused)?;
+        if self.keys.contains(key) || self.node_keys.contains(key) {
+            return Err(Rejection::KeyTaken);
+        }
+        Ok(())
+    }
+
+    pub(crate) fn register_participant(
+        &mut self,
+        participant: &Participant,
+    ) -> Result<(), Rejection> {
+        if !is_name(&participant.name) {
+            return Err(Rejection::BadName);
+        }
+        if self.participants.contains(&participant.id) {
+            return Err(Rejection::IdTaken);
+        }
+        if self
+            .participants
+            .iter()
+            .any(|(_, other)| other.name == participant.name)
+        {
+            return Err(Rejection::NameTaken);
+        }
+        if self.participants.len() >= REGISTRATIONS_MAX {
+            return Err(Rejection::RegistryFull);
+        }
+        self.participants
+            .insert(participant.id, participant.clone());
+        Ok(())
+    }
+
+    pub(crate) fn register_point(&mut self, clock: &Clock, point: &Point) -> Result<(), Rejection> {
+        if self.points.contains(&point.id) {
+            return Err(Rejection::IdTaken);
+        }
+        if !self.participants.contains(&point.participant) {
+            return Err(Rejection::UnknownParticipant);
+        }
+        if !clock.is_gate_open(point.from) {
+            return Err(Rejection::GateClosed);
+        }
+        if self.retail_at(point.tariff, point.from).is_none() {
+            return Err(Rejection::UnknownTariff);
+        }
+        if point.connection_w == 0 {
+            return Err(Rejection::RatingInvalid);
+        }
+        if self.points.len() >= REGISTRATIONS_MAX {
+            return Err(Rejection::RegistryFull);
+        }
+        self.points.insert(point.id, point.clone());
+        Ok(())
+    }
+
+    pub(crate) fn register_meter(
+        &mut self,
+        clock: &Clock,
+        meter: &Meter,
+        leaf: u64,
+    ) -> Result<(), Rejection> {
+        if self.meters.contains(&meter.id) {
+            return Err(Rejection::IdTaken);
+        }
+        let point = self
+            .points
+            .get(&meter.point)
+            .ok_or(Rejection::UnknownPoint)?;
+        self.check_new_key(&meter.key)?;
+        if !clock.is_gate_open(meter.from) {
+            return Err(Rejection::GateClosed);
+        }
+        if !(0..REGISTER_MAX).contains(&meter.register.0) {
+            return Err(Rejection::RegisterInvalid);
+        }
+        if meter.rated_w == 0 {
+            return Err(Rejection::RatingInvalid);
+        }
+        let is_at_connection = matches!(meter.kind, MeterKind::Import | MeterKind::Export);
+        let mismatch = match point.metering {
+            Metering::LoadMeter => is_at_connection,
+            Metering::ConnectionMeter => meter.kind == MeterKind::Load,
+        };
+        if mismatch {
+            return Err(Rejection::MeteringMismatch);
+        }
+        let same_kind = |other: &Meter| other.point == meter.point && other.kind == meter.kind;
+        if self.meters.iter().any(|(_, other)| same_kind(other)) {
+            return Err(Rejection::MeterKindTaken);
+        }
+        if self.meters.len() >= REGISTRATIONS_MAX {
+            return Err(Rejection::RegistryFull);
+        }
+        // Nothing below can be refused.
+        self.insert_key(meter.key, Role::Meter(meter.id), leaf);
+        self.meters.insert(meter.id, meter.clone());
+        Ok(())
+    }
+
+    pub(crate) fn add_key(
+        &mut self,
+        key: PublicKey,
+        role: Role,
+        leaf: u64,
+    ) -> Result<(), Rejection> {
+        self.check_new_key(&key)?;
+        match role {
+            Role::Registrar | Role::Treasurer | Role::Regulator => {}
+            Role::Meter(meter) if self.meters.contains(&meter) => {}
+            Role::Meter(_) => return Err(Rejection::UnknownMeter),
+            Role::Tenant(participant) if self.participants.contains(&participant) => {}
+            Role::Tenant(_) => return Err(Rejection::UnknownParticipant),
+        }
+        if self.keys.len() >= 4 * REGISTRATIONS_MAX {
+            return Err(Rejection::RegistryFull);
+        }
+        self.insert_key(key, role, leaf);
+        Ok(())
+    }
+
+    /// Ends `old` and gives its role to `new`, which has proved that it agrees.
+    pub(crate) fn rotate_key(
+        &mut self,
+        old: PublicKey,
+        new: PublicKey,
+        leaf: u64,
+    ) -> Result<(), Rejection> {
+        self.check_new_key(&new)?;
+        let record = self.keys.get_mut(&old).ok_or(Rejection::KeyUnknown)?;
+        record.revoked = Some(leaf);
+        let role = record.role;
+        self.insert_key(new, role, leaf);
+        Ok(())
+    }
+
+    pub(crate) fn revoke_key(&mut self, key: PublicKey, leaf: u64) -> Result<(), Rejection> {
+        let record = self.keys.get(&key).ok_or(Rejection::KeyUnknown)?;
+        if record.revoked.is_some() {
+            return Err(Rejection::KeyAlreadyRevoked);
+        }
+        let is_live_registrar =
+            |record: &KeyRecord| record.role == Role::Registrar && record.revoked.is_none();
+        let registrars = self
+            .keys
+            .iter()
+            .filter(|(_, record)| is_live_registrar(record))
+            .count();
+        if is_live_registrar(record) && registrars == 1 {
+            return Err(Rejection::LastRegistrar);
+        }
+        let record = self.keys.get_mut(&key).expect("the key was found above");
+        record.revoked = Some(leaf);
+        Ok(())
+    }
+
+    pub(crate) fn set_tariff(
+        &mut self,
+        clock: &Clock,
+        tariff: TariffId,
+        from: DeliveryInterval,
+        prices: &Tariff,
+    ) -> Result<(), Rejection> {
+        if !clock.is_gate_open(from) {
+            return Err(Rejection::GateClosed);
+        }
+        prices.check().map_err(|_| Rejection::TariffInvalid)?;
+        self.tariffs.insert((tariff, from), prices.clone());
+        Ok(())
+    }
+
+    pub(crate) fn set_terms(
+        &mut self,
+        clock: &Clock,
+        from: DeliveryInterval,
+        terms: &ParkTerms,
+    ) -> Result<(), Rejection> {
+        if !clock.is_gate_open(from) {
+            return Err(Rejection::GateClosed);
+        }
+        check_terms(terms).map_err(|_| Rejection::TermsInvalid)?;
+        self.terms.insert(from, *terms);
+        Ok(())
+    }
+
+    pub(crate) fn set_factor(
+        &mut self,
+        clock: &Clock,
+        from: DeliveryInterval,
+        factor: &CarbonFactor,
+    ) -> Result<(), Rejection> {
+        if !clock.is_gate_open(from) {
+            return Err(Rejection::GateClosed);
+        }
+        factor.check().map_err(|_| Rejection::FactorInvalid)?;
+        self.factors.insert(from, factor.clone());
+        Ok(())
+    }
+
+    /// Sets how a tenant's point takes part in the pool.
+    pub(crate) fn set_instruction(
+        &mut self,
+        participant: ParticipantId,
+        point: PointId,
+        instruction: StandingInstruction,
+    ) -> Result<(), Rejection> {
+        let row = self.points.get(&point).ok_or(Rejection::UnknownPoint)?;
+        if row.participant != participant {
+            return Err(Rejection::NotYourPoint);
+        }
+        let limits = [Some(instruction.ask_limit), instruction.bid_limit];
+        let in_bounds = |price: &Price| (0..=wattle_market::limits::PRICE_MAX).contains(&price.0);
+        if !limits.iter().flatten().all(in_bounds) {
+            return Err(Rejection::PriceOutOfBounds);
+        }
+        self.instructions.insert(point, instruction);
+        Ok(())
+    }
+
+    pub(crate) fn commit(&mut self, trie: &mut Trie) {
+        self.participants.commit(trie);
+        self.points.commit(trie);
+        self.meters.commit(trie);
+        self.keys.commit(trie);
+        self.tariffs.commit(trie);
+        self.terms.commit(trie);
+        self.factors.commit(trie);
+        self.instructions.commit(trie);
+    }
+}

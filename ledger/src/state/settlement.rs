@@ -1,0 +1,320 @@
+//! Settlement of one interval: what was pinned, traded and metered becomes money and
+//! certificates. The arithmetic is `wattle_market::settlement`.
+
+use crate::derived::{Fact, Run};
+use crate::journal::{AccountId, JournalEntry};
+use crate::registration::{Meter, MeterKind, ParticipantId, Point};
+use crate::state::State;
+use crate::state::certificates::Bundle;
+use crate::state::orders::Position;
+use crate::state::table::Table;
+use crate::state::table_number;
+use crate::state::trie::Trie;
+use std::collections::BTreeMap;
+use wattle_market::interval::DeliveryInterval;
+use wattle_market::point::PointId;
+use wattle_market::settlement::{
+    self, Account, ConnectionEnergy, MeteredEnergy, ParkTerms, PointInput, PointTerms, Posting,
+    PostingKind, Settlement,
+};
+use wattle_market::units::{Money, WattHours};
+
+type Facts = Vec<(Option<ParticipantId>, Fact)>;
+
+/// Terms pinned at gate closure: nothing delivered is ever repriced. They stay after the initial
+/// run, because the final run settles on the same terms.
+#[derive(Debug, Clone)]
+pub struct Pins {
+    park: Table<DeliveryInterval, ParkTerms>,
+    points: Table<(DeliveryInterval, PointId), PointTerms>,
+}
+
+impl Default for Pins {
+    fn default() -> Pins {
+        Pins {
+            park: Table::new(table_number::PARK_PINS),
+            points: Table::new(table_number::POINT_PINS),
+        }
+    }
+}
+
+impl Pins {
+    fn of_interval(
+        &self,
+        interval: DeliveryInterval,
+    ) -> impl Iterator<Item = (PointId, &PointTerms)> {
+        let range = (interval, PointId(0))..=(interval, PointId(u32::MAX));
+        self.points
+            .range(range)
+            .map(|((_, point), terms)| (*point, terms))
+    }
+
+    pub(crate) fn commit(&mut self, trie: &mut Trie) {
+        self.park.commit(trie);
+        self.points.commit(trie);
+    }
+}
+
+/// What the meters of a point say, and which of it are substitutes.
+struct PointMetered {
+    energy: MeteredEnergy,
+    substituted: Vec<MeterKind>,
+}
+
+impl State {
+    /// Pins the terms of everyone who takes part in an interval.
+    pub(crate) fn pin_terms(&mut self, interval: DeliveryInterval) {
+        let terms: Vec<(PointId, PointTerms)> = self
+            .registry
+            .points()
+            .iter()
+            .filter_map(|(id, point)| Some((*id, self.registry.point_terms(point, interval)?)))
+            .collect();
+        if terms.is_empty() {
+            return;
+        }
+        self.pins
+            .park
+            .insert(interval, self.registry.terms_at(interval));
+        for (point, terms) in terms {
+            self.pins.points.insert((interval, point), terms);
+        }
+    }
+
+    /// The initial run of an interval. Whether it left anything: an interval without points does
+    /// not.
+    pub(crate) fn settle(&mut self, interval: DeliveryInterval, facts: &mut Facts) -> bool {
+        let Some(park) = self.pins.park.get(&interval).copied() else {
+            return false;
+        };
+        let (inputs, substituted) = self.settlement_inputs(interval);
+        let settled = settlement::settle(&park, &inputs).map_err(|error| error.to_string());
+        let posted = settled.and_then(|settled| {
+            let entry = self.journal_entry(&settled)?;
+            self.accounts
+                .post(&entry)
+                .map_err(|refusal| refusal.sentence().to_owned())?;
+            Ok(settled)
+        });
+        match posted {
+            Ok(settled) => {
+                self.release_collateral(interval, &inputs);
+                self.settled_facts(interval, &park, &inputs, substituted, &settled, facts);
+                self.issue_certificates(interval, &settled, facts);
+            }
+            // Positions, pins and collateral stay for the registrar to resolve.
+            Err(reason) => facts.push((None, Fact::SettlementHeld { interval, reason })),
+        }
+        true
+    }
+
+    fn settlement_inputs(
+        &self,
+        interval: DeliveryInterval,
+    ) -> (
+        BTreeMap<PointId, PointInput>,
+        BTreeMap<PointId, Vec<MeterKind>>,
+    ) {
+        let mut meters: BTreeMap<PointId, Vec<&Meter>> = BTreeMap::new();
+        for (_, meter) in self.registry.meters().iter() {
+            if meter.from <= interval {
+                meters.entry(meter.point).or_default().push(meter);
+            }
+        }
+        let mut inputs = BTreeMap::new();
+        let mut substituted = BTreeMap::new();
+        for (point, terms) in self.pins.of_interval(interval) {
+            let metered = self.metered(meters.get(&point).map_or(&[], Vec::as_slice), interval);
+            let Position {
+                forward: position, ..
+            } = self.orders.position(interval, point);
+            inputs.insert(
+                point,
+                PointInput {
+                    terms: *terms,
+                    position,
+                    energy: metered.energy,
+                },
+            );
+            substituted.insert(point, metered.substituted);
+        }
+        (inputs, substituted)
+    }
+
+    fn metered(&self, meters: &[&Meter], interval: DeliveryInterval) -> PointMetered {
+        let mut energy = MeteredEnergy {
+            actual: true,
+            ..MeteredEnergy::default()
+        };
+        let mut substituted = Vec::new();
+        for meter in meters {
+            let metered = self.readings.energy(meter, interval);
+            if !metered.actual {
+                energy.actual = false;
+                substituted.push(meter.kind);
+            }
+            *register_of(&mut energy, meter.kind) = metered.energy;
+        }
+        PointMetered {
+            energy,
+            substituted,
+        }
+    }
+
+    fn point(&self, point: PointId) -> &Point {
+        self.registry
+            .points()
+            .get(&point)
+            .expect("a pinned point stays registered")
+    }
+
+    fn account_of(&self, account: Account) -> AccountId {
+        match account {
+            Account::Point(point) => AccountId::Participant(self.point(point).participant),
+            Account::Clearing => AccountId::Clearing,
+            Account::Grid => AccountId::Grid,
+            Account::Balancing => AccountId::Balancing,
+            Account::Network => AccountId::Network,
+        }
+    }
+
+    fn journal_entry(&self, settled: &Settlement) -> Result<JournalEntry, String> {
+        let posting = |posting: &Posting| (self.account_of(posting.account), posting.amount);
+        JournalEntry::new(settled.postings.iter().map(posting).collect())
+            .ok_or_else(|| "the postings do not sum to zero".to_owned())
+    }
+
+    fn release_collateral(
+        &mut self,
+        interval: DeliveryInterval,
+        inputs: &BTreeMap<PointId, PointInput>,
+    ) {
+        for point in inputs.keys() {
+            if let Some(position) = self.orders.take_position(interval, *point) {
+                let participant = self.point(*point).participant;
+                self.accounts.release(participant, position.reserved);
+            }
+        }
+    }
+
+    fn settled_facts(
+        &self,
+        interval: DeliveryInterval,
+        park: &ParkTerms,
+        inputs: &BTreeMap<PointId, PointInput>,
+        mut substituted: BTreeMap<PointId, Vec<MeterKind>>,
+        settled: &Settlement,
+        facts: &mut Facts,
+    ) {
+        let mut by_point: BTreeMap<PointId, Vec<(PostingKind, Money)>> = BTreeMap::new();
+        let mut of_the_park = Vec::new();
+        for posting in &settled.postings {
+            match posting.account {
+                Account::Point(point) => {
+                    by_point
+                        .entry(point)
+                        .or_default()
+                        .push((posting.kind, posting.amount));
+                }
+                account => of_the_park.push((account, posting.kind, posting.amount)),
+            }
+        }
+        for (point, line) in &settled.points {
+            let fact = Fact::PointSettled {
+                interval,
+                point: *point,
+                run: Run::Initial,
+                terms: inputs[point].terms,
+                substituted: substituted.remove(point).unwrap_or_default(),
+                line: *line,
+                postings: by_point.remove(point).unwrap_or_default(),
+            };
+            facts.push((Some(self.point(*point).participant), fact));
+        }
+        let fact = Fact::IntervalSettled {
+            interval,
+            run: Run::Initial,
+            terms: *park,
+            factor: self.registry.factor_at(interval).clone(),
+            pool_price: settled.pool_price,
+            pool_volume: settled.pool_volume,
+            postings: of_the_park,
+        };
+        facts.push((None, fact));
+    }
+
+    fn issue_certificates(
+        &mut self,
+        interval: DeliveryInterval,
+        settled: &Settlement,
+        facts: &mut Facts,
+    ) {
+        for (point, line) in &settled.points {
+            let green = line.certified();
+            let parts = [
+                green.self_used,
+                green.stored,
+                green.lost,
+                line.sent,
+                line.kept,
+            ];
+            let issued = WattHours(parts.iter().map(|part| part.0).sum());
+            if issued == WattHours::ZERO {
+                continue;
+            }
+            let bundle = Bundle {
+                issued,
+                self_used: green.self_used,
+                stored: green.stored,
+                lost: green.lost,
+                sent: line.sent,
+                held: line.kept,
+            };
+            self.certificates.issue(interval, *point, bundle);
+            let fact = Fact::CertificateIssued {
+                interval,
+                point: *point,
+                quantity: bundle.issued,
+                self_used: bundle.self_used,
+                stored: bundle.stored,
+                lost: bundle.lost,
+                sent: bundle.sent,
+                held: bundle.held,
+            };
+            facts.push((Some(self.point(*point).participant), fact));
+        }
+        for transfer in &settled.transfers {
+            let fact = Fact::CertificateDelivered {
+                interval,
+                from: transfer.from,
+                to: transfer.to,
+                quantity: transfer.quantity,
+            };
+            for end in [transfer.from, transfer.to] {
+                facts.push((Some(self.point(end).participant), fact.clone()));
+            }
+        }
+    }
+}
+
+/// Where a meter's energy goes; a connection meter makes room for itself.
+fn register_of(energy: &mut MeteredEnergy, kind: MeterKind) -> &mut WattHours {
+    match kind {
+        MeterKind::Generation => &mut energy.generation,
+        MeterKind::Load => &mut energy.load,
+        MeterKind::Charge => &mut energy.charge,
+        MeterKind::Discharge => &mut energy.discharge,
+        MeterKind::Import => {
+            &mut energy
+                .connection
+                .get_or_insert_with(ConnectionEnergy::default)
+                .import
+        }
+        MeterKind::Export => {
+            &mut energy
+                .connection
+                .get_or_insert_with(ConnectionEnergy::default)
+                .export
+        }
+    }
+}
