@@ -14,7 +14,8 @@ pub const ENERGY_MAX_WH: i64 = 1 << 30;
 /// The exposure rule keeps the *net* position within the capacity; this bounds the two sides.
 pub const POSITION_MAX_WH: i64 = 1 << 32;
 
-/// Greatest absolute price: 100 CNY/kWh. Prices may be negative, except wheeling.
+/// Greatest price: 100 CNY/kWh. The least is zero: a buyer's collateral does not cover what a
+/// negative price for his excess would cost him, so negative prices need a rule of their own.
 pub const PRICE_MAX: i64 = 100_000_000;
 
 /// Greatest number of points in one settlement.

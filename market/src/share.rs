@@ -100,7 +100,7 @@ mod tests {
 
     #[test]
     fn left_over_units_go_to_the_largest_remainder_and_ties_to_the_smaller_key() {
-        // 10 over 1, 2, 4: 10·1/7 = 1 r 3, wait for 10·2/7 = 2 r 6, 10·4/7 = 5 r 5 needs T ≤ Q.
+        // 5·1/7 = 0 rest 5, 5·2/7 = 1 rest 3, 5·4/7 = 2 rest 6: two units to the 3rd and 1st.
         assert_eq!(shared(5, &[1, 2, 4]), [1, 1, 3]);
         assert_eq!(shared(2, &[1, 1, 1]), [1, 1, 0]);
         assert_eq!(shared(1, &[3, 3]), [1, 0]);

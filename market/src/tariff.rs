@@ -115,7 +115,9 @@ pub enum TariffError {
         band: Band,
     },
     /// A price lies beyond the market's bounds.
-    #[error("a price of {price} is beyond ±100 CNY/kWh; prices are in millionths of a yuan")]
+    #[error(
+        "a price of {price} is not between 0 and 100 CNY/kWh; prices are in millionths of a yuan"
+    )]
     PriceOutOfRange {
         /// The price.
         price: Price,
@@ -220,7 +222,7 @@ impl Season {
             {
                 return Err(TariffError::BandPricedTwice { season, band });
             }
-            if priced.price.0.abs_diff(0) > limits::PRICE_MAX as u64 {
+            if !(0..=limits::PRICE_MAX).contains(&priced.price.0) {
                 return Err(TariffError::PriceOutOfRange {
                     price: priced.price,
                 });

@@ -22,6 +22,20 @@ pub struct ParkTerms {
     pub wheeling: Price,
 }
 
+impl ParkTerms {
+    /// h: what a kilowatt-hour costs that was sold and not delivered, given the retail prices of
+    /// all points. Also the price that a seller's collateral is computed with.
+    pub fn shortfall_price(&self, retail: impl IntoIterator<Item = Price>) -> Price {
+        retail.into_iter().fold(self.feed_in, Price::max)
+    }
+
+    /// l: what a kilowatt-hour brings that was bought and not used, given the retail prices of
+    /// all points.
+    pub fn excess_price(&self, retail: impl IntoIterator<Item = Price>) -> Price {
+        retail.into_iter().fold(self.export, Price::min)
+    }
+}
+
 /// A point's terms in one interval.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
 pub struct PointTerms {
@@ -122,7 +136,7 @@ pub(super) fn check(
 }
 
 fn is_price(price: Price) -> bool {
-    (-limits::PRICE_MAX..=limits::PRICE_MAX).contains(&price.0)
+    (0..=limits::PRICE_MAX).contains(&price.0)
 }
 
 fn check_park(park: &ParkTerms) -> Result<(), SettlementError> {
@@ -135,12 +149,6 @@ fn check_park(park: &ParkTerms) -> Result<(), SettlementError> {
         if !is_price(price) {
             return Err(SettlementError::ParkPriceOutOfRange { term, price });
         }
-    }
-    if park.wheeling < Price::ZERO {
-        return Err(SettlementError::ParkPriceOutOfRange {
-            term: "wheeling",
-            price: park.wheeling,
-        });
     }
     if park.export > park.feed_in {
         return Err(SettlementError::ExportAboveFeedIn {

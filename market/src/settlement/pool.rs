@@ -35,8 +35,8 @@ impl Tranches {
 /// Runs steps 1 to 5. Certificates, postings and money are still empty in the answer.
 pub(super) fn run(park: &ParkTerms, points: &BTreeMap<PointId, PointInput>) -> Settlement {
     let retail = || points.values().map(|input| input.terms.retail);
-    let shortfall_price = retail().fold(park.feed_in, Price::max);
-    let excess_price = retail().fold(park.export, Price::min);
+    let shortfall_price = park.shortfall_price(retail());
+    let excess_price = park.excess_price(retail());
 
     let mut settled: BTreeMap<PointId, PointSettlement> = points
         .iter()

@@ -1,0 +1,12 @@
+//! The market's rules against references that are slow and obviously right, and against examples
+//! computed by hand.
+
+// A test that cannot go on has failed, and says so by its panic.
+#![allow(clippy::unwrap_used)]
+
+mod auction;
+mod examples;
+mod invariants;
+mod parks;
+mod settlement;
+mod tariff;
