@@ -24,6 +24,8 @@ pub mod tiles;
 pub mod tlog_proof;
 pub mod tree;
 
+#[cfg(test)]
+mod golden;
 mod text;
 
 pub use checkpoint::Checkpoint;

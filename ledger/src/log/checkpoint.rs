@@ -163,3 +163,117 @@ impl fmt::Display for Checkpoint {
         )
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::golden;
+    use super::super::{Tree, leaf_hash};
+    use super::*;
+    use proptest::prelude::*;
+
+    fn checkpoint() -> Checkpoint {
+        let mut tree = Tree::new();
+        golden::LEAVES
+            .iter()
+            .for_each(|leaf| tree.push(leaf_hash(leaf)));
+        Checkpoint::new(golden::ORIGIN, tree.size(), tree.root()).unwrap()
+    }
+
+    #[test]
+    fn text_and_signature_equal_the_golden_text() {
+        let checkpoint = checkpoint();
+        assert_eq!(checkpoint.text(), golden::CHECKPOINT);
+        assert_eq!(
+            Checkpoint::parse(golden::CHECKPOINT),
+            Ok(checkpoint.clone())
+        );
+
+        let mut note = checkpoint.to_note();
+        note.add(checkpoint.sign(&golden::log_key())).unwrap();
+        assert!(golden::NOTE.starts_with(&note.to_string()));
+        let key = golden::LOG_VKEY.parse().unwrap();
+        assert_eq!(Checkpoint::verify(&note, &key), Ok(checkpoint));
+    }
+
+    #[test]
+    fn other_spellings_and_extensions_are_refused() {
+        use CheckpointError as E;
+        let text = golden::CHECKPOINT;
+        for (text, error) in [
+            ("".to_owned(), E::Lines),
+            ("\n".to_owned(), E::Lines),
+            ("a\n3\n".to_owned(), E::Lines),
+            (text.trim_end().to_owned(), E::Lines),
+            (format!("{text}extension\n"), E::Lines),
+            (format!("{text}\n"), E::Lines),
+            (text.replace("\n3\n", "\n03\n"), E::Size),
+            (text.replace("\n3\n", "\n+3\n"), E::Size),
+            (text.replace("\n3\n", "\n\n"), E::Size),
+            (text.replace("\n3\n", "\n18446744073709551616\n"), E::Size),
+            (
+                text.replace("\n3\n", "\n1099511627777\n"),
+                E::TooLarge { size: MAX_SIZE + 1 },
+            ),
+            (text.replace("bnc=", "bnd="), E::Root),
+            (text.replace("bnc=", "bnc"), E::Root),
+            (text.replace("bnc=", "bg=="), E::Root),
+            (
+                text.replace("lot-1", "lot 1"),
+                E::Origin(NameError::Character),
+            ),
+            (
+                text.replace("park.example/lot-1", ""),
+                E::Origin(NameError::Empty),
+            ),
+        ] {
+            assert_eq!(Checkpoint::parse(&text), Err(error), "{text:?}");
+        }
+        assert!(Checkpoint::parse(&text.replace("\n3\n", "\n1099511627776\n")).is_ok());
+    }
+
+    #[test]
+    fn checkpoints_of_other_keys_logs_and_roles_are_refused() {
+        use SignedCheckpointError as E;
+        let note = golden::NOTE.parse::<Note>().unwrap();
+        let key = golden::LOG_VKEY.parse::<VerifierKey>().unwrap();
+        let public = *key.key();
+        let named = |name: &str, kind, key| VerifierKey::new(name, kind, key).unwrap();
+
+        let other_key = golden::cosigner_key().public();
+        let other_key = named(golden::ORIGIN, SignatureType::Ed25519, other_key);
+        assert_eq!(Checkpoint::verify(&note, &other_key), Err(E::NotSigned));
+        let other_log = named("park.example/lot-2", SignatureType::Ed25519, public);
+        assert_eq!(Checkpoint::verify(&note, &other_log), Err(E::OtherOrigin));
+        let other_role = named(golden::ORIGIN, SignatureType::Cosignature, public);
+        assert_eq!(Checkpoint::verify(&note, &other_role), Err(E::OtherOrigin));
+
+        let larger = golden::NOTE
+            .replace("\n3\n", "\n4\n")
+            .parse::<Note>()
+            .unwrap();
+        assert!(matches!(
+            Checkpoint::verify(&larger, &key),
+            Err(E::Signature(_))
+        ));
+    }
+
+    proptest! {
+        #[test]
+        fn what_parses_is_written_back_to_the_same_text(
+            any in "(.|\n)*",
+            near in "[a é]{0,3}\n[0-9]{0,14}\n[A-H]{42,43}=\n?(ext\n)?",
+        ) {
+            for text in [any, near] {
+                if let Ok(checkpoint) = Checkpoint::parse(&text) {
+                    prop_assert_eq!(checkpoint.text(), text);
+                }
+            }
+        }
+
+        #[test]
+        fn every_checkpoint_survives_its_text(size in 0..=MAX_SIZE, root: [u8; 32]) {
+            let checkpoint = Checkpoint::new("o", size, Hash(root)).unwrap();
+            prop_assert_eq!(Checkpoint::parse(&checkpoint.text()), Ok(checkpoint));
+        }
+    }
+}

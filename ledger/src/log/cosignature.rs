@@ -117,3 +117,94 @@ impl Cosignature {
             .expect("the name is checked and the blob is not empty"))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::golden;
+    use super::*;
+    use proptest::prelude::*;
+
+    fn cosign() -> Cosignature {
+        Cosignature::sign(golden::CHECKPOINT, golden::TIME, &golden::cosigner_key()).unwrap()
+    }
+
+    #[test]
+    fn message_equals_the_written_out_bytes() {
+        assert_eq!(
+            message("o\n1\nr\n", 7),
+            b"cosignature/v1\ntime 7\no\n1\nr\n"
+        );
+    }
+
+    #[test]
+    fn signature_line_equals_the_golden_text() {
+        let key = golden::cosigner_key().public();
+        let line = cosign().to_note_signature(golden::COSIGNER, &key).unwrap();
+        assert!(golden::NOTE.ends_with(&format!("\n{line}\n")));
+        assert_eq!(Cosignature::from_blob(line.blob()), Ok(cosign()));
+        assert_eq!(cosign().verify(golden::CHECKPOINT, &key), Ok(()));
+        assert_eq!(
+            cosign().to_note_signature("a b", &key),
+            Err(NameError::Character)
+        );
+    }
+
+    #[test]
+    fn another_time_text_or_key_does_not_verify() {
+        let key = golden::cosigner_key().public();
+        let refused = Err(CosignatureError::Signature(SignatureError));
+        let later = Cosignature {
+            time: golden::TIME + 1,
+            ..cosign()
+        };
+        assert_eq!(later.verify(golden::CHECKPOINT, &key), refused);
+        let text = golden::CHECKPOINT.replace("\n3\n", "\n4\n");
+        assert_eq!(cosign().verify(&text, &key), refused);
+        let other = golden::log_key().public();
+        assert_eq!(cosign().verify(golden::CHECKPOINT, &other), refused);
+    }
+
+    #[test]
+    fn log_signature_is_no_cosignature_and_the_reverse() {
+        let log = golden::log_key();
+        let plain = Cosignature {
+            time: golden::TIME,
+            signature: log.sign(golden::CHECKPOINT.as_bytes()),
+        };
+        assert!(plain.verify(golden::CHECKPOINT, &log.public()).is_err());
+        let cosigned = cosign().signature;
+        let key = golden::cosigner_key().public();
+        assert!(
+            key.verify(golden::CHECKPOINT.as_bytes(), &cosigned)
+                .is_err()
+        );
+    }
+
+    #[test]
+    fn times_beyond_63_bits_are_refused() {
+        let (time, key) = (MAX_TIME + 1, golden::cosigner_key());
+        let refused = CosignatureError::Time { time };
+        assert_eq!(Cosignature::sign("", time, &key), Err(refused));
+        let signature = key.sign(&message("", time));
+        let forced = Cosignature { time, signature };
+        assert_eq!(forced.verify("", &key.public()), Err(refused));
+        assert_eq!(Cosignature::from_blob(&forced.blob()), Err(refused));
+        assert!(Cosignature::sign("", MAX_TIME, &key).is_ok());
+    }
+
+    proptest! {
+        #[test]
+        fn blobs_have_72_bytes_and_survive(blob in prop::collection::vec(any::<u8>(), 0..160)) {
+            match Cosignature::from_blob(&blob) {
+                Ok(cosignature) => prop_assert_eq!(&cosignature.blob()[..], &blob[..]),
+                Err(CosignatureError::Length { found }) => {
+                    prop_assert!(found == blob.len() && found != 72);
+                }
+                Err(error) => {
+                    let is_time = matches!(error, CosignatureError::Time { .. });
+                    prop_assert!(is_time);
+                }
+            }
+        }
+    }
+}

@@ -5,6 +5,9 @@
 //! already has, and ignores lines of keys that he does not know. So unknown lines are kept here,
 //! while a line that is no signature line at all makes the note malformed.
 
+#[cfg(test)]
+mod tests;
+
 use std::fmt;
 use std::str::FromStr;
 

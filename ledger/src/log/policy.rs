@@ -4,6 +4,8 @@
 //! checks. `witness` is that format's word for a cosigner; a park's own nodes are witnesses of
 //! their park's log in this sense.
 
+#[cfg(test)]
+mod tests;
 mod verdict;
 
 pub use verdict::{BadLine, BadLineReason, PolicyVerdict};

@@ -4,6 +4,9 @@
 //! numbers and hashes it is given. Proving reads hashes of complete subtrees from a
 //! [`HashReader`], so that it needs no more of the log than the proof's own length.
 
+#[cfg(test)]
+mod tests;
+
 use super::MAX_SIZE;
 use super::tree::{EMPTY_ROOT, fold_edge, node_hash};
 use crate::hash::Hash;

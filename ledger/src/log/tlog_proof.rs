@@ -214,3 +214,144 @@ impl fmt::Display for TlogProof {
         write!(f, "\n{}", self.checkpoint)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::proof::{LeafHashes, prove_inclusion};
+    use super::super::{golden, leaf_hash};
+    use super::*;
+    use proptest::prelude::*;
+
+    fn policy() -> Policy {
+        let cosigner = (golden::COSIGNER.to_owned(), golden::cosigner_key().public());
+        Policy::for_park(
+            golden::ORIGIN,
+            &[golden::log_key().public()],
+            &[cosigner],
+            1,
+        )
+        .unwrap()
+    }
+
+    #[test]
+    fn proof_equals_the_golden_text() {
+        let leaves = golden::LEAVES.map(leaf_hash);
+        let path = prove_inclusion(&mut LeafHashes(&leaves), 2, 3).unwrap();
+        let proof = TlogProof::new(2, path, golden::NOTE.parse().unwrap()).unwrap();
+        let proof = proof.with_extra(b"hint".to_vec());
+        assert_eq!(proof.to_string(), golden::PROOF_OF_LEAF_2);
+        assert_eq!(golden::PROOF_OF_LEAF_2.parse(), Ok(proof.clone()));
+
+        let checkpoint = proof.verify(&leaves[2], &policy()).unwrap();
+        assert_eq!(checkpoint.text(), golden::CHECKPOINT);
+        let plain = proof.with_extra(Vec::new());
+        assert_eq!(plain.extra(), None);
+        assert_eq!(plain.to_string().parse(), Ok(plain));
+    }
+
+    #[test]
+    fn proof_of_the_only_leaf_has_no_path() {
+        let leaf = leaf_hash(b"only");
+        let checkpoint = Checkpoint::new(golden::ORIGIN, 1, leaf).unwrap();
+        let mut note = checkpoint.to_note();
+        note.add(checkpoint.sign(&golden::log_key())).unwrap();
+        let proof = TlogProof::new(0, Vec::new(), note).unwrap();
+        assert_eq!(proof.to_string().parse(), Ok(proof.clone()));
+        let alone = format!("log {}\nquorum none\n", golden::LOG_VKEY)
+            .parse()
+            .unwrap();
+        assert_eq!(proof.verify(&leaf, &alone), Ok(checkpoint));
+        assert_eq!(
+            proof.verify(&leaf, &policy()),
+            Err(TlogProofVerifyError::Policy)
+        );
+    }
+
+    #[test]
+    fn other_leaves_indices_and_checkpoints_do_not_verify() {
+        let proof = golden::PROOF_OF_LEAF_2.parse::<TlogProof>().unwrap();
+        let leaf = leaf_hash(golden::LEAVES[2]);
+        let other = proof.verify(&leaf_hash(golden::LEAVES[1]), &policy());
+        assert_eq!(
+            other,
+            Err(TlogProofVerifyError::Inclusion(ProofError::Root))
+        );
+        for (from, to) in [
+            ("index 2", "index 1"),
+            ("index 2", "index 3"),
+            ("+sV", "+sW"),
+        ] {
+            let text = golden::PROOF_OF_LEAF_2.replace(from, to);
+            let proof = text.parse::<TlogProof>().unwrap();
+            let refused = proof.verify(&leaf, &policy());
+            assert!(
+                matches!(refused, Err(TlogProofVerifyError::Inclusion(_))),
+                "{to}"
+            );
+        }
+        let text = golden::PROOF_OF_LEAF_2.replace("\n3\n", "\n4\n");
+        let proof = text.parse::<TlogProof>().unwrap();
+        assert_eq!(
+            proof.verify(&leaf, &policy()),
+            Err(TlogProofVerifyError::Policy)
+        );
+    }
+
+    #[test]
+    fn malformed_proofs_are_named_by_their_line() {
+        use TlogProofError as E;
+        let text = golden::PROOF_OF_LEAF_2;
+        let hash_line = "+sVCA+fMaWzw38tCySodnbr3CtnmIfS9jZhmLwDjwSU=\n";
+        for (text, error) in [
+            (String::new(), E::Header),
+            (text.replace("@v1", "@v2"), E::Header),
+            (text.replace("@v1\n", "@v1\r\n"), E::Header),
+            (text.replace("extra aGludA==", "extra "), E::Extra),
+            (text.replace("extra aGludA==", "extra aGludA="), E::Extra),
+            (
+                text.replace("extra aGludA==", "extra"),
+                E::Index { line: 2 },
+            ),
+            (text.replace("index 2", "index 02"), E::Index { line: 3 }),
+            (text.replace("index 2\n", ""), E::Index { line: 3 }),
+            (text.replace("wSU=", "wSV="), E::Hash { line: 4 }),
+            (text.replace("wSU=", "wQ=="), E::Hash { line: 4 }),
+            (text.replace(hash_line, &hash_line.repeat(64)), E::TooLong),
+            (
+                "c2sp.org/tlog-proof@v1\nindex 2\n".to_owned(),
+                E::NoCheckpoint,
+            ),
+            (
+                "c2sp.org/tlog-proof@v1\nindex 2\n\n".to_owned(),
+                E::Note(NoteError::NoSignatures),
+            ),
+            (
+                "c2sp.org/tlog-proof@v1\nindex 2\n\n\nx\n".to_owned(),
+                E::Note(NoteError::NoSignatures),
+            ),
+        ] {
+            assert_eq!(text.parse::<TlogProof>(), Err(error), "{text:?}");
+        }
+        assert!(
+            text.replace(hash_line, &hash_line.repeat(63))
+                .parse::<TlogProof>()
+                .is_ok()
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn what_parses_is_written_back_to_the_same_text(
+            bytes: Vec<u8>,
+            head in "(extra [A-C]{0,8}\n)?(index [0-9]{1,3}\n)?([A-C]{42}A=\n){0,3}\n?",
+            cut in 0..golden::PROOF_OF_LEAF_2.len(),
+        ) {
+            let _ = TlogProof::parse(&bytes);
+            let _ = TlogProof::parse(&golden::PROOF_OF_LEAF_2.as_bytes()[..cut]);
+            let text = format!("{HEADER}\n{head}\n{}", golden::NOTE);
+            if let Ok(proof) = text.parse::<TlogProof>() {
+                prop_assert_eq!(proof.to_string(), text);
+            }
+        }
+    }
+}
