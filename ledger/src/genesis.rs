@@ -8,6 +8,7 @@ use crate::entry::Entry;
 use crate::hash::Hash;
 use crate::keys::{KeyError, PublicKey, Signature, SigningKey};
 use crate::limits::{NAME_BYTES_MAX, VOTERS_MAX};
+use crate::log::policy::Policy;
 use crate::log::tree::leaf_hash;
 use crate::registration::{CarbonFactor, NodeId, TariffId};
 use wattle_market::interval::DeliveryInterval;
@@ -184,6 +185,36 @@ impl Genesis {
     /// The log's origin (C2SP tlog-checkpoint): name, then the park id in hex.
     pub fn origin(&self) -> String {
         format!("wattle/{}/{}", self.body.name, self.park)
+    }
+}
+
+impl Genesis {
+    /// The name under which a node cosigns (C2SP tlog-cosignature).
+    pub fn cosigner_name(&self, node: NodeId) -> String {
+        format!("{}/node/{node}", self.origin())
+    }
+
+    /// How many of the founding voters must cosign a checkpoint: floor(2n/3) + 1.
+    pub fn seal_quorum(&self) -> usize {
+        self.body.nodes.len() * 2 / 3 + 1
+    }
+
+    /// The policy (C2SP tlog-policy) that trusts the founding nodes' keys. A regulator pins its
+    /// text when the park is founded; what an export says of itself is never trusted.
+    pub fn policy(&self) -> Policy {
+        let nodes = &self.body.nodes;
+        let log_keys: Vec<PublicKey> = nodes.iter().map(|node| node.log).collect();
+        let cosigners: Vec<(String, PublicKey)> = nodes
+            .iter()
+            .map(|node| (self.cosigner_name(node.id), node.cosigner))
+            .collect();
+        Policy::for_park(
+            &self.origin(),
+            &log_keys,
+            &cosigners,
+            self.seal_quorum() as u64,
+        )
+        .expect("a genesis has distinct keys and a quorum of its own nodes")
     }
 }
 
