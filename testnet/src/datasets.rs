@@ -71,10 +71,10 @@ pub fn bundled(first_day: Date, days: u64) -> Result<ParkProfile, BundledError> 
     }
     let spans = simbench::spans();
     let wanted = spans.iter().find_map(|span| {
-        let offset = span.day_offset(first_day)?;
-        let count = usize::try_from(days).ok()?;
-        let end = offset.checked_add(count)?;
-        (offset >= 1 && end <= span.days).then_some((span, offset - 1, count + 1))
+        let first_row_day = span.day_offset(first_day)?.checked_sub(1)?;
+        let row_days = usize::try_from(days).ok()?.checked_add(1)?;
+        let end = first_row_day.checked_add(row_days)?;
+        (end <= span.days).then_some((span, first_row_day, row_days))
     });
     let Some((span, first_row_day, row_days)) = wanted else {
         let available = spans

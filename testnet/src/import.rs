@@ -224,7 +224,7 @@ pub fn read(bytes: &[u8], source: &str, days: Option<u64>) -> Result<Imported, I
     let end_settled = first_settled + settled_days * DeliveryInterval::PER_DAY;
     readings.flag_gaps(calendar.start.0..end_settled);
     let flags = std::mem::take(&mut readings.flags);
-    let mut profile = readings.into_profile(source);
+    let mut profile = readings.into_profile(source, &flags);
     profile.first_interval = calendar.first_settled();
     profile.intervals = settled_days * DeliveryInterval::PER_DAY;
     Ok(Imported {
@@ -382,7 +382,12 @@ impl Readings {
 
     /// Numbers buildings, points and meters in the order of their names. The settled days are the
     /// caller's to set.
-    fn into_profile(self, source: &str) -> ParkProfile {
+    fn into_profile(self, source: &str, flags: &[ImportFlag]) -> ParkProfile {
+        let mut flags_of: BTreeMap<MeterKey, Vec<MeterFlag>> = BTreeMap::new();
+        for flag in flags {
+            let key = (flag.participant.clone(), flag.building.clone(), flag.meter);
+            flags_of.entry(key).or_default().push(flag.kind);
+        }
         let names: BTreeSet<&String> = self
             .meters
             .keys()
@@ -403,7 +408,8 @@ impl Readings {
         let mut participants: Vec<ParticipantProfile> = Vec::new();
         let mut points: Vec<PointProfile> = Vec::new();
         let mut meters = Vec::new();
-        for ((participant, building, meter), values) in &self.meters {
+        for (key, values) in &self.meters {
+            let (participant, building, meter) = key;
             let building = building_id(building);
             if participants
                 .last()
@@ -444,7 +450,7 @@ impl Readings {
                     .iter()
                     .map(|(interval, wh)| (*interval, WattHours(*wh)))
                     .collect(),
-                flags: Vec::new(),
+                flags: flags_of.remove(key).unwrap_or_default(),
             });
         }
         ParkProfile {

@@ -1,0 +1,9 @@
+//! The crate from outside: its library and its program.
+
+#![allow(clippy::unwrap_used, reason = "a test may stop where it stands")]
+
+mod data_sets;
+mod import;
+mod replay;
+mod replay_command;
+mod strategy;
