@@ -1,0 +1,20 @@
+//! Bodies of requests and answers: JSON in snake case.
+//!
+//! Energy is in whole watt-hours, prices in micro-yuan per kWh, money in nano-yuan, times in
+//! milliseconds of park time since 1970-01-01 UTC, intervals as the count of quarters of an hour
+//! since then. Hashes and keys are lower-case hexadecimal.
+
+mod event;
+mod market;
+mod problem;
+mod registry;
+mod status;
+
+pub use event::{EventOutcome, EventPending, EventState, ItemOutcome, KeyStatus};
+pub use market::{
+    Balance, Book, ClearedInterval, EntryRecord, Funds, Level, OpenOrder, OpenOrders, Posting,
+    Prices, SettledLine, Statement, Trade, Trades,
+};
+pub use problem::Problem;
+pub use registry::{RegisteredNode, RegisteredPoint, RegisteredTariff, Registry};
+pub use status::{Ready, Role, Sealed, Status};

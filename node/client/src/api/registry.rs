@@ -1,0 +1,77 @@
+//! Who and what is registered in a park, and the prices in force.
+
+use serde::{Deserialize, Serialize};
+use wattle_ledger::hash::Hash;
+use wattle_ledger::keys::PublicKey;
+use wattle_ledger::registration::{CarbonFactor, Meter, NodeId, Participant, Point, TariffId};
+use wattle_market::interval::DeliveryInterval;
+use wattle_market::point::BuildingId;
+use wattle_market::settlement::ParkTerms;
+use wattle_market::units::Price;
+
+/// `GET /v1/registry`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Registry {
+    /// The park id.
+    pub park: Hash,
+    /// Everyone with an account.
+    pub participants: Vec<Participant>,
+    /// Points with their standing instructions.
+    pub points: Vec<RegisteredPoint>,
+    /// Meters.
+    pub meters: Vec<Meter>,
+    /// Nodes.
+    pub nodes: Vec<RegisteredNode>,
+    /// Tariffs, each from its interval on.
+    pub tariffs: Vec<RegisteredTariff>,
+    /// The park's prices at the next gate.
+    pub terms: ParkTerms,
+    /// The emission factor at the next gate.
+    pub factor: CarbonFactor,
+}
+
+/// A point and how it takes part in the surplus pool.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RegisteredPoint {
+    /// The point.
+    #[serde(flatten)]
+    pub point: Point,
+    /// Whether it takes part in the pool.
+    pub enrolled: bool,
+    /// The least it wants for surplus.
+    pub ask_limit: Price,
+    /// The most it pays for need; none: whatever saves money.
+    pub bid_limit: Option<Price>,
+    /// What it pays the grid at the next gate; none before the point's first interval.
+    pub retail: Option<Price>,
+}
+
+/// A node and its keys.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RegisteredNode {
+    /// The Raft id.
+    pub id: NodeId,
+    /// The building it stands in.
+    pub building: BuildingId,
+    /// Names it on the private network.
+    pub transport: PublicKey,
+    /// Signs checkpoints as the log.
+    pub log: PublicKey,
+    /// Cosigns checkpoints.
+    pub cosigner: PublicKey,
+    /// Signs batch headers.
+    pub batch: PublicKey,
+    /// Signs promise receipts, and the node's own requests.
+    pub receipt: PublicKey,
+}
+
+/// A tariff that is in force or will be.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RegisteredTariff {
+    /// Which tariff.
+    pub id: TariffId,
+    /// Its first interval.
+    pub from: DeliveryInterval,
+    /// Its price at the next gate, or at its first interval if that is later.
+    pub price: Price,
+}
