@@ -1,6 +1,7 @@
 //! Tests of notes and verifier keys.
 
 use super::*;
+use crate::keys::{KeyError, SignatureError, SigningKey};
 use crate::log::golden;
 use proptest::prelude::*;
 
