@@ -34,7 +34,7 @@ pub const TARIFF_RANGES_MAX: usize = 96;
 ///
 /// `|N| ≤ 2·2³⁰` (two registers on either side) and `|K| ≤ 2³²`, so `|Δ| = |N−K|` and with it
 /// every tranche, each a part of `|Δ|` or of `|N|`, is below 2³⁴.
-const TRANCHE_MAX_WH: i64 = 1 << 34;
+pub(crate) const TRANCHE_MAX_WH: i64 = 1 << 34;
 
 // The tranche bound holds.
 const _: () = assert!(2 * ENERGY_MAX_WH + POSITION_MAX_WH < TRANCHE_MAX_WH);

@@ -3,122 +3,20 @@
 //! [`settle`](super::settle) checks its own result, so that a break is an error with a name and
 //! never a posting. A verifier checks them again as claims about a settlement from the ledger.
 
+mod error;
+
 use std::collections::BTreeMap;
 
-use thiserror::Error;
-
 use super::{Account, ParkTerms, PointInput, PointSettlement, PostingKind, Settlement, Tranches};
+use crate::limits;
 use crate::point::PointId;
 use crate::units::{Price, WattHours};
 
-/// Which promise a settlement breaks. Money is in nano-yuan, in `i128`.
-#[derive(Clone, Debug, PartialEq, Eq, Error)]
-pub enum InvariantError {
-    /// The settlement is about other points than the inputs.
-    #[error("the settlement holds other points than its inputs")]
-    PointsDiffer,
-    /// A quantity of a point does not follow from its inputs.
-    #[error("{quantity} of {point} does not follow from its inputs")]
-    QuantityDiffers {
-        /// The point.
-        point: PointId,
-        /// Which quantity.
-        quantity: &'static str,
-    },
-    /// 1: ΣK is not zero.
-    #[error("contracts sum to {sum} and not to zero")]
-    ContractsUnbalanced {
-        /// ΣK.
-        sum: WattHours,
-    },
-    /// 1: the pool sold another quantity than it bought.
-    #[error("the pool sold {sold} and bought {bought}")]
-    PoolUnbalanced {
-        /// What asks were filled.
-        sold: WattHours,
-        /// What bids were filled.
-        bought: WattHours,
-    },
-    /// 1: out − in is not DL − DS, or ΣN is not what is unmatched.
-    #[error("{flow} is {found} and should be {expected}")]
-    FlowUnbalanced {
-        /// Which balance.
-        flow: &'static str,
-        /// What the settlement says.
-        found: WattHours,
-        /// What it must be.
-        expected: WattHours,
-    },
-    /// 2: the postings of a kind do not sum to zero.
-    #[error("postings of kind {kind:?} sum to {sum_ncny} nCNY and not to zero")]
-    PostingsUnbalanced {
-        /// The kind.
-        kind: PostingKind,
-        /// Their sum.
-        sum_ncny: i128,
-    },
-    /// 2: a point's credit is not the sum of its postings.
-    #[error("the credit of {point} is not the sum of its postings, {postings_ncny} nCNY")]
-    CreditDiffers {
-        /// The point.
-        point: PointId,
-        /// The sum of its postings.
-        postings_ncny: i128,
-    },
-    /// 3: a point without forward trades is worse off than with the grid alone, or an unenrolled
-    /// one is not exactly as well off.
-    #[error(
-        "{point} traded nothing forward and gets {credit_ncny} nCNY; the grid alone brings {alone_ncny} nCNY"
-    )]
-    WorseThanGridAlone {
-        /// The point.
-        point: PointId,
-        /// Its credit.
-        credit_ncny: i128,
-        /// What the grid alone brings.
-        alone_ncny: i128,
-    },
-    /// 4: a point gets less than its trades and the grid-alone price of its tranches.
-    #[error("{point} gets {credit_ncny} nCNY and is promised at least {floor_ncny} nCNY")]
-    BelowFloor {
-        /// The point.
-        point: PointId,
-        /// Its credit.
-        credit_ncny: i128,
-        /// The least that it is promised.
-        floor_ncny: i128,
-    },
-    /// 5: balancing does not change by what the rule says.
-    #[error("balancing changes by {found_ncny} nCNY and should change by {expected_ncny} nCNY")]
-    BalancingDiffers {
-        /// The sum of its postings.
-        found_ncny: i128,
-        /// What the rule says, never below zero.
-        expected_ncny: i128,
-    },
-    /// 6: certificates sent and cancelled differ, in total or between postings and pairing.
-    #[error("{sent} of certificates were sent, {cancelled} cancelled and {paired} paired")]
-    CertificatesUnbalanced {
-        /// Σ sent.
-        sent: WattHours,
-        /// Σ cancelled against need.
-        cancelled: WattHours,
-        /// Σ of the transfers.
-        paired: WattHours,
-    },
-    /// 6: a point's certificates exceed what it delivered or received, or its transfers differ
-    /// from them, or they come from substitutes.
-    #[error("certificates of {point} break the rule: {rule}")]
-    CertificatesWrong {
-        /// The point.
-        point: PointId,
-        /// Which rule.
-        rule: &'static str,
-    },
-}
+pub use error::InvariantError;
 
 /// Checks invariants 1 to 6 of a settlement against its inputs, which must be within
-/// [`crate::limits`]. The seventh compares runs and cannot be seen in one.
+/// [`crate::limits`]. The settlement itself may come from anywhere. The seventh invariant compares
+/// runs and cannot be seen in one.
 ///
 /// # Errors
 /// The first promise that does not hold.
@@ -130,8 +28,11 @@ pub fn check(
     if !points.keys().eq(settlement.points.keys()) {
         return Err(InvariantError::PointsDiffer);
     }
+    check_bounds(settlement)?;
+    check_prices(park, points, settlement)?;
     for ((point, input), settled) in points.iter().zip(settlement.points.values()) {
-        check_quantities(*point, input, settled)?;
+        check_quantities(park, *point, input, settled)?;
+        check_contract(*point, input, settled)?;
     }
     check_energy(settlement)?;
     let postings = PostingSums::of(settlement)?;
@@ -177,8 +78,162 @@ fn each(tranches: &Tranches) -> [i64; 5] {
     .map(|q| q.0)
 }
 
-/// What steps 1 to 5 say of one point hangs together and follows from its inputs.
+/// No number is so large that the sums below could overflow, wherever the settlement comes from.
+fn check_bounds(settlement: &Settlement) -> Result<(), InvariantError> {
+    const BOUND: u64 = limits::TRANCHE_MAX_WH as u64;
+    let is_small = |energy: &WattHours| energy.0.unsigned_abs() <= BOUND;
+    for (point, settled) in &settlement.points {
+        require(
+            *point,
+            &[(
+                "the size of a quantity",
+                energies(settled).iter().all(is_small),
+            )],
+        )?;
+    }
+    // Each transfer uses up a sender or a receiver, at most twice over the two passes.
+    let transfers = &settlement.transfers;
+    if transfers.len() > 2 * settlement.points.len() {
+        return Err(InvariantError::TooManyTransfers {
+            count: transfers.len(),
+        });
+    }
+    for transfer in transfers {
+        let is_sound = transfer.quantity.0 > 0 && is_small(&transfer.quantity);
+        require(transfer.from, &[("the size of a transfer", is_sound)])?;
+    }
+    Ok(())
+}
+
+/// Every energy that a settlement holds for a point.
+fn energies(settled: &PointSettlement) -> [WattHours; 34] {
+    let PointSettlement {
+        green,
+        tranches,
+        pool,
+        unmatched,
+        ..
+    } = settled;
+    [
+        settled.net,
+        settled.load,
+        settled.surplus,
+        settled.need,
+        green.self_used,
+        green.stored,
+        green.surplus,
+        green.lost,
+        settled.contracted,
+        settled.delta,
+        settled.physical,
+        settled.deviation,
+        settled.received,
+        settled.forward_intake,
+        settled.pool_intake,
+        settled.delivered_green,
+        settled.sent,
+        settled.kept,
+        settled.cancelled,
+        tranches.green,
+        tranches.other,
+        tranches.long,
+        tranches.need,
+        tranches.short,
+        pool.green,
+        pool.other,
+        pool.long,
+        pool.need,
+        pool.short,
+        unmatched.green,
+        unmatched.other,
+        unmatched.long,
+        unmatched.need,
+        unmatched.short,
+    ]
+}
+
+/// h and l follow from the terms.
+fn check_prices(
+    park: &ParkTerms,
+    points: &BTreeMap<PointId, PointInput>,
+    settlement: &Settlement,
+) -> Result<(), InvariantError> {
+    let retail = || points.values().map(|input| input.terms.retail);
+    let totals = &settlement.totals;
+    let prices = [
+        (
+            "shortfall price",
+            totals.shortfall_price,
+            park.shortfall_price(retail()),
+        ),
+        (
+            "excess price",
+            totals.excess_price,
+            park.excess_price(retail()),
+        ),
+    ];
+    match prices
+        .into_iter()
+        .find(|(_, found, expected)| found != expected)
+    {
+        Some((price, found, expected)) => Err(InvariantError::PriceDiffers {
+            price,
+            found,
+            expected,
+        }),
+        None => Ok(()),
+    }
+}
+
+/// What step 2 says of one point follows from its net, its green surplus and its trades.
+fn check_contract(
+    point: PointId,
+    input: &PointInput,
+    settled: &PointSettlement,
+) -> Result<(), InvariantError> {
+    let contracted = input.position.sold.0 - input.position.bought.0;
+    let tranches = &settled.tranches;
+    // A sale is served from the green surplus first, a need by the purchases first.
+    let green = (settled.green.surplus.0 - contracted.max(0)).max(0);
+    let physical_surplus = (settled.surplus.0 - contracted.max(0)).clamp(0, settled.surplus.0);
+    let need = (settled.need.0 - (-contracted).max(0)).clamp(0, settled.need.0);
+    require(
+        point,
+        &[
+            ("the contract", settled.contracted.0 == contracted),
+            (
+                "the difference to the contract",
+                settled.delta.0 == settled.net.0 - contracted,
+            ),
+            (
+                "the physical part",
+                settled.physical.0 == physical_surplus - need,
+            ),
+            (
+                "the deviation",
+                settled.deviation.0 == settled.delta.0 - settled.physical.0,
+            ),
+            ("the green tranche", tranches.green.0 == green),
+            (
+                "the other tranche",
+                tranches.other.0 == physical_surplus - green,
+            ),
+            ("the needed tranche", tranches.need.0 == need),
+            (
+                "the long tranche",
+                tranches.long == settled.deviation.positive_part(),
+            ),
+            (
+                "the short tranche",
+                tranches.short.0 == (-settled.deviation.0).max(0),
+            ),
+        ],
+    )
+}
+
+/// What steps 1, 3 and 5 say of one point hangs together and follows from its inputs.
 fn check_quantities(
+    park: &ParkTerms,
     point: PointId,
     input: &PointInput,
     settled: &PointSettlement,
@@ -211,20 +266,16 @@ fn check_quantities(
             ),
             ("the green split", parts.iter().all(|part| *part >= 0)),
             ("the green surplus", green.surplus <= settled.surplus),
-            (
-                "the contract",
-                settled.contracted.0 == input.position.sold.0 - input.position.bought.0,
-            ),
-            (
-                "the tranches",
-                net_of(&settled.tranches) == net - settled.contracted.0,
-            ),
             ("the split of the tranches", split),
             (
                 "the pool",
                 input.terms.enrolled || settled.pool == Tranches::default(),
             ),
             ("the received energy", settled.received.0 == received),
+            (
+                "the wheeling",
+                i128::from(settled.wheeling.0) == product(settled.received, park.wheeling),
+            ),
             (
                 "the intake",
                 settled.forward_intake.0 + settled.pool_intake.0 == received,

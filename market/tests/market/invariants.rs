@@ -91,8 +91,8 @@ fn quantities_that_do_not_follow_from_the_readings_are_found() {
         differs("the contract", BUYER)
     );
     assert_eq!(
-        found(|s| of(s, BUYER).tranches.need.0 -= 1),
-        differs("the tranches", BUYER)
+        found(|s| of(s, BUYER).physical.0 -= 1),
+        differs("the physical part", BUYER)
     );
     let split = found(|s| of(s, BUYER).pool.need.0 -= 1);
     assert_eq!(split, differs("the split of the tranches", BUYER));
@@ -108,6 +108,72 @@ fn quantities_that_do_not_follow_from_the_readings_are_found() {
         of(s, STRANGER).unmatched.need.0 -= 1;
     });
     assert_eq!(filled, differs("the pool", STRANGER));
+}
+
+#[test]
+fn a_contract_that_is_not_served_from_green_first_is_found() {
+    let error = found(|s| {
+        let seller = of(s, SELLER);
+        for tranches in [&mut seller.tranches, &mut seller.unmatched] {
+            tranches.green.0 -= 1;
+            tranches.other.0 += 1;
+        }
+    });
+    let quantity = "the green tranche";
+    assert_eq!(
+        error,
+        InvariantError::QuantityDiffers {
+            point: SELLER,
+            quantity
+        }
+    );
+}
+
+#[test]
+fn a_deviation_price_that_does_not_follow_from_the_terms_is_found() {
+    let shortfall = found(|s| s.totals.shortfall_price.0 -= 1);
+    let (found_price, expected) = (Price(899_999), Price(900_000));
+    let price = "shortfall price";
+    assert_eq!(
+        shortfall,
+        InvariantError::PriceDiffers {
+            price,
+            found: found_price,
+            expected
+        }
+    );
+    let excess = found(|s| s.totals.excess_price.0 += 1);
+    assert!(matches!(
+        excess,
+        InvariantError::PriceDiffers {
+            price: "excess price",
+            ..
+        }
+    ));
+}
+
+#[test]
+fn numbers_that_would_overflow_are_found_before_they_are_summed() {
+    let size = "the size of a quantity";
+    for extreme in [i64::MAX, i64::MIN] {
+        let error = found(|s| of(s, BUYER).kept.0 = extreme);
+        assert_eq!(
+            error,
+            InvariantError::QuantityDiffers {
+                point: BUYER,
+                quantity: size
+            }
+        );
+        let error = found(|s| s.transfers[0].quantity.0 = extreme);
+        let (point, quantity) = (SELLER, "the size of a transfer");
+        assert_eq!(error, InvariantError::QuantityDiffers { point, quantity });
+        let error = found(|s| s.totals.received.0 = extreme);
+        assert!(matches!(error, InvariantError::FlowUnbalanced { .. }));
+        let error = found(|s| s.postings[0].amount.0 = extreme);
+        assert!(matches!(error, InvariantError::PostingsUnbalanced { .. }));
+    }
+    let error = found(|s| s.transfers = vec![s.transfers[0]; 7]);
+    assert_eq!(error, InvariantError::TooManyTransfers { count: 7 });
 }
 
 #[test]
@@ -293,6 +359,20 @@ fn prices_out_of_range_are_refused() {
     }
     let export = refused(|park, _| park.export = Price(400_001));
     assert!(matches!(export, SettlementError::ExportAboveFeedIn { .. }));
+}
+
+#[test]
+fn deviation_prices_enclose_feed_in_export_and_every_retail_price() {
+    let shortfall = |retail: [i64; 2]| PARK.shortfall_price(retail.map(Price)).0;
+    assert_eq!(
+        (shortfall([1, 900_000]), shortfall([1, 2])),
+        (900_000, 400_000)
+    );
+    let excess = |retail: [i64; 2]| PARK.excess_price(retail.map(Price)).0;
+    assert_eq!(
+        (excess([100_000, 900_000]), excess([800_000, 900_000])),
+        (100_000, 350_000)
+    );
 }
 
 #[test]

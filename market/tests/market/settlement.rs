@@ -165,6 +165,33 @@ proptest! {
         prop_assert_eq!(settlement.totals.short, WattHours::ZERO);
     }
 
+    /// The table of step 2, read watt-hour class by watt-hour class: a sale takes the green
+    /// surplus, then the other, then becomes short; a purchase covers the need, then becomes long.
+    #[test]
+    fn contracts_are_served_in_the_order_of_the_table(park in trading_park()) {
+        let settlement = settled(&park);
+        for (point, input) in &park.points {
+            let found = &settlement.points[point];
+            let mut left = [found.green.surplus.0, found.surplus.0 - found.green.surplus.0];
+            let contracted = input.position.sold.0 - input.position.bought.0;
+            let mut to_serve = contracted.max(0);
+            for available in &mut left {
+                let served = to_serve.min(*available);
+                *available -= served;
+                to_serve -= served;
+            }
+            let covered = found.need.0.min((-contracted).max(0));
+            let expected = wattle_market::settlement::Tranches {
+                green: WattHours(left[0]),
+                other: WattHours(left[1]),
+                long: WattHours((-contracted).max(0) - covered),
+                need: WattHours(found.need.0 - covered),
+                short: WattHours(to_serve),
+            };
+            prop_assert_eq!(found.tranches, expected);
+        }
+    }
+
     #[test]
     fn own_limits_hold_in_the_pool(park in trading_park()) {
         let settlement = settled(&park);
