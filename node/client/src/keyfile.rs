@@ -134,6 +134,17 @@ pub fn is_encrypted(path: &Path) -> Result<bool, KeyFileError> {
 /// # Errors
 /// A [`KeyFileError`] that says what to do next.
 pub fn read(path: &Path, passphrase: Option<&str>) -> Result<SigningKey, KeyFileError> {
+    Ok(SigningKey::from_seed(&*read_seed(path, passphrase)?))
+}
+
+/// Reads a key's seed, for a library that has a key type of its own.
+///
+/// # Errors
+/// As [`read`].
+pub fn read_seed(
+    path: &Path,
+    passphrase: Option<&str>,
+) -> Result<Zeroizing<[u8; 32]>, KeyFileError> {
     let text = read_text(path)?;
     let not_a_key = |error: pkcs8::Error| KeyFileError::NotAKey {
         path: path.to_owned(),
@@ -141,7 +152,7 @@ pub fn read(path: &Path, passphrase: Option<&str>) -> Result<SigningKey, KeyFile
     };
     if !text.contains("-----BEGIN ENCRYPTED PRIVATE KEY-----") {
         let pair = KeypairBytes::from_pkcs8_pem(&text).map_err(not_a_key)?;
-        return Ok(SigningKey::from_seed(&pair.secret_key));
+        return Ok(Zeroizing::new(pair.secret_key));
     }
     let Some(passphrase) = passphrase else {
         return Err(KeyFileError::PassphraseNeeded {
@@ -149,7 +160,7 @@ pub fn read(path: &Path, passphrase: Option<&str>) -> Result<SigningKey, KeyFile
         });
     };
     match KeypairBytes::from_pkcs8_encrypted_pem(&text, passphrase) {
-        Ok(pair) => Ok(SigningKey::from_seed(&pair.secret_key)),
+        Ok(pair) => Ok(Zeroizing::new(pair.secret_key)),
         // A wrong key mostly breaks the padding, and else yields bytes that are no key; the
         // outer form was sound if the error lies in what was decrypted.
         Err(_) if has_sound_envelope(&text) => Err(KeyFileError::WrongPassphrase {

@@ -20,6 +20,15 @@ pub struct Outbox {
     folder: PathBuf,
 }
 
+/// One event that was sent again.
+#[derive(Debug)]
+pub struct Resent {
+    /// The event.
+    pub event: SignedEvent,
+    /// What became of it.
+    pub result: Result<Outcome, OutboxError>,
+}
+
 /// Why an event was not sent, or has no outcome yet; it stays in the outbox.
 #[derive(Debug, thiserror::Error)]
 pub enum OutboxError {
@@ -123,15 +132,11 @@ impl Outbox {
     /// # Errors
     /// [`OutboxError::File`] and [`OutboxError::NotAnEvent`]; what became of each event is in the
     /// list.
-    pub fn resend_all(
-        &self,
-        client: &Client,
-        wait: Duration,
-    ) -> Result<Vec<(SignedEvent, Result<Outcome, OutboxError>)>, OutboxError> {
+    pub fn resend_all(&self, client: &Client, wait: Duration) -> Result<Vec<Resent>, OutboxError> {
         let mut results = Vec::new();
         for event in self.waiting()? {
             let result = self.send(client, &event, wait);
-            results.push((event, result));
+            results.push(Resent { event, result });
         }
         Ok(results)
     }

@@ -43,7 +43,7 @@ pub enum ClientError {
     Refused(Refusal),
     /// The node did not do what it was asked, for another reason.
     #[error("the node answered {} ({}): {}", .0.status, .0.name, .0.detail)]
-    Problem(Problem),
+    Problem(Box<Problem>),
     /// The answer is not what a node of this version sends.
     #[error("{url} did not answer like a node of this version: {reason}")]
     Malformed {
@@ -102,7 +102,7 @@ impl Failure {
             (None, 507) => Failure::Final(ClientError::Full {
                 detail: problem.detail,
             }),
-            (None, _) => Failure::Final(ClientError::Problem(problem)),
+            (None, _) => Failure::Final(ClientError::Problem(Box::new(problem))),
         }
     }
 }
