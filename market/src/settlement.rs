@@ -206,7 +206,8 @@ pub enum SettlementError {
     },
     /// ΣT ≠ 0.
     #[error(
-        "the cash of forward trades sums to {excess_ncny} nCNY and not to zero; every trade needs both its legs"
+        "the cash of forward trades sums to {excess_ncny} nCNY and not to zero; \
+         every trade needs both its legs"
     )]
     ForwardCashUnbalanced {
         /// ΣT in nano-yuan.

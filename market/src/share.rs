@@ -2,7 +2,7 @@
 
 use crate::units::WattHours;
 
-/// Share(T, q[k]) of SETTLEMENT.md, "Units": gives `total` to the keys in proportion to their
+/// `Share(T, q[k])` of SETTLEMENT.md, "Units": gives `total` to the keys in proportion to their
 /// quantities, whole watt-hours, nobody more than his quantity.
 ///
 /// Each key first gets `⌊T·q/Q⌋`. The watt-hours left over go one each to the largest remainders

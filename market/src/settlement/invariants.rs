@@ -307,35 +307,24 @@ fn check_energy(settlement: &Settlement) -> Result<(), InvariantError> {
         return Err(InvariantError::PoolUnbalanced { sold, bought });
     }
     let totals = &settlement.totals;
-    let delivered =
-        sum(&|settled| settled.surplus.0 - settled.unmatched.green.0 - settled.unmatched.other.0);
+    let received = sum(&|settled| settled.received.0);
+    let long = sum(&|settled| settled.unmatched.long.0);
+    let short = sum(&|settled| settled.unmatched.short.0);
+    let left = sum(&|settled| settled.unmatched.green.0 + settled.unmatched.other.0);
+    let delivered = sum(&|settled| settled.surplus.0) - left;
+    let net = sum(&|settled| settled.net.0);
+    let net_unmatched = sum(&|settled| net_of(&settled.unmatched));
     let flows = [
-        (
-            "what was received",
-            totals.received.0,
-            sum(&|settled| settled.received.0),
-        ),
+        ("what was received", totals.received.0, received),
         ("what was delivered", totals.delivered.0, delivered),
-        (
-            "what is long",
-            totals.long.0,
-            sum(&|settled| settled.unmatched.long.0),
-        ),
-        (
-            "what is short",
-            totals.short.0,
-            sum(&|settled| settled.unmatched.short.0),
-        ),
+        ("what is long", totals.long.0, long),
+        ("what is short", totals.short.0, short),
         (
             "delivered less received",
-            totals.delivered.0 - totals.received.0,
-            totals.long.0 - totals.short.0,
+            delivered - received,
+            long - short,
         ),
-        (
-            "the park's net",
-            sum(&|settled| settled.net.0),
-            sum(&|settled| net_of(&settled.unmatched)),
-        ),
+        ("the park's net", net, net_unmatched),
     ];
     for (flow, found, expected) in flows {
         if found != expected {

@@ -112,7 +112,7 @@ fn quotes(
     (asks, bids)
 }
 
-/// Step 5 for one point, and the grid-alone amount that it is measured against.
+/// Step 5 for one point, added to the totals of the park.
 fn flow(park: &ParkTerms, settlement: &mut PointSettlement, totals: &mut ParkTotals) {
     let unmatched = settlement.unmatched;
     let received = settlement.need.0 - unmatched.need.0;

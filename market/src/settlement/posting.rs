@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use bincode::{Decode, Encode};
 use serde::{Deserialize, Serialize};
 
-use super::{ParkTerms, PointInput, PointSettlement, Settlement, SettlementError};
+use super::{ParkTerms, ParkTotals, PointInput, PointSettlement, Settlement, SettlementError};
 use crate::point::PointId;
 use crate::units::{Money, Price, WattHours};
 
@@ -126,6 +126,54 @@ impl Journal {
         }
         self.post(counterparty, -sum, kind)
     }
+
+    /// Step 5: whoever received pays the stamp; the network earns it on what was carried within
+    /// the park, balancing on what the grid had to replace.
+    fn post_wheeling(
+        &mut self,
+        stamp: Price,
+        settlement: &Settlement,
+    ) -> Result<(), SettlementError> {
+        for (point, settled) in &settlement.points {
+            let due = i128::from(settled.wheeling.0);
+            self.post(Account::Point(*point), -due, PostingKind::Wheeling)?;
+        }
+        let totals = &settlement.totals;
+        let carried = totals.received.min(totals.delivered);
+        let surcharge = WattHours(totals.received.0 - carried.0);
+        self.post(
+            Account::Network,
+            product(carried, stamp),
+            PostingKind::Wheeling,
+        )?;
+        self.post(
+            Account::Balancing,
+            product(surcharge, stamp),
+            PostingKind::Wheeling,
+        )?;
+        Ok(())
+    }
+
+    /// Step 6: balancing buys what the park is short of from the grid, or sells what it has over.
+    fn post_replacement(&mut self, totals: &ParkTotals) -> Result<(), SettlementError> {
+        let replaced = WattHours(totals.short.0 - totals.long.0);
+        let price = if replaced.0 > 0 {
+            totals.shortfall_price
+        } else {
+            totals.excess_price
+        };
+        self.post(
+            Account::Balancing,
+            -product(replaced, price),
+            PostingKind::Replacement,
+        )?;
+        self.post(
+            Account::Grid,
+            product(replaced, price),
+            PostingKind::Replacement,
+        )?;
+        Ok(())
+    }
 }
 
 /// The exact product in `i128`, where nothing of these bounds overflows.
@@ -177,41 +225,8 @@ pub(super) fn journal(
                 - product(settled.unmatched.short, totals.shortfall_price)
         },
     )?;
-
-    for (point, settled) in &settlement.points {
-        let stamp = i128::from(settled.wheeling.0);
-        journal.post(Account::Point(*point), -stamp, PostingKind::Wheeling)?;
-    }
-    let carried = totals.received.min(totals.delivered);
-    let surcharge = WattHours(totals.received.0 - carried.0);
-    let stamp = park.wheeling;
-    journal.post(
-        Account::Network,
-        product(carried, stamp),
-        PostingKind::Wheeling,
-    )?;
-    journal.post(
-        Account::Balancing,
-        product(surcharge, stamp),
-        PostingKind::Wheeling,
-    )?;
-
-    let replaced = WattHours(totals.short.0 - totals.long.0);
-    let price = if replaced.0 > 0 {
-        totals.shortfall_price
-    } else {
-        totals.excess_price
-    };
-    journal.post(
-        Account::Balancing,
-        -product(replaced, price),
-        PostingKind::Replacement,
-    )?;
-    journal.post(
-        Account::Grid,
-        product(replaced, price),
-        PostingKind::Replacement,
-    )?;
+    journal.post_wheeling(park.wheeling, settlement)?;
+    journal.post_replacement(totals)?;
     Ok(journal.postings)
 }
 

@@ -119,6 +119,12 @@ fn side() -> impl Strategy<Value = Vec<Quote<u32>>> {
     })
 }
 
+fn with_shuffle(
+    side: impl Strategy<Value = Vec<Quote<u32>>>,
+) -> impl Strategy<Value = (Vec<Quote<u32>>, Vec<Quote<u32>>)> {
+    side.prop_flat_map(|quotes| (Just(quotes.clone()), Just(quotes).prop_shuffle()))
+}
+
 fn filled(fills: &Fills, key: u32) -> i64 {
     fills
         .iter()
@@ -136,14 +142,14 @@ proptest! {
 
     #[test]
     fn the_order_of_the_lists_has_no_influence(
-        (asks, shuffled_asks) in side().prop_flat_map(|s| (Just(s.clone()), Just(s).prop_shuffle())),
-        (bids, shuffled_bids) in side().prop_flat_map(|s| (Just(s.clone()), Just(s).prop_shuffle())),
+        (asks, shuffled_asks) in with_shuffle(side()),
+        (bids, shuffled_bids) in with_shuffle(side()),
     ) {
         prop_assert_eq!(clear(&asks, &bids), clear(&shuffled_asks, &shuffled_bids));
     }
 
     #[test]
-    fn nobody_is_filled_beyond_his_quantity_or_worse_than_his_limit(asks in side(), bids in side()) {
+    fn nobody_is_filled_beyond_his_order_or_worse_than_his_limit(asks in side(), bids in side()) {
         let clearing = clear(&asks, &bids);
         let sum = |fills: &Fills| fills.iter().map(|(_, quantity)| quantity.0).sum::<i64>();
         prop_assert_eq!(sum(&clearing.asks), clearing.volume.0);

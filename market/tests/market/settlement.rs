@@ -148,7 +148,8 @@ proptest! {
                 Some(connection) => connection.export.0 - connection.import.0,
                 None => flow_in - energy.load.0,
             };
-            let load = if energy.connection.is_some() { (flow_in - net).max(0) } else { energy.load.0 };
+            let follows = energy.connection.is_some();
+            let load = if follows { (flow_in - net).max(0) } else { energy.load.0 };
             let beyond_load = (energy.generation.0 - load).max(0);
             let green = (beyond_load - energy.charge.0).max(0).min(net.max(0));
             let alone = green * park.terms.feed_in.0

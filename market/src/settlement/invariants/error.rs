@@ -79,7 +79,8 @@ pub enum InvariantError {
     /// 3: a point without forward trades is worse off than with the grid alone, or an unenrolled
     /// one is not exactly as well off.
     #[error(
-        "{point} traded nothing forward and gets {credit_ncny} nCNY; the grid alone brings {alone_ncny} nCNY"
+        "{point} traded nothing forward and gets {credit_ncny} nCNY; \
+         the grid alone brings {alone_ncny} nCNY"
     )]
     WorseThanGridAlone {
         /// The point.
