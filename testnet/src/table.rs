@@ -115,7 +115,8 @@ impl fmt::Display for Table {
 fn width(text: &str) -> usize {
     let is_wide = |character: char| {
         matches!(character, '\u{1100}'..='\u{115f}' | '\u{2e80}'..='\u{a4cf}'
-            | '\u{ac00}'..='\u{d7a3}' | '\u{f900}'..='\u{faff}' | '\u{fe30}'..='\u{fe6f}' | '\u{ff00}'..='\u{ff60}')
+            | '\u{ac00}'..='\u{d7a3}' | '\u{f900}'..='\u{faff}'
+            | '\u{fe30}'..='\u{fe6f}' | '\u{ff00}'..='\u{ff60}')
     };
     text.chars()
         .map(|character| if is_wide(character) { 2 } else { 1 })

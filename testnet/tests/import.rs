@@ -78,133 +78,119 @@ fn two_whole_days_give_one_to_settle_and_one_to_forecast_from() {
     );
 }
 
-/// A bad line put between good ones, and a part of the reason that is given.
+/// Puts a bad line between good ones, and looks for a part of the reason that is given.
+fn check_refused(line: &str, reason: &str) {
+    let mut lines = two_days();
+    lines.insert(10, line.to_owned());
+    let error = read(file(&lines).as_bytes(), "test", None).unwrap_err();
+    let text = error.to_string();
+    assert!(
+        matches!(error, ImportError::Line { line: 12, .. }),
+        "{line}: {text}"
+    );
+    assert!(
+        text.starts_with("line 12: ") && text.contains(reason),
+        "{line}: {text}"
+    );
+}
+
 #[test]
-fn a_malformed_line_is_refused_with_its_number_and_the_reason() {
-    let at = stamp(8, 5);
-    let long_name = "x".repeat(65);
-    for (line, reason) in [
-        (format!("mill,North,load,{at}"), "4 field(s) instead of 5"),
-        (
-            format!("mill,North,load,{at},1,2"),
-            "6 field(s) instead of 5",
-        ),
-        ("garbage".to_owned(), "1 field(s) instead of 5"),
-        (
-            format!(",North,load,{at},1"),
-            "participant \"\" is not a name",
-        ),
-        (format!("mill,,load,{at},1"), "building \"\" is not a name"),
-        (
-            format!("mi/ll,North,load,{at},1"),
-            "participant \"mi/ll\" is not a name",
-        ),
-        (
-            format!("{long_name},North,load,{at},1"),
-            "is not a name of 1 to 64",
-        ),
-        (
-            format!("mill,North,wind,{at},1"),
-            "unknown meter \"wind\"; use load, pv",
-        ),
-        (format!("mill,North,Load,{at},1"), "unknown meter \"Load\""),
-        (
-            format!("mill,North,load,{at},nan"),
-            "watt_hours \"nan\" is not a whole number",
-        ),
-        (format!("mill,North,load,{at},inf"), "is not a whole number"),
-        (
-            format!("mill,North,load,{at},12.5"),
-            "is not a whole number",
-        ),
-        (format!("mill,North,load,{at},1e3"), "is not a whole number"),
-        (format!("mill,North,load,{at},+7"), "is not a whole number"),
-        (
-            format!("mill,North,load,{at},0x10"),
-            "is not a whole number",
-        ),
-        (format!("mill,North,load,{at},-"), "is not a whole number"),
-        (
-            format!("mill,North,load,{at},"),
-            "watt_hours \"\" is not a whole number",
-        ),
-        (
-            format!("mill,North,load,{at},250000001"),
-            "is the unit right?",
-        ),
-        (
-            format!("mill,North,load,{at},99999999999999999999"),
-            "is the unit right?",
-        ),
-        (
-            format!("mill,North,load,{at},-1"),
-            "of a load meter is negative",
-        ),
-        (
-            format!("mill,North,charge,{at},-1"),
-            "of a charge meter is negative",
-        ),
-        (
-            format!("mill,North,discharge,{at},-1"),
-            "of a discharge meter is negative",
-        ),
-        (
-            "mill,North,load,2016-07-08T00:05:00+08:00,1".into(),
-            "not on a quarter hour",
-        ),
-        (
-            "mill,North,load,2016-07-08T00:15:00.5+08:00,1".into(),
-            "not on a quarter hour",
-        ),
-        (
-            "mill,North,load,2016-07-08T00:00:00+08:07,1".into(),
-            "not on a quarter hour",
-        ),
-        (
-            "mill,North,load,2016-07-08T00:15:00,1".into(),
-            "is not an RFC 3339 time",
-        ),
-        (
-            "mill,North,load,2016-07-08,1".into(),
-            "is not an RFC 3339 time",
-        ),
-        (
-            "mill,North,load,2016-02-30T00:00:00+08:00,1".into(),
-            "is not an RFC 3339 time",
-        ),
-        (
-            "mill,North,load,2016-07-08T24:00:00+08:00,1".into(),
-            "is not an RFC 3339 time",
-        ),
-        (
-            "mill,North,load,1467936000,1".into(),
-            "is not an RFC 3339 time",
-        ),
-        (
-            "mill,North,load,2016-07-08T00:00:00+08:00[Asia/Shanghai],1".into(),
-            "is not an RFC 3339 time",
-        ),
-        (
-            "mill,North,load,1970-01-01T00:00:00+08:00,1".into(),
-            "not within the years",
-        ),
-        (
-            "mill,North,load,2101-01-01T00:00:00+08:00,1".into(),
-            "not within the years",
-        ),
+fn a_line_with_another_number_of_fields_is_refused() {
+    for (line, found) in [
+        ("mill,North,load,2016-07-08T01:15:00+08:00", 4),
+        ("mill,North,load,2016-07-08T01:15:00+08:00,1,2", 6),
+        ("garbage", 1),
+        (" ", 1),
     ] {
-        let mut lines = two_days();
-        lines.insert(10, line.clone());
-        let error = read(file(&lines).as_bytes(), "test", None).unwrap_err();
-        assert!(
-            matches!(error, ImportError::Line { line: 12, .. }),
-            "{line}: {error}"
+        check_refused(line, &format!("{found} field(s) instead of 5"));
+    }
+}
+
+#[test]
+fn a_malformed_name_or_meter_is_refused() {
+    let long = format!("{},North,load", "x".repeat(65));
+    for (names, reason) in [
+        (",North,load", "participant \"\" is not a name"),
+        ("mill,,load", "building \"\" is not a name"),
+        ("mi/ll,North,load", "participant \"mi/ll\" is not a name"),
+        (&long[..], "is not a name of 1 to 64"),
+        ("mill,North,wind", "unknown meter \"wind\"; use load, pv"),
+        ("mill,North,Load", "unknown meter \"Load\""),
+        ("mill,North,", "unknown meter \"\""),
+    ] {
+        check_refused(&format!("{names},{},1", stamp(8, 5)), reason);
+    }
+}
+
+#[test]
+fn a_malformed_energy_is_refused() {
+    let not_whole = "is not a whole number of watt-hours";
+    let negative = "meter is negative; only pv may be";
+    for (meter, energy, reason) in [
+        ("load", "nan", not_whole),
+        ("load", "NaN", not_whole),
+        ("load", "inf", not_whole),
+        ("load", "12.5", not_whole),
+        ("load", "1e3", not_whole),
+        ("load", "+7", not_whole),
+        ("load", "0x10", not_whole),
+        ("load", "-", not_whole),
+        ("load", "", not_whole),
+        ("load", "\u{ff11}", not_whole),
+        ("load", "250000001", "is the unit right?"),
+        ("pv", "-250000001", "is the unit right?"),
+        ("load", "99999999999999999999", "is the unit right?"),
+        ("load", "-1", negative),
+        ("charge", "-1", negative),
+        ("discharge", "-1", negative),
+    ] {
+        check_refused(
+            &format!("mill,North,{meter},{},{energy}", stamp(8, 5)),
+            reason,
         );
-        let text = error.to_string();
-        assert!(
-            text.starts_with("line 12: ") && text.contains(reason),
-            "{line}: {text}"
-        );
+    }
+}
+
+#[test]
+fn a_malformed_time_is_refused() {
+    let no_quarter = "is not on a quarter hour";
+    let no_time = "is not an RFC 3339 time with an offset";
+    let other_era = "is not within the years 2000 to 2100";
+    for (time, reason) in [
+        ("2016-07-08T00:05:00+08:00", no_quarter),
+        ("2016-07-08T00:15:00.5+08:00", no_quarter),
+        ("2016-07-08T00:00:00+08:07", no_quarter),
+        ("2016-07-08T00:15:00", no_time),
+        ("2016-07-08", no_time),
+        ("2016-02-30T00:00:00+08:00", no_time),
+        ("2016-07-08T24:00:00+08:00", no_time),
+        ("1467936000", no_time),
+        ("", no_time),
+        ("2016-07-08T00:00:00+08:00[Asia/Shanghai]", no_time),
+        ("1970-01-01T00:00:00+08:00", other_era),
+        ("2101-01-01T00:00:00+08:00", other_era),
+    ] {
+        check_refused(&format!("mill,North,load,{time},1"), reason);
+    }
+}
+
+/// Lines are counted as an editor counts them, whatever ends them and whatever lies between.
+#[test]
+fn the_number_of_a_line_is_the_one_an_editor_shows() {
+    let mut lines = two_days();
+    lines.insert(10, "garbage".to_owned());
+    let unix = file(&lines);
+    let windows = unix.replace('\n', "\r\n");
+    let marked = format!("\u{feff}{windows}");
+    for text in [unix.clone(), windows, marked] {
+        let error = read(text.as_bytes(), "test", None).unwrap_err().to_string();
+        assert!(error.starts_with("line 12: "), "{error}");
+    }
+    // Two blank lines at the start and one in the middle are passed over, and counted.
+    let blanks = format!("\n\n{}", unix.replacen("\noffice", "\n\noffice", 1));
+    for text in [blanks.clone(), blanks.replace('\n', "\r\n")] {
+        let error = read(text.as_bytes(), "test", None).unwrap_err().to_string();
+        assert!(error.starts_with("line 15: "), "{error}");
     }
 }
 
@@ -537,7 +523,9 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(256))]
 
     #[test]
-    fn any_bytes_under_the_header_are_read_or_refused(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
+    fn any_bytes_under_the_header_are_read_or_refused(
+        bytes in prop::collection::vec(any::<u8>(), 0..200),
+    ) {
         let mut file = HEADER.join(",").into_bytes();
         file.push(b'\n');
         file.extend(bytes);
@@ -545,7 +533,10 @@ proptest! {
     }
 
     #[test]
-    fn one_changed_byte_is_read_or_refused_with_a_line(position in 0_usize..20_000, byte in any::<u8>()) {
+    fn one_changed_byte_is_read_or_refused_with_a_line(
+        position in 0_usize..20_000,
+        byte in any::<u8>(),
+    ) {
         let mut bytes = file(&two_days()).into_bytes();
         let position = position % bytes.len();
         bytes[position] = byte;

@@ -133,25 +133,32 @@ impl Report {
             yuan(self.balancing_account)
         );
         line("Of which", accounts);
-        let green = self.green_used();
-        let green_text = format!(
-            "{} kWh of own and neighbors' generation as it was generated ({} of use)",
-            kilowatt_hours(green),
-            per_cent(green.0, park.used.0)
-        );
-        line("Green use", green_text);
-        let avoided = format!(
-            "{} kg CO2 at {} kg/kWh ({})",
-            decimal(self.carbon_avoided_grams(), 1_000, 1),
-            decimal(i128::from(CARBON_FACTOR.grams_per_kwh), 1_000, 2),
-            CARBON_FACTOR.name
-        );
-        line("Carbon avoided", avoided);
+        line("Green use", self.green_text());
+        line("Carbon avoided", self.carbon_text());
         if self.substituted > 0 {
             let substituted = format!("{} readings of a point and interval", self.substituted);
             line("Substituted", substituted);
         }
         text
+    }
+
+    fn green_text(&self) -> String {
+        let green = self.green_used();
+        let used = self.total(|point| point.used);
+        format!(
+            "{} kWh of own and neighbors' generation as it was generated ({} of use)",
+            kilowatt_hours(green),
+            per_cent(green.0, used.0)
+        )
+    }
+
+    fn carbon_text(&self) -> String {
+        format!(
+            "{} kg CO2 at {} kg/kWh ({})",
+            decimal(self.carbon_avoided_grams(), 1_000, 1),
+            decimal(i128::from(CARBON_FACTOR.grams_per_kwh), 1_000, 2),
+            CARBON_FACTOR.name
+        )
     }
 
     /// The figures of all points added up, as if the park were one.
