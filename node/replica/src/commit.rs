@@ -1,0 +1,61 @@
+//! What is committed becomes true here: leaves, answers and seals.
+
+use crate::output::{Alarm, Output, Response, StoredEntry};
+use crate::pending::is_final;
+use crate::replica::Replica;
+use wattle_ledger::ledger::EventOutcome;
+use wattle_market::interval::Timestamp;
+
+impl Replica {
+    /// Applies committed entries in order. The same code runs when the log is replayed at start.
+    pub(crate) fn apply_committed(&mut self, now: Timestamp, entries: Vec<StoredEntry>) {
+        for entry in entries {
+            assert_eq!(entry.index, self.applied + 1, "entries are applied in order");
+            self.applied = entry.index;
+            if !entry.data.is_empty() {
+                self.apply_batch(now, &entry);
+            }
+            if self.outbox.is_stopped() {
+                return;
+            }
+        }
+    }
+
+    fn apply_batch(&mut self, now: Timestamp, entry: &StoredEntry) {
+        let first = self.ledger.size();
+        let applied = self.ledger.apply(entry.term, &entry.data);
+        assert_eq!(applied.first, first, "leaves follow those that are there");
+        if let Some(refusal) = applied.refused.filter(|_| self.is_resumed) {
+            let alarm = Alarm::BatchRefused { index: entry.index, reason: refusal.to_string() };
+            self.outbox.alarm(alarm);
+        }
+        if !applied.leaves.is_empty() {
+            self.outbox.push(Output::Append { first, leaves: applied.leaves });
+        }
+        for outcome in applied.outcomes {
+            self.on_outcome(outcome);
+        }
+        if let Some(checkpoint) = applied.sealed {
+            let size = checkpoint.size();
+            self.sealing.on_seal(checkpoint, &mut self.outbox);
+            if self.is_resumed {
+                self.sealing.sign(size, now, &mut self.outbox);
+            }
+        }
+    }
+
+    /// The ledger's word on an event ends its wait and answers those who wait for it here.
+    fn on_outcome(&mut self, outcome: EventOutcome) {
+        self.queue.remove(&outcome.event);
+        let response = match outcome.result {
+            Ok(recorded) => Response::Committed {
+                event: outcome.event,
+                leaf: recorded.leaf,
+                outcome: recorded.outcome,
+            },
+            Err(rejection) if is_final(rejection) => Response::Refused(rejection),
+            Err(_) => return,
+        };
+        self.keep_promise(&outcome.event, &response);
+    }
+}

@@ -1,0 +1,67 @@
+//! What a replica is started with.
+
+use wattle_ledger::genesis::Genesis;
+use wattle_ledger::keys::SigningKey;
+use wattle_ledger::registration::NodeId;
+
+/// A replica's configuration.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// What the park was founded with; its nodes are the voters.
+    pub genesis: Genesis,
+    /// Which of them this one is.
+    pub node: NodeId,
+    /// Its keys, which the genesis names.
+    pub keys: NodeKeys,
+    /// Ticks without a leader after which a node campaigns, and up to twice as many. A round trip
+    /// should take less than a third of it.
+    pub election_ticks: usize,
+    /// Ticks between a leader's signs of life; less than `election_ticks`.
+    pub heartbeat_ticks: usize,
+    /// Where election timeouts come from.
+    pub seed: u64,
+    /// How far a leader's batch time may be ahead of this node's clock, in milliseconds of park
+    /// time; beyond it the batch is refused.
+    pub clock_ahead_max_ms: u64,
+    /// Bytes of Raft entries that are not compacted; past it the park takes no more events.
+    pub window_bytes_max: u64,
+}
+
+/// The private keys that a replica signs with.
+#[derive(Debug, Clone)]
+pub struct NodeKeys {
+    /// Signs batch headers.
+    pub batch: SigningKey,
+    /// Signs checkpoints as the log.
+    pub log: SigningKey,
+    /// Cosigns checkpoints.
+    pub cosigner: SigningKey,
+}
+
+/// Why a replica does not start. Nothing has been changed.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The genesis does not name the node.
+    #[error("the genesis has no node {0}; check the node's id in its configuration")]
+    UnknownNode(NodeId),
+    /// A key is not the one that the genesis names.
+    #[error("the {role} key is not the one that the genesis names for node {node}; check which key files the node is given")]
+    OtherKey {
+        /// This node.
+        node: NodeId,
+        /// What the key is for.
+        role: &'static str,
+    },
+    /// Ticks that Raft cannot work with.
+    #[error("election ticks must be above heartbeat ticks, and these above zero")]
+    Ticks,
+    /// The stored data contradicts itself.
+    #[error("the stored data contradicts itself: {reason}; the node cannot vote with it and must rejoin under a new id")]
+    DurableInvalid {
+        /// What was found.
+        reason: String,
+    },
+    /// Raft refused its configuration.
+    #[error("Raft does not start")]
+    Raft(#[source] raft::Error),
+}

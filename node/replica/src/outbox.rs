@@ -1,0 +1,142 @@
+//! Outputs on their way to whoever performs them.
+
+use crate::message::PeerMessage;
+use crate::output::{Alarm, Output, Response, StoredHardState, WriteBatch};
+use crate::input::ClientId;
+use std::collections::VecDeque;
+use wattle_ledger::hash::Hash;
+use wattle_ledger::registration::NodeId;
+
+/// Outputs in order, and what may wait for the next write.
+///
+/// Every write costs the disk a synchronization. What need not be durable at once (how far entries
+/// are committed, which promises are kept) therefore waits for a write that is needed anyway.
+#[derive(Debug, Default)]
+pub(crate) struct Outbox {
+    queue: VecDeque<Output>,
+    waiting: WriteBatch,
+    stopped: bool,
+}
+
+impl Outbox {
+    /// The next output to be performed.
+    pub(crate) fn poll(&mut self) -> Option<Output> {
+        self.queue.pop_front()
+    }
+
+    /// Whether all outputs were taken.
+    pub(crate) fn is_drained(&self) -> bool {
+        self.queue.is_empty()
+    }
+
+    /// Whether [`Output::Stop`] was the last output.
+    pub(crate) fn is_stopped(&self) -> bool {
+        self.stopped
+    }
+
+    /// Appends an output; nothing follows a stop.
+    pub(crate) fn push(&mut self, output: Output) {
+        if !self.stopped {
+            self.stopped = matches!(output, Output::Stop { .. });
+            self.queue.push_back(output);
+        }
+    }
+
+    /// Sends a message.
+    pub(crate) fn send(&mut self, to: NodeId, message: &PeerMessage) {
+        self.push(Output::Send { to, bytes: message.encode() });
+    }
+
+    /// Answers a client.
+    pub(crate) fn reply(&mut self, client: ClientId, response: Response) {
+        self.push(Output::Reply { client, response });
+    }
+
+    /// Tells the operator.
+    pub(crate) fn alarm(&mut self, alarm: Alarm) {
+        self.push(Output::Alarm(alarm));
+    }
+
+    /// Writes, together with what was waiting.
+    pub(crate) fn persist(&mut self, mut write: WriteBatch) {
+        let waiting = std::mem::take(&mut self.waiting);
+        write.hard_state = write.hard_state.or(waiting.hard_state);
+        write.pending_removed.extend(waiting.pending_removed);
+        // An event may be promised again after it was dropped: the promise is what counts.
+        let added: Vec<Hash> = write
+            .pending_added
+            .iter()
+            .map(|pending| wattle_ledger::event::event_hash(&pending.event))
+            .collect();
+        write.pending_removed.retain(|hash| !added.contains(hash));
+        self.push(Output::Persist(write));
+    }
+
+    /// A hard state of which only the commit index is new; it goes with the next write.
+    pub(crate) fn persist_later(&mut self, hard_state: StoredHardState) {
+        self.waiting.hard_state = Some(hard_state);
+    }
+
+    /// A promise that is kept or void; it goes with the next write.
+    pub(crate) fn forget_later(&mut self, event: Hash) {
+        self.waiting.pending_removed.push(event);
+    }
+
+    /// Writes what is waiting, if anything is.
+    pub(crate) fn flush(&mut self) {
+        if self.waiting != WriteBatch::default() {
+            self.persist(WriteBatch::default());
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::output::PendingEvent;
+    use wattle_ledger::event::event_hash;
+
+    fn hard_state(commit: u64) -> StoredHardState {
+        StoredHardState { term: 1, vote: 1, commit }
+    }
+
+    #[test]
+    fn what_waits_goes_with_the_next_write_and_never_replaces_newer() {
+        let mut outbox = Outbox::default();
+        outbox.flush();
+        assert!(outbox.is_drained());
+        outbox.persist_later(hard_state(1));
+        outbox.forget_later(Hash([1; 32]));
+        assert!(outbox.is_drained());
+        outbox.persist(WriteBatch { hard_state: Some(hard_state(2)), ..WriteBatch::default() });
+        let write = WriteBatch {
+            hard_state: Some(hard_state(2)),
+            pending_removed: vec![Hash([1; 32])],
+            ..WriteBatch::default()
+        };
+        assert_eq!(outbox.poll(), Some(Output::Persist(write)));
+        outbox.flush();
+        assert!(outbox.is_drained());
+    }
+
+    #[test]
+    fn an_event_promised_again_is_not_forgotten_by_the_same_write() {
+        let mut outbox = Outbox::default();
+        let event = b"event".to_vec();
+        outbox.forget_later(event_hash(&event));
+        let pending_added = vec![PendingEvent { event }];
+        let write = WriteBatch { pending_added, ..WriteBatch::default() };
+        outbox.persist(write.clone());
+        assert_eq!(outbox.poll(), Some(Output::Persist(write)));
+    }
+
+    #[test]
+    fn nothing_follows_a_stop() {
+        let mut outbox = Outbox::default();
+        outbox.push(Output::Stop { reason: String::new() });
+        outbox.reply(ClientId(1), Response::Busy);
+        assert!(outbox.is_stopped());
+        assert!(matches!(outbox.poll(), Some(Output::Stop { .. })));
+        assert!(outbox.is_drained());
+    }
+}

@@ -1,0 +1,176 @@
+//! Everything a replica may ask for.
+//!
+//! Outputs are performed in the order given, each to its end before the next.
+//! [`Output::Persist`] is durable before anything after it is performed. An output that cannot be
+//! performed stops the node: whatever was not performed did not happen.
+
+use crate::input::ClientId;
+use wattle_ledger::hash::Hash;
+use wattle_ledger::registration::NodeId;
+use wattle_ledger::rejection::Rejection;
+
+/// Something the replica wants done.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Output {
+    /// Must be durable before any later output is performed.
+    Persist(WriteBatch),
+    /// Hand bytes to a peer; may be lost.
+    Send {
+        /// The peer.
+        to: NodeId,
+        /// One encoded [`crate::message::PeerMessage`].
+        bytes: Vec<u8>,
+    },
+    /// Append leaves to the history, of which the first has the given index.
+    Append {
+        /// Index of the first leaf in the log.
+        first: u64,
+        /// The leaves' bytes.
+        leaves: Vec<Vec<u8>>,
+    },
+    /// A checkpoint has its quorum of cosignatures: write the partial tiles of its size if the
+    /// history still has that size or more, then replace `checkpoint`. Sizes ascend, and the same
+    /// size may come again with more signatures.
+    Publish {
+        /// The checkpoint's tree size.
+        size: u64,
+        /// The signed note.
+        note: String,
+    },
+    /// Answer a client.
+    Reply {
+        /// The client of an earlier submission.
+        client: ClientId,
+        /// The answer.
+        response: Response,
+    },
+    /// Tell the operator; the replica goes on.
+    Alarm(Alarm),
+    /// Stop the node: going on could contradict what was promised.
+    Stop {
+        /// What was found and what to do.
+        reason: String,
+    },
+}
+
+/// What must become durable together.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct WriteBatch {
+    /// Entries to append; those already stored with the same or a higher index are replaced and
+    /// whatever follows them is removed, in the same atomic write.
+    pub entries: Vec<StoredEntry>,
+    /// The new hard state, where it changed.
+    pub hard_state: Option<StoredHardState>,
+    /// The last checkpoint this node has signed, where it signs one.
+    pub signed: Option<SignedHead>,
+    /// Events promised to clients, to be resent until they are applied.
+    pub pending_added: Vec<PendingEvent>,
+    /// Hashes of promised events that are applied or refused for good.
+    pub pending_removed: Vec<Hash>,
+}
+
+/// A Raft entry as it is stored.
+#[derive(Debug, Clone, PartialEq, Eq, bincode::Encode, bincode::Decode)]
+pub struct StoredEntry {
+    /// Raft index, from 1.
+    pub index: u64,
+    /// Raft term.
+    pub term: u64,
+    /// An encoded batch; empty for the entry with which a leader opens its term.
+    pub data: Vec<u8>,
+}
+
+/// Raft's hard state as it is stored.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, bincode::Encode, bincode::Decode)]
+pub struct StoredHardState {
+    /// The current term.
+    pub term: u64,
+    /// Whom this node voted for in it; 0 for nobody.
+    pub vote: u64,
+    /// The commit index.
+    pub commit: u64,
+}
+
+/// The last checkpoint a node has signed: it never signs one that contradicts it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, bincode::Encode, bincode::Decode)]
+pub struct SignedHead {
+    /// Tree size.
+    pub size: u64,
+    /// Root hash.
+    pub root: Hash,
+}
+
+/// An event that this node took from a client and carries to the leader.
+#[derive(Debug, Clone, PartialEq, Eq, bincode::Encode, bincode::Decode)]
+pub struct PendingEvent {
+    /// Body and signature.
+    pub event: Vec<u8>,
+}
+
+/// Everything that is durable, as it is read back at start.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Durable {
+    /// All Raft entries in order, from index 1.
+    pub entries: Vec<StoredEntry>,
+    /// The hard state.
+    pub hard_state: StoredHardState,
+    /// The last checkpoint signed.
+    pub signed: Option<SignedHead>,
+    /// Promised events that were not yet applied.
+    pub pending: Vec<PendingEvent>,
+}
+
+/// The answer to a submission.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Response {
+    /// The event is in the log.
+    Committed {
+        /// SHA-256 of its bytes.
+        event: Hash,
+        /// Index of its leaf.
+        leaf: u64,
+        /// 0 or a refusal's number, for each item.
+        outcome: Vec<u16>,
+    },
+    /// The event leaves no leaf, and resending the same bytes will not help.
+    Refused(Rejection),
+    /// The node holds as many waiting events as it may; try again shortly.
+    Busy,
+    /// The park's window of uncompacted Raft entries is full; an operator must act.
+    Full,
+    /// The node takes no event because it knows no leader; it was not stored. Try another node.
+    NoLeader,
+}
+
+/// What an operator should know.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Alarm {
+    /// A peer's message was not acceptable and was dropped.
+    PeerMessageRefused {
+        /// The peer.
+        from: NodeId,
+        /// Why.
+        reason: String,
+    },
+    /// A committed entry carried no acceptable batch and left nothing.
+    BatchRefused {
+        /// Raft index.
+        index: u64,
+        /// Why.
+        reason: String,
+    },
+    /// A peer cosigned another root than this node computed at the same size.
+    RootsDiffer {
+        /// The peer.
+        peer: NodeId,
+        /// The tree size.
+        size: u64,
+    },
+    /// A leader's batch time is ahead of this node's clock by more than the bound.
+    LeaderClockAhead {
+        /// The leader.
+        leader: NodeId,
+        /// By how many milliseconds of park time.
+        ahead_ms: u64,
+    },
+}

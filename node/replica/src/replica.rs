@@ -1,0 +1,430 @@
+//! One replica: inputs in, outputs out.
+//!
+//! The contract in one sentence: after each [`Replica::handle`] drain [`Replica::poll_output`],
+//! perform the outputs in order, each to its end before the next, and stop the node if one cannot
+//! be performed.
+
+use crate::config::{Config, StartError};
+use crate::consensus::{Consensus, Pace};
+use crate::guard::{View, clock_ahead_ms};
+use crate::input::{ClientId, Input};
+use crate::message::{PeerMessage, RaftKind, RaftMessage, SignedCheckpoint};
+use crate::outbox::Outbox;
+use crate::output::{Alarm, Durable, Output, StoredEntry, WriteBatch};
+use crate::pending::Pending;
+use crate::queue::Queue;
+use crate::sealing::{Sealed, Sealing};
+use crate::window::Window;
+use raft::StateRole;
+use std::collections::BTreeMap;
+use wattle_ledger::event::SignedEvent;
+use wattle_ledger::genesis::Genesis;
+use wattle_ledger::keys::SigningKey;
+use wattle_ledger::ledger::Ledger;
+use wattle_ledger::registration::NodeId;
+use wattle_market::interval::Timestamp;
+
+/// A replica of the park's log.
+pub struct Replica {
+    pub(crate) node: NodeId,
+    pub(crate) batch_key: SigningKey,
+    pub(crate) consensus: Consensus,
+    pub(crate) ledger: Ledger,
+    pub(crate) sealing: Sealing,
+    pub(crate) pending: Pending,
+    pub(crate) queue: Queue,
+    pub(crate) outbox: Outbox,
+    /// Index of the last entry applied.
+    pub(crate) applied: u64,
+    /// False while the durable log is replayed, when nothing is signed and nobody alarmed.
+    pub(crate) is_resumed: bool,
+    /// Whether a batch without events may be proposed in this tick.
+    pub(crate) may_propose_empty: bool,
+    voters: Vec<NodeId>,
+    election_ticks: usize,
+    clock_ahead_max_ms: u64,
+    window_bytes_max: u64,
+    ticks: u64,
+    /// The last term in which a leader was known, and who it was.
+    led: Option<(u64, NodeId)>,
+    /// The term and leader to whom promised events were last carried.
+    carried: (u64, Option<NodeId>),
+    /// Leaders whose clock was ahead, and the ticks for which they are not heard.
+    ignored: BTreeMap<NodeId, usize>,
+}
+
+/// What a replica is in the present term.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Role {
+    /// It follows a leader or waits for one.
+    Follower,
+    /// It asks whether it would be elected.
+    PreCandidate,
+    /// It stands for election.
+    Candidate,
+    /// It leads.
+    Leader,
+}
+
+impl Replica {
+    /// A replica with what was durable; the outputs repeat all leaves that are committed in it.
+    ///
+    /// # Errors
+    /// Any [`StartError`].
+    pub fn new(config: Config, durable: Durable) -> Result<Replica, StartError> {
+        let Config { genesis, node, keys, .. } = config;
+        check_keys(&genesis, node, &keys)?;
+        if config.heartbeat_ticks == 0 || config.election_ticks <= config.heartbeat_ticks {
+            return Err(StartError::Ticks);
+        }
+        check_durable(&genesis, &durable)?;
+        let mut pending = Pending::default();
+        for stored in &durable.pending {
+            let event = SignedEvent::parse(&stored.event).map_err(|rejection| {
+                let reason = format!("a promised event is {}", rejection.name());
+                StartError::DurableInvalid { reason }
+            })?;
+            pending.insert(event);
+        }
+        let voters: Vec<NodeId> = genesis.body().nodes.iter().map(|node| node.id).collect();
+        let ids = voters.iter().map(|voter| voter.0).collect();
+        let window = Window::new(durable.entries, durable.hard_state, ids);
+        let pace = Pace {
+            election_ticks: config.election_ticks,
+            heartbeat_ticks: config.heartbeat_ticks,
+            seed: config.seed,
+        };
+        let mut replica = Replica {
+            node,
+            batch_key: keys.batch,
+            consensus: Consensus::new(node, pace, window).map_err(StartError::Raft)?,
+            ledger: Ledger::found(&genesis),
+            sealing: Sealing::new(&genesis, node, (keys.log, keys.cosigner), durable.signed),
+            pending,
+            queue: Queue::default(),
+            outbox: Outbox::default(),
+            applied: 0,
+            is_resumed: false,
+            may_propose_empty: false,
+            voters,
+            election_ticks: config.election_ticks,
+            clock_ahead_max_ms: config.clock_ahead_max_ms,
+            window_bytes_max: config.window_bytes_max,
+            ticks: 0,
+            led: None,
+            carried: (0, None),
+            ignored: BTreeMap::new(),
+        };
+        replica.outbox.push(Output::Append { first: 0, leaves: vec![genesis.leaf()] });
+        replica.work(Timestamp::default());
+        Ok(replica)
+    }
+
+    /// Something has happened at `now`, in park time. Afterwards drain [`Self::poll_output`].
+    ///
+    /// # Panics
+    /// If outputs of the call before were not taken, and where Raft finds its own rules broken:
+    /// the process must then end.
+    pub fn handle(&mut self, now: Timestamp, input: Input) {
+        assert!(self.outbox.is_drained(), "all outputs are taken before the next input");
+        if self.outbox.is_stopped() {
+            return;
+        }
+        if !self.is_resumed {
+            self.is_resumed = true;
+            self.sealing.sign_last(now, &mut self.outbox);
+        }
+        match input {
+            Input::Tick => self.on_tick(),
+            Input::PeerMessage { from, bytes } => self.on_peer_message(now, from, &bytes),
+            Input::PeerUnreachable { peer } => {
+                if peer != self.node && self.voters.contains(&peer) {
+                    self.consensus.unreachable(peer);
+                }
+            }
+            Input::Submit { client, event } => self.on_submit(client, &event),
+            Input::ClientGone { client } => self.on_client_gone(client),
+        }
+        self.work(now);
+        self.on_leader_change();
+        if !self.outbox.is_stopped() && self.propose_if_due(now) {
+            self.work(now);
+            self.on_leader_change();
+        }
+    }
+
+    /// The next output to be performed.
+    pub fn poll_output(&mut self) -> Option<Output> {
+        self.outbox.poll()
+    }
+
+    fn on_tick(&mut self) {
+        self.ticks += 1;
+        self.may_propose_empty = true;
+        self.ignored.retain(|_, ticks| {
+            *ticks -= 1;
+            *ticks > 0
+        });
+        self.consensus.tick();
+        if self.ticks.is_multiple_of(self.election_ticks as u64) {
+            self.judge_pending();
+            self.carry_pending();
+            self.sealing.send_again(&mut self.outbox);
+            self.outbox.flush();
+        }
+    }
+
+    fn on_client_gone(&mut self, client: ClientId) {
+        self.pending.leave(client);
+    }
+
+    fn on_peer_message(&mut self, now: Timestamp, from: NodeId, bytes: &[u8]) {
+        if let Err(reason) = self.take_peer_message(now, from, bytes) {
+            self.outbox.alarm(Alarm::PeerMessageRefused { from, reason });
+        }
+    }
+
+    fn take_peer_message(
+        &mut self,
+        now: Timestamp,
+        from: NodeId,
+        bytes: &[u8],
+    ) -> Result<(), String> {
+        self.with_view(|view| view.check_sender(from)).map_err(|error| error.to_string())?;
+        let message = PeerMessage::decode(bytes).map_err(|error| error.to_string())?;
+        match message {
+            PeerMessage::Raft(message) => {
+                self.with_view(|view| view.check(from, &message))
+                    .map_err(|error| error.to_string())?;
+                self.step(now, message);
+            }
+            PeerMessage::Forward { events } => self.on_forward(&events),
+            PeerMessage::Cosignature(signed) => {
+                let size = self.ledger.size();
+                self.sealing.on_signatures(from, signed, size, &mut self.outbox);
+            }
+        }
+        Ok(())
+    }
+
+    /// Steps a message that has passed the guard, unless its sender's clock is ahead.
+    fn step(&mut self, now: Timestamp, message: RaftMessage) {
+        let from = message.from;
+        if message.kind.is_from_leader() && self.ignored.contains_key(&from) {
+            return;
+        }
+        if message.kind == RaftKind::Append {
+            let is_new =
+                |entry: &StoredEntry| self.consensus.entry_term(entry.index) != Some(entry.term);
+            let max_ms = self.clock_ahead_max_ms;
+            if let Some(ahead_ms) = clock_ahead_ms(&message.entries, is_new, now, max_ms) {
+                // Every election timeout is shorter than this, so that another may be elected.
+                self.ignored.insert(from, 2 * self.election_ticks);
+                self.outbox.alarm(Alarm::LeaderClockAhead { leader: from, ahead_ms });
+                return;
+            }
+        }
+        self.consensus.step(message);
+    }
+
+    fn with_view<T>(&self, ask: impl FnOnce(&View) -> T) -> T {
+        let term = self.consensus.term();
+        let entry_term = |index| self.consensus.entry_term(index);
+        ask(&View {
+            node: self.node,
+            voters: &self.voters,
+            term,
+            leader: self.led.and_then(|(led, leader)| (led == term).then_some(leader)),
+            commit: self.consensus.commit_index(),
+            last_index: self.consensus.last_index(),
+            entry_term: &entry_term,
+        })
+    }
+
+    /// Does what Raft wants done until it wants nothing more.
+    fn work(&mut self, now: Timestamp) {
+        while !self.outbox.is_stopped() {
+            let Some(mut work) = self.consensus.take_ready() else { break };
+            self.send(std::mem::take(&mut work.send_first));
+            if work.must_sync {
+                let entries = std::mem::take(&mut work.entries);
+                let hard_state = work.hard_state;
+                let write = WriteBatch { entries, hard_state, ..WriteBatch::default() };
+                self.outbox.persist(write);
+            } else if let Some(hard_state) = work.hard_state {
+                self.outbox.persist_later(hard_state);
+            }
+            self.send(std::mem::take(&mut work.send_after));
+            let committed = std::mem::take(&mut work.committed);
+            self.apply_committed(now, committed);
+            let light = self.consensus.advance(work);
+            if let Some(hard_state) = light.hard_state {
+                self.outbox.persist_later(hard_state);
+            }
+            self.send(light.send);
+            self.apply_committed(now, light.committed);
+        }
+    }
+
+    fn send(&mut self, messages: Vec<RaftMessage>) {
+        for message in messages {
+            self.outbox.send(message.to, &PeerMessage::Raft(message));
+        }
+    }
+
+    /// A new leader is carried what this node has promised; a deposed one forgets what waited.
+    fn on_leader_change(&mut self) {
+        let (term, leader) = (self.consensus.term(), self.consensus.leader());
+        if let Some(leader) = leader {
+            self.led = Some((term, leader));
+        }
+        if self.carried == (term, leader) {
+            return;
+        }
+        self.carried = (term, leader);
+        if leader != Some(self.node) {
+            self.queue = Queue::default();
+        }
+        self.carry_pending();
+    }
+
+    pub(crate) fn is_window_full(&self) -> bool {
+        self.consensus.window_bytes() >= self.window_bytes_max
+    }
+}
+
+/// What the node may ask at any time.
+impl Replica {
+    /// This node.
+    pub fn node(&self) -> NodeId {
+        self.node
+    }
+
+    /// The ledger, as far as entries are applied.
+    pub fn ledger(&self) -> &Ledger {
+        &self.ledger
+    }
+
+    /// The role in the present term.
+    pub fn role(&self) -> Role {
+        match self.consensus.role() {
+            StateRole::Follower => Role::Follower,
+            StateRole::PreCandidate => Role::PreCandidate,
+            StateRole::Candidate => Role::Candidate,
+            StateRole::Leader => Role::Leader,
+        }
+    }
+
+    /// The present term's leader, as far as known; this node if it leads.
+    pub fn leader(&self) -> Option<NodeId> {
+        self.consensus.leader()
+    }
+
+    /// The present term.
+    pub fn term(&self) -> u64 {
+        self.consensus.term()
+    }
+
+    /// Up to which Raft index entries are known to be committed.
+    pub fn commit_index(&self) -> u64 {
+        self.consensus.commit_index()
+    }
+
+    /// Up to which Raft index entries are applied.
+    pub fn applied_index(&self) -> u64 {
+        self.applied
+    }
+
+    /// Bytes of Raft entries that are not compacted.
+    pub fn window_bytes(&self) -> u64 {
+        self.consensus.window_bytes()
+    }
+
+    /// The last checkpoint with a quorum of cosignatures.
+    pub fn sealed(&self) -> Option<&Sealed> {
+        self.sealing.sealed()
+    }
+
+    /// The signatures known of a seal's size, by node; none for a size that has no seal or whose
+    /// signatures are forgotten.
+    pub fn cosignatures(&self, size: u64) -> Option<&BTreeMap<NodeId, SignedCheckpoint>> {
+        self.sealing.signatures(size)
+    }
+
+    /// Verified signatures of peers over other roots than this node computed.
+    pub fn evidence(&self) -> impl Iterator<Item = (NodeId, &SignedCheckpoint)> {
+        self.sealing.evidence()
+    }
+
+    /// Events that are promised to clients and not applied.
+    pub fn pending_len(&self) -> usize {
+        self.pending.len()
+    }
+
+    /// Events that wait at this node, if it leads, for a batch.
+    pub fn queue_len(&self) -> usize {
+        self.queue.len()
+    }
+
+    /// Whether a leader is known and all that is known to be committed is applied.
+    pub fn is_ready(&self) -> bool {
+        let is_applied = self.applied == self.consensus.commit_index();
+        self.leader().is_some() && is_applied && !self.is_stopped()
+    }
+
+    /// Whether the replica has asked for the node to be stopped; it does nothing any more.
+    pub fn is_stopped(&self) -> bool {
+        self.outbox.is_stopped()
+    }
+}
+
+fn check_keys(
+    genesis: &Genesis,
+    node: NodeId,
+    keys: &crate::config::NodeKeys,
+) -> Result<(), StartError> {
+    let nodes = &genesis.body().nodes;
+    let record = nodes.iter().find(|record| record.id == node);
+    let record = record.ok_or(StartError::UnknownNode(node))?;
+    for (role, key, expected) in [
+        ("batch", &keys.batch, record.batch),
+        ("log", &keys.log, record.log),
+        ("cosigner", &keys.cosigner, record.cosigner),
+    ] {
+        if key.public() != expected {
+            return Err(StartError::OtherKey { node, role });
+        }
+    }
+    Ok(())
+}
+
+fn check_durable(genesis: &Genesis, durable: &Durable) -> Result<(), StartError> {
+    let invalid = |reason: String| Err(StartError::DurableInvalid { reason });
+    let mut last_term = 0;
+    for (at, entry) in durable.entries.iter().enumerate() {
+        let expected = at as u64 + 1;
+        if entry.index != expected {
+            return invalid(format!("entry {} stands where {expected} belongs", entry.index));
+        }
+        if entry.term < last_term.max(1) {
+            return invalid(format!("the term falls at entry {expected}"));
+        }
+        last_term = entry.term;
+    }
+    let hard_state = durable.hard_state;
+    if hard_state.commit > durable.entries.len() as u64 {
+        let (commit, last) = (hard_state.commit, durable.entries.len());
+        return invalid(format!("{commit} is committed, but the entries end at {last}"));
+    }
+    if hard_state.term < last_term {
+        return invalid(format!("term {} is below the last entry's", hard_state.term));
+    }
+    let is_voter = |id: u64| genesis.body().nodes.iter().any(|node| node.id.0 == id);
+    if hard_state.vote != 0 && !is_voter(hard_state.vote) {
+        return invalid(format!("the vote went to {}, who is no voter", hard_state.vote));
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,389 @@
+//! Single replicas, and small parks whose network loses nothing; faults are the simulator's.
+
+use super::*;
+use crate::fixture::{config, event, genesis, named_event, node_keys, start};
+use crate::input::ClientId;
+use crate::output::{PendingEvent, Response, StoredHardState};
+use wattle_ledger::batch::Batch;
+use wattle_ledger::event::event_hash;
+use wattle_ledger::rejection::Rejection;
+
+/// A replica with its disk, and what it had performed.
+struct Node {
+    replica: Replica,
+    durable: Durable,
+    leaves: Vec<Vec<u8>>,
+    replies: Vec<(ClientId, Response)>,
+    published: Vec<u64>,
+    alarms: Vec<Alarm>,
+    stopped: Option<String>,
+}
+
+impl Node {
+    fn start(nodes: u64, id: u64, durable: Durable) -> Node {
+        Node::start_with(config(nodes, id), durable)
+    }
+
+    fn start_with(config: Config, durable: Durable) -> Node {
+        let replica = Replica::new(config, durable.clone()).unwrap();
+        let mut node = Node {
+            replica,
+            durable,
+            leaves: Vec::new(),
+            replies: Vec::new(),
+            published: Vec::new(),
+            alarms: Vec::new(),
+            stopped: None,
+        };
+        assert!(node.perform().is_empty());
+        node
+    }
+
+    fn restart(self, nodes: u64) -> Node {
+        let id = self.replica.node().0;
+        Node::start(nodes, id, self.durable)
+    }
+
+    fn handle(&mut self, now: Timestamp, input: Input) -> Vec<(NodeId, Vec<u8>)> {
+        self.replica.handle(now, input);
+        self.perform()
+    }
+
+    fn perform(&mut self) -> Vec<(NodeId, Vec<u8>)> {
+        let mut sent = Vec::new();
+        while let Some(output) = self.replica.poll_output() {
+            match output {
+                Output::Persist(write) => self.persist(write),
+                Output::Send { to, bytes } => sent.push((to, bytes)),
+                Output::Append { first, leaves } => {
+                    assert_eq!(first, self.leaves.len() as u64);
+                    self.leaves.extend(leaves);
+                }
+                Output::Publish { size, .. } => self.published.push(size),
+                Output::Reply { client, response } => self.replies.push((client, response)),
+                Output::Alarm(alarm) => self.alarms.push(alarm),
+                Output::Stop { reason } => self.stopped = Some(reason),
+            }
+        }
+        sent
+    }
+
+    fn persist(&mut self, write: WriteBatch) {
+        if let Some(first) = write.entries.first() {
+            self.durable.entries.truncate(first.index as usize - 1);
+            self.durable.entries.extend(write.entries);
+        }
+        self.durable.hard_state = write.hard_state.unwrap_or(self.durable.hard_state);
+        self.durable.signed = write.signed.or(self.durable.signed);
+        let removed = |stored: &PendingEvent| write.pending_removed.contains(&event_hash(&stored.event));
+        self.durable.pending.retain(|stored| !removed(stored));
+        self.durable.pending.extend(write.pending_added);
+    }
+
+    fn submit(&mut self, now: Timestamp, client: u64, event: &SignedEvent) -> Vec<(NodeId, Vec<u8>)> {
+        let input = Input::Submit { client: ClientId(client), event: event.bytes().to_vec() };
+        self.handle(now, input)
+    }
+
+    fn answer(&self, client: u64) -> Option<&Response> {
+        let mut replies = self.replies.iter().filter(|(to, _)| *to == ClientId(client));
+        let (_, response) = replies.next()?;
+        assert!(replies.next().is_none(), "a client is answered once");
+        Some(response)
+    }
+}
+
+/// Several nodes and the messages between them, delivered in order.
+struct Park {
+    nodes: Vec<Node>,
+    now: Timestamp,
+}
+
+impl Park {
+    fn new(nodes: u64) -> Park {
+        let starting = (1..=nodes).map(|id| Node::start(nodes, id, Durable::default()));
+        Park { nodes: starting.collect(), now: start() }
+    }
+
+    fn deliver(&mut self, from: NodeId, mut sent: Vec<(NodeId, Vec<u8>)>) {
+        let mut queue: std::collections::VecDeque<_> =
+            sent.drain(..).map(|(to, bytes)| (from, to, bytes)).collect();
+        while let Some((from, to, bytes)) = queue.pop_front() {
+            let node = &mut self.nodes[to.0 as usize - 1];
+            let answers = node.handle(self.now, Input::PeerMessage { from, bytes });
+            queue.extend(answers.into_iter().map(|(next, bytes)| (to, next, bytes)));
+        }
+    }
+
+    fn tick(&mut self, ticks: usize) {
+        for _ in 0..ticks {
+            self.now = self.now.plus_millis(1_000);
+            for at in 0..self.nodes.len() {
+                let sent = self.nodes[at].handle(self.now, Input::Tick);
+                self.deliver(NodeId(at as u64 + 1), sent);
+            }
+        }
+    }
+
+    fn submit(&mut self, node: u64, client: u64, event: &SignedEvent) {
+        let sent = self.nodes[node as usize - 1].submit(self.now, client, event);
+        self.deliver(NodeId(node), sent);
+    }
+
+    fn leader(&self) -> u64 {
+        let leaders = self.nodes.iter().filter(|node| node.replica.role() == Role::Leader);
+        let ids: Vec<u64> = leaders.map(|node| node.replica.node().0).collect();
+        assert_eq!(ids.len(), 1, "{ids:?}");
+        ids[0]
+    }
+
+    fn assert_agree(&self) {
+        for node in &self.nodes {
+            assert_eq!(node.leaves, self.nodes[0].leaves);
+            assert_eq!(node.alarms, []);
+            assert_eq!(node.stopped, None);
+            assert_eq!(node.replica.pending_len(), 0);
+            assert_eq!(node.replica.queue_len(), 0);
+        }
+    }
+}
+
+fn committed(response: Option<&Response>) -> (u64, Vec<u16>) {
+    match response {
+        Some(Response::Committed { leaf, outcome, .. }) => (*leaf, outcome.clone()),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn a_single_node_elects_itself_records_and_seals_alone() {
+    let mut park = Park::new(1);
+    park.submit(1, 1, &event(1, 1));
+    assert_eq!(park.nodes[0].answer(1), Some(&Response::NoLeader));
+    park.tick(25);
+    assert_eq!(park.leader(), 1);
+    park.submit(1, 2, &event(1, 1));
+    let (leaf, outcome) = committed(park.nodes[0].answer(2));
+    assert_eq!(outcome, [0]);
+    assert!(leaf > 0 && leaf < park.nodes[0].leaves.len() as u64);
+    park.tick(120);
+    let node = &park.nodes[0];
+    assert!(node.published.len() >= 2, "the genesis and the event are sealed");
+    let sealed = node.replica.sealed().unwrap();
+    assert_eq!(sealed.cosigners, [NodeId(1)]);
+    assert!(sealed.checkpoint.size() > leaf);
+    assert_eq!(node.durable.signed.unwrap().size, sealed.checkpoint.size());
+    assert!(node.replica.is_ready());
+}
+
+#[test]
+fn three_nodes_agree_and_answer_wherever_an_event_came_in() {
+    let mut park = Park::new(3);
+    park.tick(40);
+    let leader = park.leader();
+    for (sequence, node) in [(1, leader), (2, leader % 3 + 1), (3, (leader + 1) % 3 + 1)] {
+        park.submit(node, sequence, &event(3, sequence));
+        let (_, outcome) = committed(park.nodes[node as usize - 1].answer(sequence));
+        assert_eq!(outcome, [0]);
+    }
+    park.tick(120);
+    park.assert_agree();
+    for node in &park.nodes {
+        assert_eq!(node.replica.sealed().unwrap().cosigners.len(), 3);
+        assert_eq!(node.published, park.nodes[0].published);
+    }
+}
+
+#[test]
+fn a_repeated_event_gets_its_first_outcome_and_another_of_its_sequence_is_refused() {
+    let mut park = Park::new(3);
+    park.tick(40);
+    park.submit(1, 1, &event(3, 1));
+    let first = park.nodes[0].answer(1).cloned();
+    committed(first.as_ref());
+    for node in 1..=3 {
+        park.submit(node, 2, &event(3, 1));
+        assert_eq!(park.nodes[node as usize - 1].answer(2), first.as_ref());
+        park.submit(node, 3, &named_event(3, 1, "another"));
+        let refused = Response::Refused(Rejection::SequenceUsed);
+        assert_eq!(park.nodes[node as usize - 1].answer(3), Some(&refused));
+    }
+    park.tick(12);
+    park.assert_agree();
+}
+
+#[test]
+fn of_two_promised_events_with_one_sequence_both_clients_hear() {
+    let mut park = Park::new(3);
+    park.tick(40);
+    let (a, b) = (event(3, 1), named_event(3, 1, "another"));
+    let follower = (1..=3).find(|node| *node != park.leader()).unwrap();
+    let first = park.nodes[follower as usize - 1].submit(park.now, 1, &a);
+    let second = park.nodes[follower as usize - 1].submit(park.now, 2, &b);
+    park.deliver(NodeId(follower), first);
+    park.deliver(NodeId(follower), second);
+    park.tick(30);
+    let node = &park.nodes[follower as usize - 1];
+    committed(node.answer(1));
+    assert_eq!(node.answer(2), Some(&Response::Refused(Rejection::SequenceUsed)));
+    park.assert_agree();
+}
+
+#[test]
+fn events_that_come_out_of_order_wait_for_those_before() {
+    let mut park = Park::new(3);
+    park.tick(40);
+    for sequence in [3, 2] {
+        park.submit(1, sequence, &event(3, sequence));
+        assert_eq!(park.nodes[0].answer(sequence), None);
+    }
+    park.submit(2, 1, &event(3, 1));
+    park.tick(12);
+    let leaf = |sequence| committed(park.nodes[if sequence == 1 { 1 } else { 0 }].answer(sequence)).0;
+    assert!(leaf(1) < leaf(2) && leaf(2) < leaf(3));
+    park.assert_agree();
+}
+
+#[test]
+fn a_promise_survives_a_restart_and_reaches_the_next_leader() {
+    let mut park = Park::new(3);
+    park.tick(40);
+    let follower = (1..=3).find(|node| *node != park.leader()).unwrap();
+    // What the follower sends is lost, and then it restarts.
+    park.nodes[follower as usize - 1].submit(park.now, 1, &event(3, 1));
+    let at = follower as usize - 1;
+    let node = park.nodes.remove(at).restart(3);
+    assert_eq!(node.replica.pending_len(), 1);
+    park.nodes.insert(at, node);
+    park.tick(40);
+    park.assert_agree();
+    assert!(park.nodes[0].durable.pending.is_empty());
+    park.submit(1, 2, &event(3, 1));
+    committed(park.nodes[0].answer(2));
+}
+
+#[test]
+fn a_restart_repeats_the_leaves_and_signs_the_same_head() {
+    let mut park = Park::new(3);
+    park.tick(40);
+    park.submit(1, 1, &event(3, 1));
+    park.tick(150);
+    let before: Vec<_> = park.nodes.iter().map(|node| (node.leaves.clone(), node.durable.signed)).collect();
+    let restarted = park.nodes.drain(..).map(|node| node.restart(3)).collect();
+    park.nodes = restarted;
+    for node in &park.nodes {
+        assert!(node.published.is_empty() && node.replica.sealed().is_none());
+    }
+    park.tick(60);
+    park.assert_agree();
+    for (node, (leaves, signed)) in park.nodes.iter().zip(before) {
+        assert!(node.leaves.starts_with(&leaves));
+        assert!(node.durable.signed.unwrap().size >= signed.unwrap().size);
+        assert_eq!(node.replica.sealed().unwrap().cosigners.len(), 3);
+    }
+}
+
+#[test]
+fn a_full_window_takes_no_more_and_says_so() {
+    let full = Config { window_bytes_max: 600, ..config(1, 1) };
+    let mut park = Park { nodes: vec![Node::start_with(full, Durable::default())], now: start() };
+    park.tick(30);
+    assert!(park.nodes[0].replica.window_bytes() < 600);
+    for sequence in 1..=4 {
+        park.submit(1, sequence, &event(1, sequence));
+    }
+    let last = park.nodes[0].replica.window_bytes();
+    assert_eq!(park.nodes[0].answer(4), Some(&Response::Full));
+    park.tick(300);
+    assert_eq!(park.nodes[0].replica.window_bytes(), last);
+}
+
+#[test]
+fn a_leader_whose_clock_is_ahead_is_not_heard_for_a_while() {
+    let mut node = Node::start(3, 1, Durable::default());
+    let append = |time: Timestamp| {
+        let keys = node_keys(2);
+        let batch = Batch::sign(genesis(3).park(), (NodeId(2), &keys.batch), 1, time, Vec::new());
+        PeerMessage::Raft(RaftMessage {
+            kind: RaftKind::Append,
+            to: NodeId(1),
+            from: NodeId(2),
+            term: 1,
+            log_term: 0,
+            index: 0,
+            entries: vec![StoredEntry { index: 1, term: 1, data: batch.encode() }],
+            commit: 0,
+            reject: false,
+            reject_hint: 0,
+        })
+    };
+    let input = |time| Input::PeerMessage { from: NodeId(2), bytes: append(time).encode() };
+    let now = start();
+    assert!(node.handle(now, input(now.plus_millis(10_001))).is_empty());
+    assert_eq!(node.alarms, [Alarm::LeaderClockAhead { leader: NodeId(2), ahead_ms: 10_001 }]);
+    assert!(node.handle(now, input(now)).is_empty(), "not heard");
+    for _ in 0..20 {
+        node.handle(now, Input::Tick);
+    }
+    node.handle(now, input(now.plus_millis(10_000)));
+    assert_eq!(node.durable.entries.len(), 1);
+}
+
+#[test]
+fn a_strangers_and_a_forged_message_change_nothing() {
+    let mut node = Node::start(3, 1, Durable::default());
+    let heartbeat = |from| {
+        let message = RaftMessage {
+            kind: RaftKind::Heartbeat,
+            to: NodeId(1),
+            from: NodeId(from),
+            term: 5,
+            log_term: 0,
+            index: 0,
+            entries: Vec::new(),
+            commit: 0,
+            reject: false,
+            reject_hint: 0,
+        };
+        PeerMessage::Raft(message).encode()
+    };
+    for (from, bytes) in [(9, heartbeat(9)), (3, heartbeat(2)), (2, vec![1, 2, 3]), (1, heartbeat(1))] {
+        let sent = node.handle(start(), Input::PeerMessage { from: NodeId(from), bytes });
+        assert!(sent.is_empty());
+    }
+    assert_eq!(node.alarms.len(), 4);
+    assert_eq!((node.replica.term(), node.replica.leader()), (0, None));
+}
+
+#[test]
+fn data_that_contradicts_itself_is_not_started_with() {
+    let entry = |index, term| StoredEntry { index, term, data: Vec::new() };
+    let hard_state = |term, commit| StoredHardState { term, vote: 0, commit };
+    let durable = |entries, hard_state| Durable { entries, hard_state, ..Durable::default() };
+    let cases = [
+        durable(vec![entry(2, 1)], hard_state(1, 0)),
+        durable(vec![entry(1, 2), entry(2, 1)], hard_state(2, 0)),
+        durable(vec![entry(1, 0)], hard_state(1, 0)),
+        durable(vec![entry(1, 1)], hard_state(1, 2)),
+        durable(vec![entry(1, 3)], hard_state(2, 1)),
+        durable(vec![], StoredHardState { term: 1, vote: 9, commit: 0 }),
+        Durable { pending: vec![PendingEvent { event: vec![1] }], ..Durable::default() },
+    ];
+    for durable in cases {
+        let error = Replica::new(config(3, 1), durable).err();
+        assert!(matches!(error, Some(StartError::DurableInvalid { .. })), "{error:?}");
+    }
+    let other_keys = Config { keys: node_keys(2), ..config(3, 1) };
+    assert!(matches!(Replica::new(other_keys, Durable::default()), Err(StartError::OtherKey { .. })));
+    let stranger = Config { node: NodeId(9), ..config(3, 1) };
+    assert!(matches!(Replica::new(stranger, Durable::default()), Err(StartError::UnknownNode(_))));
+    let ticks = Config { election_ticks: 2, ..config(3, 1) };
+    assert!(matches!(Replica::new(ticks, Durable::default()), Err(StartError::Ticks)));
+}
+
+#[test]
+#[should_panic(expected = "all outputs are taken")]
+fn an_input_before_the_outputs_are_taken_is_the_callers_mistake() {
+    let mut replica = Replica::new(config(1, 1), Durable::default()).unwrap();
+    replica.handle(start(), Input::Tick);
+}
