@@ -74,8 +74,12 @@ impl SignedHeader {
 
     /// Whether `key`, the leader's batch key, signed the header.
     pub fn is_signed_by(&self, key: &PublicKey) -> bool {
-        let body = &self.bytes[..self.bytes.len() - 64];
-        key.verify(&message(body), &self.signature).is_ok()
+        key.verify(&self.message(), &self.signature).is_ok()
+    }
+
+    /// What the leader signed.
+    pub fn message(&self) -> Vec<u8> {
+        message(&self.bytes[..self.bytes.len() - 64])
     }
 }
 

@@ -50,7 +50,7 @@ pub enum Fact {
         /// Meters whose energy is a substitute.
         substituted: Vec<MeterKind>,
         /// Quantities and sums, step by step.
-        line: PointSettlement,
+        line: Box<PointSettlement>,
         /// Postings to the participant's account, by kind; their sum is the point's credit.
         postings: Vec<(PostingKind, Money)>,
     },

@@ -288,11 +288,15 @@ impl SignedEvent {
 
     /// Checks the author's signature for a park.
     pub fn verify(&self, park: &Hash) -> Result<(), Rejection> {
-        let body = &self.bytes[..self.bytes.len() - 64];
         self.body
             .author
-            .verify(&message(park, body), &self.signature)
+            .verify(&self.message(park), &self.signature)
             .map_err(|_| Rejection::BadSignature)
+    }
+
+    /// What the author signed for a park.
+    pub fn message(&self, park: &Hash) -> Vec<u8> {
+        message(park, &self.bytes[..self.bytes.len() - 64])
     }
 
     /// What the author says.

@@ -688,7 +688,8 @@ impl Ledger {
     fn seal_if_due(&mut self, settled: bool, leaves: &mut Leaves) -> bool {
         let clock = self.state.clock();
         let waited = clock.time >= clock.sealed_at.plus_millis(SEAL_INTERVAL_MS);
-        if !settled && !(clock.unsealed && waited) {
+        let due = settled || (clock.unsealed && waited);
+        if !due {
             return false;
         }
         let clock = self.state.clock_mut();

@@ -44,3 +44,4 @@ pub mod log;
 pub mod registration;
 pub mod rejection;
 pub mod state;
+pub mod verify;

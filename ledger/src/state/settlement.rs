@@ -226,7 +226,7 @@ impl State {
                 run: Run::Initial,
                 terms: inputs[point].terms,
                 substituted: substituted.remove(point).unwrap_or_default(),
-                line: *line,
+                line: Box::new(*line),
                 postings: by_point.remove(point).unwrap_or_default(),
             };
             facts.push((Some(self.point(*point).participant), fact));

@@ -1,1 +1,64 @@
+//! Golden vectors of the formats that are signed or hashed; docs/FORMATS.md names them.
+//!
+//! A failure here is a change of format: every ledger that exists would become unreadable.
 
+use crate::it::park::{ALICE, FIRST, Park, REGISTRAR, genesis_body, key, order};
+use wattle_ledger::event::{Action, EventBody, SignedEvent};
+use wattle_ledger::genesis::Genesis;
+use wattle_ledger::hash::{Hash, sha256};
+use wattle_ledger::hex;
+use wattle_market::interval::Timestamp;
+use wattle_market::order::Side;
+
+fn digest(bytes: &[u8]) -> String {
+    sha256(&[bytes]).to_string()
+}
+
+#[test]
+fn a_genesis_has_these_bytes() {
+    let genesis = Genesis::sign(&genesis_body(1), &key(REGISTRAR)).unwrap();
+    assert_eq!(genesis.signed().len(), 493);
+    assert_eq!(
+        digest(genesis.signed()),
+        "427cc1243f79917f376c706b20deb86a799f8dc026f63771d5ceddf9f0e90626"
+    );
+    assert_eq!(
+        genesis.park().to_string(),
+        "39fa4dd3f2d9c03b734f39480e7d2a81045b6892e708f1206858463aa0d472d8"
+    );
+}
+
+#[test]
+fn an_event_has_these_bytes() {
+    let author = key(ALICE);
+    let body = EventBody {
+        version: 0,
+        author: author.public(),
+        sequence: 2,
+        issued_at: Timestamp(1_782_835_200_000),
+        action: Action::PlaceOrders(vec![order(1, Side::Sell, 4_000, 500_000)]),
+    };
+    let event = SignedEvent::sign(&Hash([7; 32]), &body, &author);
+    assert_eq!(
+        hex::encode(event.bytes()),
+        "0043a72e714401762df66b68c26dfbdf2682aaec9f2474eca4613e424a0fbafd3c0200000000000000004042199f0100000d000000010000000000000001000000003a1e000000000001000000a00f00000000000020a1070000000000ff3451f93d4de710d2e3cf129c592ba3d3498cf3088ef8bef024759663b950163aba8969cecf6b445bfcbf62827168277670e03623befa430de223ed961f7e09"
+    );
+}
+
+#[test]
+fn a_park_with_a_settled_interval_has_this_root() {
+    let mut park = Park::peopled();
+    let sell = Action::PlaceOrders(vec![order(1, Side::Sell, 4_000, 500_000)]);
+    park.submit(ALICE, sell);
+    park.read_all(FIRST, [1_000, 6_000, 6_000, 0]);
+    park.advance_to(FIRST.settlement_due());
+    assert_eq!(park.ledger.size(), 37);
+    assert_eq!(
+        park.ledger.root().to_string(),
+        "3ff17d7822fbdffa4d9d1ce224f625990a2c701566ba27e12d198b0d7fa828ed"
+    );
+    assert_eq!(
+        digest(park.leaves.last().unwrap()),
+        "9733d8c9a5eb336d4b33e827631e8a681b75d9e54f1037e98957953ba3513e12"
+    );
+}

@@ -1,0 +1,206 @@
+//! The regulator's way: an export, replayed from raw bytes to the last nano-yuan.
+//!
+//! Nothing in an export is trusted. Keys come from the regulator's own policy; everything else is
+//! recomputed: the root from the leaves, the tiles from the root's tree, and every trade, posting,
+//! certificate and state root from the signed events by the same [`crate::ledger::Ledger`] that
+//! the nodes run. The findings come claim by claim, with the first entry at fault.
+//!
+//! Verification streams: it holds one bundle and one batch of leaves at a time, beside the state.
+
+mod authors;
+mod balance;
+pub mod claim;
+pub mod directory;
+mod parallel;
+mod replay;
+pub mod source;
+pub mod summary;
+mod walk;
+
+use crate::genesis::Genesis;
+use crate::log::checkpoint::Checkpoint;
+use crate::log::note::Note;
+use crate::log::policy::{Policy, PolicyVerdict};
+use crate::log::tiles::{TileKind, TilePath, files_of};
+use claim::{Claim, Findings, Report};
+use source::Source;
+use std::collections::BTreeSet;
+
+/// The longest checkpoint file that is read.
+const CHECKPOINT_BYTES_MAX: usize = 64 * 1024;
+/// The longest tile or bundle: 256 leaves of 65,535 bytes with their lengths.
+const FILE_BYTES_MAX: usize = 256 * (65_535 + 2);
+
+/// How far a verification has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Progress {
+    /// Leaves done.
+    pub done: u64,
+    /// Leaves in all.
+    pub of: u64,
+}
+
+/// Verifies an export against a policy that the caller trusts.
+pub fn verify(source: &dyn Source, policy: &Policy, progress: &mut dyn FnMut(Progress)) -> Report {
+    let mut findings = Findings::default();
+    let mut report = match read_checkpoint(source, &mut findings) {
+        Some((note, checkpoint)) => {
+            let verdict = policy.evaluate(&note);
+            judge_signatures(&verdict, policy, &mut findings);
+            let walked = walk::walk(source, &checkpoint, progress, &mut findings);
+            judge_unknown_lines(&verdict, walked.genesis.as_ref(), &mut findings);
+            list_uncovered(source, checkpoint.size(), &mut findings);
+            Report {
+                origin: Some(checkpoint.origin().to_owned()),
+                size: checkpoint.size(),
+                root: Some(*checkpoint.root()),
+                cosigners: verdict.cosigned,
+                summary: walked.summary,
+                ..Report::default()
+            }
+        }
+        None => {
+            findings.stop(&Claim::ALL, "there is no checkpoint to check against");
+            Report::default()
+        }
+    };
+    report.not_covered = std::mem::take(&mut findings.not_covered);
+    report.claims = findings.into_claims();
+    report
+}
+
+fn read_checkpoint(source: &dyn Source, findings: &mut Findings) -> Option<(Note, Checkpoint)> {
+    let bytes = match source.read("checkpoint", CHECKPOINT_BYTES_MAX) {
+        Ok(Some(bytes)) => bytes,
+        Ok(None) => {
+            findings.fail(Claim::Form, None, "there is no file `checkpoint`");
+            return None;
+        }
+        Err(error) => {
+            findings.fail(
+                Claim::Form,
+                None,
+                format!("`checkpoint` cannot be read: {error}"),
+            );
+            return None;
+        }
+    };
+    let note = match Note::parse(&bytes) {
+        Ok(note) => note,
+        Err(error) => {
+            findings.fail(
+                Claim::Form,
+                None,
+                format!("`checkpoint` is no signed note: {error}"),
+            );
+            return None;
+        }
+    };
+    match Checkpoint::parse(note.text()) {
+        Ok(checkpoint) => Some((note, checkpoint)),
+        Err(error) => {
+            let reason = format!("`checkpoint` holds no tlog-checkpoint: {error}");
+            findings.fail(Claim::Form, None, reason);
+            None
+        }
+    }
+}
+
+fn judge_signatures(verdict: &PolicyVerdict, policy: &Policy, findings: &mut Findings) {
+    for line in &verdict.bad {
+        let name = line.signature.name();
+        let reason = format!(
+            "the signature line of {name} does not hold: {}",
+            line.reason
+        );
+        let by_log = policy
+            .logs()
+            .iter()
+            .any(|log| log.key.is_named_by(&line.signature));
+        let claim = if by_log {
+            Claim::LogSignatures
+        } else {
+            Claim::Quorum
+        };
+        findings.fail(claim, None, reason);
+    }
+    if verdict.log_signatures.is_empty() {
+        let reason = "no log key of the policy has signed the checkpoint";
+        findings.fail(Claim::LogSignatures, None, reason);
+    }
+    if !policy.is_quorum(|name| verdict.cosigned.contains_key(name)) {
+        let reason = format!(
+            "{} of the policy's {} cosigners have cosigned, which is below its quorum",
+            verdict.cosigned.len(),
+            policy.witnesses().len()
+        );
+        findings.fail(Claim::Quorum, None, reason);
+    }
+}
+
+/// An export is stricter than a note: a line by a key that neither the policy nor the park's
+/// registry knows has no business there.
+fn judge_unknown_lines(
+    verdict: &PolicyVerdict,
+    genesis: Option<&Genesis>,
+    findings: &mut Findings,
+) {
+    let own = genesis.map(Genesis::policy);
+    for line in &verdict.unknown {
+        let known = own.as_ref().is_some_and(|own| {
+            own.logs().iter().any(|log| log.key.is_named_by(line))
+                || own
+                    .witnesses()
+                    .iter()
+                    .any(|witness| witness.key.is_named_by(line))
+        });
+        if !known {
+            let reason = format!(
+                "a signature line of {} is by a key nobody knows",
+                line.name()
+            );
+            findings.fail(Claim::Form, None, reason);
+        }
+    }
+}
+
+/// Files outside the checkpoint's size are listed and never read.
+fn list_uncovered(source: &dyn Source, size: u64, findings: &mut Findings) {
+    let covered: BTreeSet<String> = files_of(size).map(|path| path.to_string()).collect();
+    match source.list() {
+        Ok(paths) => {
+            let extra = paths
+                .into_iter()
+                .filter(|path| path != "checkpoint" && !covered.contains(path));
+            findings.not_covered = extra.collect();
+        }
+        Err(error) => {
+            let reason = format!("the export cannot be listed: {error}");
+            findings.fail(Claim::Form, None, reason);
+        }
+    }
+}
+
+/// The bytes of a tile or bundle, and its path. A partial one may be gone once the full one at its
+/// place is there (C2SP tlog-tiles), which begins with the same content.
+fn tile_bytes(source: &dyn Source, path: TilePath) -> Result<(TilePath, Vec<u8>), String> {
+    let candidates = [Some(path), path.full().filter(|_| !path.is_full())];
+    for candidate in candidates.into_iter().flatten() {
+        match source.read(&candidate.to_string(), FILE_BYTES_MAX) {
+            Ok(Some(bytes)) => {
+                let length = usize::from(candidate.width()) * 32;
+                let is_hashes = matches!(candidate.kind(), TileKind::Hashes(_));
+                if is_hashes && bytes.len() != length {
+                    return Err(format!(
+                        "{candidate} has {} bytes, not {length}",
+                        bytes.len()
+                    ));
+                }
+                return Ok((candidate, bytes));
+            }
+            Ok(None) => {}
+            Err(error) => return Err(format!("{candidate} cannot be read: {error}")),
+        }
+    }
+    Err(format!("{path} is missing"))
+}

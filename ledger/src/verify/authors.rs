@@ -1,0 +1,150 @@
+//! Who signed what: signatures, sequences and the validity of keys, read from the leaves alone.
+//!
+//! This is a second and much smaller reading of the registry than the state machine's, so that a
+//! mistake in one shows against the other.
+
+use crate::batch::SignedHeader;
+use crate::entry::Entry;
+use crate::event::{Action, SignedEvent};
+use crate::genesis::Genesis;
+use crate::keys::PublicKey;
+use crate::verify::claim::{Claim, Findings};
+use crate::verify::parallel::Job;
+use std::collections::BTreeMap;
+
+#[derive(Debug, Default)]
+struct Author {
+    sequence: u64,
+    ended: Option<u64>,
+}
+
+/// The keys of a park as the leaves so far tell them.
+#[derive(Debug)]
+pub(crate) struct Authors {
+    genesis: Genesis,
+    authors: BTreeMap<PublicKey, Author>,
+}
+
+impl Authors {
+    pub(crate) fn found(genesis: &Genesis) -> Authors {
+        let body = genesis.body();
+        let founders = [body.registrar, body.treasurer, body.regulator];
+        Authors {
+            genesis: genesis.clone(),
+            authors: founders
+                .into_iter()
+                .map(|key| (key, Author::default()))
+                .collect(),
+        }
+    }
+
+    /// Takes in one leaf. Its signature is to be checked; a malformed one fails `form`.
+    pub(crate) fn leaf(
+        &mut self,
+        index: u64,
+        entry: &Entry,
+        findings: &mut Findings,
+    ) -> Option<Job> {
+        match entry {
+            Entry::Batch { header, .. } => self.header(index, header, findings),
+            Entry::Event { signed, outcome } => self.event(index, signed, outcome, findings),
+            Entry::Genesis(_) | Entry::Derived { .. } | Entry::Seal { .. } => None,
+        }
+    }
+
+    fn header(&self, index: u64, bytes: &[u8], findings: &mut Findings) -> Option<Job> {
+        let header = match SignedHeader::parse(bytes) {
+            Ok(header) => header,
+            Err(error) => {
+                let reason = format!("the batch header is malformed: {error}");
+                findings.fail(Claim::Form, Some(index), reason);
+                return None;
+            }
+        };
+        let leader = header.body().node;
+        let Some(node) = self
+            .genesis
+            .body()
+            .nodes
+            .iter()
+            .find(|node| node.id == leader)
+        else {
+            let reason = format!("no node of the park has id {leader}, which led this batch");
+            findings.fail(Claim::KeyValidity, Some(index), reason);
+            return None;
+        };
+        let message = header.message();
+        Some(Job {
+            entry: index,
+            key: node.batch,
+            message,
+            signature: *header.signature(),
+        })
+    }
+
+    fn event(
+        &mut self,
+        index: u64,
+        bytes: &[u8],
+        outcome: &[u16],
+        findings: &mut Findings,
+    ) -> Option<Job> {
+        let event = match SignedEvent::parse(bytes) {
+            Ok(event) => event,
+            Err(refusal) => {
+                findings.fail(Claim::Form, Some(index), refusal.sentence());
+                return None;
+            }
+        };
+        let body = event.body();
+        let author = self.authors.entry(body.author).or_insert_with(|| {
+            let reason = format!("the key {} was never registered", body.author);
+            findings.fail(Claim::KeyValidity, Some(index), reason);
+            Author::default()
+        });
+        if let Some(ended) = author.ended {
+            let reason = format!("the key {} ended with entry {ended}", body.author);
+            findings.fail(Claim::KeyValidity, Some(index), reason);
+        }
+        if body.sequence != author.sequence.wrapping_add(1) {
+            let reason = format!(
+                "the key {} goes from sequence {} to {}",
+                body.author, author.sequence, body.sequence
+            );
+            findings.fail(Claim::Sequences, Some(index), reason);
+        }
+        author.sequence = body.sequence;
+        if outcome == [0] {
+            self.follow(index, body.author, &body.action);
+        }
+        let message = event.message(&self.genesis.park());
+        Some(Job {
+            entry: index,
+            key: body.author,
+            message,
+            signature: *event.signature(),
+        })
+    }
+
+    fn follow(&mut self, index: u64, author: PublicKey, action: &Action) {
+        let end = |authors: &mut BTreeMap<PublicKey, Author>, key: &PublicKey| {
+            if let Some(author) = authors.get_mut(key) {
+                author.ended.get_or_insert(index);
+            }
+        };
+        match action {
+            Action::RegisterMeter(meter) => {
+                self.authors.entry(meter.key).or_default();
+            }
+            Action::AddKey { key, .. } => {
+                self.authors.entry(*key).or_default();
+            }
+            Action::RotateKey { new, .. } => {
+                self.authors.entry(*new).or_default();
+                end(&mut self.authors, &author);
+            }
+            Action::RevokeKey { key } => end(&mut self.authors, key),
+            _ => {}
+        }
+    }
+}

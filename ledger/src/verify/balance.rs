@@ -1,0 +1,211 @@
+//! What must hold within every interval, checked on the leaves with nothing but sums.
+//!
+//! A replay already shows that the leaves follow from the events. These checks are independent of
+//! the state machine: were its arithmetic wrong, they would show it.
+
+use crate::derived::Fact;
+use crate::entry::Entry;
+use crate::verify::claim::{Claim, Findings};
+use crate::verify::replay::Leaf;
+use std::collections::BTreeMap;
+use wattle_market::interval::DeliveryInterval;
+use wattle_market::order::Side;
+use wattle_market::point::PointId;
+use wattle_market::settlement::{PointSettlement, PostingKind};
+use wattle_market::units::Money;
+
+/// Sums over one interval's leaves of one batch.
+#[derive(Debug, Default)]
+struct Sums {
+    first: u64,
+    sold: i128,
+    bought: i128,
+    volume: Option<i128>,
+    postings: i128,
+    imbalance: i128,
+    settled: bool,
+    /// Twice what each point sent and cancelled, less each of the two leaves of each delivery.
+    sent: BTreeMap<PointId, i128>,
+    cancelled: BTreeMap<PointId, i128>,
+    /// With the entry that says so.
+    issued: BTreeMap<PointId, (u64, i128)>,
+    certified: BTreeMap<PointId, i128>,
+}
+
+/// Checks one complete batch.
+pub(crate) fn check_batch(leaves: &[Leaf], findings: &mut Findings) {
+    let mut intervals: BTreeMap<DeliveryInterval, Sums> = BTreeMap::new();
+    for leaf in leaves {
+        let Entry::Derived { fact, .. } = &leaf.entry else {
+            continue;
+        };
+        if let Some(interval) = interval_of(fact) {
+            let sums = intervals.entry(interval).or_insert_with(|| Sums {
+                first: leaf.index,
+                ..Sums::default()
+            });
+            add(sums, leaf.index, fact, findings);
+        }
+    }
+    for sums in intervals.values() {
+        check_sums(sums, findings);
+    }
+}
+
+fn interval_of(fact: &Fact) -> Option<DeliveryInterval> {
+    match fact {
+        Fact::IntervalCleared { interval, .. }
+        | Fact::PointSettled { interval, .. }
+        | Fact::IntervalSettled { interval, .. }
+        | Fact::SettlementHeld { interval, .. }
+        | Fact::CertificateIssued { interval, .. }
+        | Fact::CertificateDelivered { interval, .. } => Some(*interval),
+        Fact::OrderClosed { item, .. } => Some(item.interval),
+        Fact::FundsMoved { .. } => None,
+    }
+}
+
+fn add(sums: &mut Sums, index: u64, fact: &Fact, findings: &mut Findings) {
+    match fact {
+        Fact::IntervalCleared { volume, .. } => sums.volume = Some(i128::from(volume.0)),
+        Fact::OrderClosed {
+            item,
+            filled,
+            price,
+            ..
+        } => {
+            let filled_wh = i128::from(filled.0);
+            let within = match (item.side, price) {
+                (_, None) => filled_wh == 0,
+                (Side::Sell, Some(price)) => *price >= item.limit,
+                (Side::Buy, Some(price)) => *price <= item.limit,
+            };
+            if !within || filled.0 < 0 || *filled > item.quantity {
+                let reason = "the order is filled beyond its quantity or its limit";
+                findings.fail(Claim::Trades, Some(index), reason);
+            }
+            match item.side {
+                Side::Sell => sums.sold += filled_wh,
+                Side::Buy => sums.bought += filled_wh,
+            }
+        }
+        Fact::PointSettled {
+            point,
+            line,
+            postings,
+            ..
+        } => {
+            sums.settled = true;
+            check_line(index, line, postings, findings);
+            sums.postings += postings
+                .iter()
+                .map(|(_, amount)| i128::from(amount.0))
+                .sum::<i128>();
+            sums.imbalance += i128::from(line.net.0) - unmatched(line);
+            let green = line.certified();
+            let parts = [green.self_used, green.stored, green.surplus, green.lost];
+            let certified = parts.iter().map(|part| i128::from(part.0)).sum();
+            sums.certified.insert(*point, certified);
+            *sums.sent.entry(*point).or_default() += 2 * i128::from(line.sent.0);
+            *sums.cancelled.entry(*point).or_default() += 2 * i128::from(line.cancelled.0);
+        }
+        Fact::IntervalSettled { postings, .. } => {
+            let amounts = postings.iter().map(|(_, _, amount)| i128::from(amount.0));
+            sums.postings += amounts.sum::<i128>();
+        }
+        Fact::CertificateIssued {
+            point,
+            quantity,
+            self_used,
+            stored,
+            lost,
+            sent,
+            held,
+            ..
+        } => {
+            let parts = [self_used, stored, lost, sent, held];
+            let sum: i128 = parts.iter().map(|part| i128::from(part.0)).sum();
+            if sum != i128::from(quantity.0) || parts.iter().any(|part| part.0 < 0) {
+                let reason = "the parts of the certificate do not sum to its quantity";
+                findings.fail(Claim::Certificates, Some(index), reason);
+            }
+            sums.issued.insert(*point, (index, i128::from(quantity.0)));
+        }
+        // Two equal leaves tell one delivery: one to the sender and one to the receiver.
+        Fact::CertificateDelivered {
+            from, to, quantity, ..
+        } => {
+            *sums.sent.entry(*from).or_default() -= i128::from(quantity.0);
+            *sums.cancelled.entry(*to).or_default() -= i128::from(quantity.0);
+        }
+        Fact::SettlementHeld { .. } | Fact::FundsMoved { .. } => {}
+    }
+}
+
+fn unmatched(line: &PointSettlement) -> i128 {
+    let left = &line.unmatched;
+    i128::from(left.green.0) + i128::from(left.other.0) + i128::from(left.long.0)
+        - i128::from(left.need.0)
+        - i128::from(left.short.0)
+}
+
+fn check_line(
+    index: u64,
+    line: &PointSettlement,
+    postings: &[(PostingKind, Money)],
+    findings: &mut Findings,
+) {
+    let sum: i128 = postings
+        .iter()
+        .map(|(_, amount)| i128::from(amount.0))
+        .sum();
+    if sum != i128::from(line.credit.0) {
+        let reason = "the postings do not sum to the point's credit";
+        findings.fail(Claim::Journal, Some(index), reason);
+    }
+    let balanced = line.net.0 == line.surplus.0 - line.need.0
+        && line.surplus.0 >= 0
+        && line.need.0 >= 0
+        && (line.surplus.0 == 0 || line.need.0 == 0)
+        && line.delta.0 == line.net.0 - line.contracted.0
+        && line.delta.0 == line.physical.0 + line.deviation.0;
+    if !balanced {
+        let reason = "net, contract and deviation of the point do not add up";
+        findings.fail(Claim::EnergyBalance, Some(index), reason);
+    }
+}
+
+fn check_sums(sums: &Sums, findings: &mut Findings) {
+    let entry = Some(sums.first);
+    if sums.sold != sums.bought || sums.volume.is_some_and(|volume| volume != sums.sold) {
+        let reason = format!("{} Wh were sold and {} Wh bought", sums.sold, sums.bought);
+        findings.fail(Claim::Trades, entry, reason);
+    }
+    if sums.postings != 0 {
+        let reason = format!("the interval's postings sum to {} nCNY", sums.postings);
+        findings.fail(Claim::Journal, entry, reason);
+    }
+    if sums.imbalance != 0 {
+        let reason = format!("{} Wh of the interval are unaccounted for", sums.imbalance);
+        findings.fail(Claim::EnergyBalance, entry, reason);
+    }
+    if !sums.settled {
+        return;
+    }
+    for (point, metered) in &sums.certified {
+        let (index, issued) = sums.issued.get(point).copied().unwrap_or((sums.first, 0));
+        if issued != *metered {
+            let reason = format!("certificates for {issued} Wh, {metered} Wh were metered");
+            findings.fail(Claim::Certificates, Some(index), reason);
+        }
+    }
+    if sums
+        .sent
+        .values()
+        .chain(sums.cancelled.values())
+        .any(|left| *left != 0)
+    {
+        let reason = "certificates sent, delivered and cancelled differ";
+        findings.fail(Claim::Certificates, entry, reason);
+    }
+}

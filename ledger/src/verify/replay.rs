@@ -1,0 +1,175 @@
+//! The state machine run again, leaf against leaf.
+
+use crate::batch::SignedHeader;
+use crate::derived::Fact;
+use crate::entry::{Dropped, Entry};
+use crate::genesis::Genesis;
+use crate::ledger::{Ledger, SignatureCheck, Slot};
+use crate::verify::claim::{Claim, Findings};
+use std::collections::BTreeMap;
+
+/// Claims that rest on the replay.
+const RESTING: [Claim; 6] = [
+    Claim::Replay,
+    Claim::Trades,
+    Claim::Settlement,
+    Claim::Journal,
+    Claim::EnergyBalance,
+    Claim::Certificates,
+];
+
+/// One leaf with its index.
+#[derive(Debug, Clone)]
+pub(crate) struct Leaf {
+    pub(crate) index: u64,
+    pub(crate) bytes: Vec<u8>,
+    pub(crate) entry: Entry,
+}
+
+/// The replay of a log, batch by batch.
+#[derive(Debug)]
+pub(crate) struct Replay {
+    ledger: Ledger,
+    batch: Vec<Leaf>,
+    stopped: bool,
+    sealed: bool,
+}
+
+impl Replay {
+    pub(crate) fn found(genesis: &Genesis) -> Replay {
+        Replay {
+            // Author signatures are a claim of their own.
+            ledger: Ledger::with_signatures(genesis, SignatureCheck::AlreadyVerified),
+            batch: Vec::new(),
+            stopped: false,
+            sealed: false,
+        }
+    }
+
+    /// Takes in the next leaf; gives the batch that it completes by starting another.
+    pub(crate) fn leaf(&mut self, leaf: Leaf, findings: &mut Findings) -> Option<Vec<Leaf>> {
+        if !matches!(leaf.entry, Entry::Batch { .. }) {
+            self.batch.push(leaf);
+            return None;
+        }
+        let complete = std::mem::replace(&mut self.batch, vec![leaf]);
+        self.batch(&complete, findings);
+        Some(complete)
+    }
+
+    /// Replays the last batch; gives it.
+    pub(crate) fn finish(&mut self, findings: &mut Findings) -> Vec<Leaf> {
+        let last = std::mem::take(&mut self.batch);
+        self.batch(&last, findings);
+        if !self.stopped && !self.sealed {
+            let index = self.ledger.size().checked_sub(1);
+            findings.fail(Claim::Replay, index, "the last entry is no seal");
+        }
+        last
+    }
+
+    fn batch(&mut self, leaves: &[Leaf], findings: &mut Findings) {
+        let Some(first) = leaves.first().filter(|_| !self.stopped) else {
+            return;
+        };
+        let Entry::Batch { header, dropped } = &first.entry else {
+            self.stop(first.index, "the entry belongs to no batch", findings);
+            return;
+        };
+        let Ok(header) = SignedHeader::parse(header) else {
+            self.stop(first.index, "the batch header is malformed", findings);
+            return;
+        };
+        let Some(slots) = slots(leaves, dropped) else {
+            let reason = "the header's list of dropped events does not fit the batch";
+            self.stop(first.index, reason, findings);
+            return;
+        };
+        let applied = match self.ledger.replay(&header, &slots) {
+            Ok(applied) => applied,
+            Err(refusal) => {
+                self.stop(
+                    first.index,
+                    &format!("the batch is refused: {refusal}"),
+                    findings,
+                );
+                return;
+            }
+        };
+        self.sealed = applied.sealed.is_some();
+        self.compare(leaves, &applied.leaves, findings);
+    }
+
+    fn compare(&mut self, found: &[Leaf], expected: &[Vec<u8>], findings: &mut Findings) {
+        for (leaf, expected) in found.iter().zip(expected) {
+            if leaf.bytes == *expected {
+                continue;
+            }
+            let expected = Entry::decode(expected).expect("a replay makes leaves that decode");
+            let reason = format!(
+                "the log has a leaf of kind {}, a replay gives another of kind {}",
+                leaf.entry.kind(),
+                expected.kind()
+            );
+            for claim in claims_on(&leaf.entry).iter().chain(claims_on(&expected)) {
+                findings.fail(*claim, Some(leaf.index), reason.clone());
+            }
+            findings.fail(Claim::Replay, Some(leaf.index), reason);
+        }
+        if found.len() != expected.len() {
+            let index = found[0].index + found.len().min(expected.len()) as u64;
+            let reason = format!(
+                "the batch at entry {} has {} leaves, a replay gives {}",
+                found[0].index,
+                found.len(),
+                expected.len()
+            );
+            self.stop(index, &reason, findings);
+        }
+    }
+
+    fn stop(&mut self, index: u64, reason: &str, findings: &mut Findings) {
+        self.stopped = true;
+        findings.fail(Claim::Replay, Some(index), reason);
+        findings.stop(&RESTING, &format!("the replay ended at entry {index}"));
+    }
+}
+
+/// The batch's events by place: recorded ones from their leaves, dropped ones by their hashes.
+fn slots<'a>(leaves: &'a [Leaf], dropped: &[Dropped]) -> Option<Vec<Slot<'a>>> {
+    let mut dropped_at: BTreeMap<usize, Slot<'a>> = BTreeMap::new();
+    for one in dropped {
+        if dropped_at
+            .insert(usize::from(one.place), Slot::Dropped(one.event))
+            .is_some()
+        {
+            return None;
+        }
+    }
+    let mut recorded = leaves.iter().filter_map(|leaf| match &leaf.entry {
+        Entry::Event { signed, .. } => Some(Slot::Event(signed)),
+        _ => None,
+    });
+    let mut slots = Vec::new();
+    while let Some(slot) = dropped_at.remove(&slots.len()).or_else(|| recorded.next()) {
+        slots.push(slot);
+    }
+    dropped_at.is_empty().then_some(slots)
+}
+
+/// The claims beside `replay` that a differing leaf fails.
+fn claims_on(entry: &Entry) -> &'static [Claim] {
+    let Entry::Derived { fact, .. } = entry else {
+        return &[];
+    };
+    match fact {
+        Fact::IntervalCleared { .. } | Fact::OrderClosed { .. } => &[Claim::Trades],
+        Fact::PointSettled { .. } | Fact::IntervalSettled { .. } | Fact::SettlementHeld { .. } => {
+            &[Claim::Settlement]
+        }
+        Fact::FundsMoved { .. } => &[Claim::Journal],
+        Fact::CertificateIssued { .. } | Fact::CertificateDelivered { .. } => {
+            &[Claim::Certificates]
+        }
+    }
+}

@@ -1,0 +1,272 @@
+//! Sums over the leaves: what a person wants to know of a park's days.
+//!
+//! The figures are read from the leaves that the verification reads, so they are as good as its
+//! verdict.
+
+use crate::derived::Fact;
+use crate::entry::Entry;
+use crate::event::{Action, SignedEvent};
+use crate::genesis::Genesis;
+use crate::registration::{CarbonFactor, ParticipantId};
+use crate::verify::replay::Leaf;
+use std::collections::{BTreeMap, BTreeSet};
+use wattle_market::interval::DeliveryInterval;
+use wattle_market::point::PointId;
+use wattle_market::settlement::{Account, PointSettlement, PostingKind};
+use wattle_market::units::{Money, Price, WattHours};
+
+/// Sums over a log. Energies in Wh, money in nano-yuan.
+#[derive(Debug, Clone, Default, serde::Serialize)]
+pub struct Summary {
+    /// The park's name.
+    pub park: String,
+    /// The park's local clock, minutes ahead of UTC.
+    pub utc_offset_minutes: i16,
+    /// Leaves by kind.
+    pub entries: BTreeMap<&'static str, u64>,
+    /// Bytes of all leaves.
+    pub leaf_bytes: u64,
+    /// Signatures by authors and leaders.
+    pub signatures: u64,
+    /// Settled intervals.
+    pub intervals: BTreeSet<DeliveryInterval>,
+    /// Intervals that wait for the registrar.
+    pub held: BTreeSet<DeliveryInterval>,
+    /// Call auctions in which something was traded.
+    pub clearings: Vec<ClearingSummary>,
+    /// Participants by id.
+    pub participants: BTreeMap<ParticipantId, ParticipantSummary>,
+    /// Postings to the park's own accounts, by account.
+    pub park_accounts: BTreeMap<&'static str, i128>,
+    /// Matched in the surplus pool.
+    pub pool_volume: WattHours,
+    /// Solar energy used within the park, on the roof's own point or a neighbor's, times the
+    /// factor in force, in micrograms: mg/kWh × Wh needs no rounding.
+    pub carbon_avoided_ug: i128,
+    /// The factors that were applied.
+    pub factors: Vec<CarbonFactor>,
+}
+
+/// One call auction.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
+pub struct ClearingSummary {
+    /// The delivery interval.
+    pub interval: DeliveryInterval,
+    /// The price.
+    pub price: Price,
+    /// Watt-hours traded.
+    pub volume: WattHours,
+}
+
+/// One participant's sums over all his points.
+#[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize)]
+pub struct ParticipantSummary {
+    /// His name.
+    pub name: String,
+    /// His points.
+    pub points: BTreeSet<PointId>,
+    /// Generated.
+    pub generated: WattHours,
+    /// Used (storage aside).
+    pub used: WattHours,
+    /// Generated and used at the same point at once.
+    pub self_used: WattHours,
+    /// Sold in call auctions.
+    pub sold_forward: WattHours,
+    /// Bought in call auctions.
+    pub bought_forward: WattHours,
+    /// Given to the surplus pool.
+    pub pool_sold: WattHours,
+    /// Taken from the surplus pool.
+    pub pool_bought: WattHours,
+    /// Need covered from within the park.
+    pub received: WattHours,
+    /// Surplus that went to the grid.
+    pub exported: WattHours,
+    /// Need that the grid covered.
+    pub imported: WattHours,
+    /// Certificates sent to neighbors.
+    pub certificates_sent: WattHours,
+    /// Certificates cancelled against own need.
+    pub certificates_cancelled: WattHours,
+    /// Sum of settlement postings: below zero, he paid.
+    pub credit: Money,
+    /// The same readings with the grid alone.
+    pub grid_alone: Money,
+    /// Deposits less withdrawals.
+    pub funds: Money,
+    /// Point-intervals settled on a substitute.
+    pub substituted: u64,
+}
+
+fn add(sum: &mut WattHours, value: WattHours) {
+    sum.0 += value.0;
+}
+
+impl Summary {
+    pub(crate) fn found(genesis: &Genesis) -> Summary {
+        Summary {
+            park: genesis.body().name.clone(),
+            utc_offset_minutes: genesis.body().utc_offset_minutes,
+            ..Summary::default()
+        }
+    }
+
+    /// Sums over all participants.
+    pub fn total<T: std::iter::Sum>(&self, of: impl Fn(&ParticipantSummary) -> T) -> T {
+        self.participants.values().map(of).sum()
+    }
+
+    pub(crate) fn leaf(&mut self, leaf: &Leaf) {
+        *self.entries.entry(leaf.entry.kind()).or_default() += 1;
+        self.leaf_bytes += leaf.bytes.len() as u64;
+        match &leaf.entry {
+            Entry::Batch { .. } => self.signatures += 1,
+            Entry::Event { signed, outcome } => {
+                self.signatures += 1;
+                self.event(signed, outcome);
+            }
+            Entry::Derived {
+                participant, fact, ..
+            } => self.fact(*participant, fact),
+            Entry::Genesis(_) | Entry::Seal { .. } => {}
+        }
+    }
+
+    fn event(&mut self, signed: &[u8], outcome: &[u16]) {
+        let Ok(event) = SignedEvent::parse(signed) else {
+            return;
+        };
+        if let (Action::RegisterParticipant(participant), [0]) = (&event.body().action, outcome) {
+            let row = self.participants.entry(participant.id).or_default();
+            row.name.clone_from(&participant.name);
+        }
+    }
+
+    fn fact(&mut self, participant: Option<ParticipantId>, fact: &Fact) {
+        if let Some(participant) = participant {
+            self.participants.entry(participant).or_default().fact(fact);
+        }
+        match fact {
+            Fact::IntervalCleared {
+                interval,
+                price: Some(price),
+                volume,
+                ..
+            } => {
+                let (interval, price, volume) = (*interval, *price, *volume);
+                self.clearings.push(ClearingSummary {
+                    interval,
+                    price,
+                    volume,
+                });
+            }
+            Fact::PointSettled { .. } => {}
+            Fact::IntervalSettled {
+                interval,
+                factor,
+                pool_volume,
+                postings,
+                ..
+            } => {
+                self.intervals.insert(*interval);
+                add(&mut self.pool_volume, *pool_volume);
+                self.park_postings(postings);
+                if !self.factors.contains(factor) {
+                    self.factors.push(factor.clone());
+                }
+            }
+            Fact::SettlementHeld { interval, .. } => {
+                self.held.insert(*interval);
+            }
+            _ => {}
+        }
+    }
+
+    fn park_postings(&mut self, postings: &[(Account, PostingKind, Money)]) {
+        for (account, _, amount) in postings {
+            let name = match account {
+                Account::Clearing => "clearing",
+                Account::Grid => "grid",
+                Account::Balancing => "balancing",
+                Account::Network => "network",
+                // A point's postings stand in its own leaf.
+                Account::Point(_) => continue,
+            };
+            *self.park_accounts.entry(name).or_default() += i128::from(amount.0);
+        }
+    }
+
+    /// Counts the carbon of one batch: settlement lines with the factor of their interval.
+    pub(crate) fn count_carbon(&mut self, leaves: &[Leaf]) {
+        let mut solar: BTreeMap<DeliveryInterval, i128> = BTreeMap::new();
+        for leaf in leaves {
+            let Entry::Derived { fact, .. } = &leaf.entry else {
+                continue;
+            };
+            match fact {
+                Fact::PointSettled { interval, line, .. } => {
+                    *solar.entry(*interval).or_default() += solar_used(line);
+                }
+                Fact::IntervalSettled {
+                    interval, factor, ..
+                } => {
+                    let used = solar.get(interval).copied().unwrap_or(0);
+                    self.carbon_avoided_ug += used * i128::from(factor.milligrams_per_kwh);
+                }
+                _ => {}
+            }
+        }
+    }
+}
+
+/// Certified generation used within the park: at the point itself or delivered to a neighbor.
+fn solar_used(line: &PointSettlement) -> i128 {
+    i128::from(line.certified().self_used.0) + i128::from(line.sent.0)
+}
+
+impl ParticipantSummary {
+    fn fact(&mut self, fact: &Fact) {
+        match fact {
+            Fact::PointSettled {
+                point,
+                substituted,
+                line,
+                ..
+            } => {
+                self.points.insert(*point);
+                self.substituted += u64::from(!substituted.is_empty());
+                self.line(line);
+            }
+            Fact::OrderClosed { item, filled, .. } => match item.side {
+                wattle_market::order::Side::Sell => add(&mut self.sold_forward, *filled),
+                wattle_market::order::Side::Buy => add(&mut self.bought_forward, *filled),
+            },
+            Fact::FundsMoved { amount } => self.funds.0 += amount.0,
+            _ => {}
+        }
+    }
+
+    fn line(&mut self, line: &PointSettlement) {
+        let green = &line.green;
+        for part in [green.self_used, green.stored, green.surplus, green.lost] {
+            add(&mut self.generated, part);
+        }
+        add(&mut self.used, line.load);
+        add(&mut self.self_used, green.self_used);
+        for part in [line.pool.green, line.pool.other, line.pool.long] {
+            add(&mut self.pool_sold, part);
+        }
+        for part in [line.pool.need, line.pool.short] {
+            add(&mut self.pool_bought, part);
+        }
+        add(&mut self.received, line.received);
+        add(&mut self.exported, line.unmatched.green);
+        add(&mut self.exported, line.unmatched.other);
+        add(&mut self.imported, line.unmatched.need);
+        add(&mut self.certificates_sent, line.sent);
+        add(&mut self.certificates_cancelled, line.cancelled);
+        self.credit.0 += line.credit.0;
+        self.grid_alone.0 += line.grid_alone.0;
+    }
+}
