@@ -52,8 +52,13 @@ impl Replica {
     }
 
     fn promise(&mut self, event: &SignedEvent) {
-        let stored = PendingEvent { event: event.bytes().to_vec() };
-        let write = WriteBatch { pending_added: vec![stored], ..WriteBatch::default() };
+        let stored = PendingEvent {
+            event: event.bytes().to_vec(),
+        };
+        let write = WriteBatch {
+            pending_added: vec![stored],
+            ..WriteBatch::default()
+        };
         self.outbox.persist(write);
         self.pending.insert(event.clone());
         match self.leader() {
@@ -73,7 +78,9 @@ impl Replica {
             return;
         }
         for bytes in events {
-            let Ok(event) = SignedEvent::parse(bytes) else { continue };
+            let Ok(event) = SignedEvent::parse(bytes) else {
+                continue;
+            };
             let is_known =
                 self.queue.contains(&event.hash()) || self.first_outcome(&event).is_some();
             if !is_known && self.ledger.judge(bytes).is_ok() {
@@ -116,7 +123,9 @@ impl Replica {
 
     /// Answers whoever waits for an event, and forgets the promise.
     pub(crate) fn keep_promise(&mut self, event: &Hash, response: &Response) {
-        let Some(clients) = self.pending.remove(event) else { return };
+        let Some(clients) = self.pending.remove(event) else {
+            return;
+        };
         for client in clients {
             self.outbox.reply(client, response.clone());
         }

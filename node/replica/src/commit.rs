@@ -10,7 +10,11 @@ impl Replica {
     /// Applies committed entries in order. The same code runs when the log is replayed at start.
     pub(crate) fn apply_committed(&mut self, now: Timestamp, entries: Vec<StoredEntry>) {
         for entry in entries {
-            assert_eq!(entry.index, self.applied + 1, "entries are applied in order");
+            assert_eq!(
+                entry.index,
+                self.applied + 1,
+                "entries are applied in order"
+            );
             self.applied = entry.index;
             if !entry.data.is_empty() {
                 self.apply_batch(now, &entry);
@@ -26,11 +30,17 @@ impl Replica {
         let applied = self.ledger.apply(entry.term, &entry.data);
         assert_eq!(applied.first, first, "leaves follow those that are there");
         if let Some(refusal) = applied.refused.filter(|_| self.is_resumed) {
-            let alarm = Alarm::BatchRefused { index: entry.index, reason: refusal.to_string() };
+            let alarm = Alarm::BatchRefused {
+                index: entry.index,
+                reason: refusal.to_string(),
+            };
             self.outbox.alarm(alarm);
         }
         if !applied.leaves.is_empty() {
-            self.outbox.push(Output::Append { first, leaves: applied.leaves });
+            self.outbox.push(Output::Append {
+                first,
+                leaves: applied.leaves,
+            });
         }
         for outcome in applied.outcomes {
             self.on_outcome(outcome);

@@ -45,7 +45,9 @@ pub enum StartError {
     #[error("the genesis has no node {0}; check the node's id in its configuration")]
     UnknownNode(NodeId),
     /// A key is not the one that the genesis names.
-    #[error("the {role} key is not the one that the genesis names for node {node}; check which key files the node is given")]
+    #[error(
+        "the {role} key is not the one that the genesis names for node {node}; check which key files the node is given"
+    )]
     OtherKey {
         /// This node.
         node: NodeId,
@@ -56,7 +58,9 @@ pub enum StartError {
     #[error("election ticks must be above heartbeat ticks, and these above zero")]
     Ticks,
     /// The stored data contradicts itself.
-    #[error("the stored data contradicts itself: {reason}; the node cannot vote with it and must rejoin under a new id")]
+    #[error(
+        "the stored data contradicts itself: {reason}; the node cannot vote with it and must rejoin under a new id"
+    )]
     DurableInvalid {
         /// What was found.
         reason: String,

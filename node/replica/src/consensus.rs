@@ -81,7 +81,12 @@ impl Consensus {
         };
         let logger = slog::Logger::root(slog::Discard, slog::o!());
         let raw = RawNode::new(&config, window, &logger)?;
-        let mut consensus = Consensus { raw, node, pace, working: false };
+        let mut consensus = Consensus {
+            raw,
+            node,
+            pace,
+            working: false,
+        };
         consensus.set_timeout();
         Ok(consensus)
     }
@@ -108,7 +113,10 @@ impl Consensus {
 
     /// Proposes an entry; `false` if Raft drops it.
     pub(crate) fn propose(&mut self, data: Vec<u8>) -> bool {
-        assert!(self.is_leader(), "only a leader proposes; others forward events, not entries");
+        assert!(
+            self.is_leader(),
+            "only a leader proposes; others forward events, not entries"
+        );
         let taken = self.raw.propose(Vec::new(), data).is_ok();
         self.set_timeout();
         taken
@@ -122,7 +130,10 @@ impl Consensus {
         }
         self.working = true;
         let mut ready = self.raw.ready();
-        assert!(ready.snapshot().is_empty(), "nobody sends snapshots, and the guard takes none");
+        assert!(
+            ready.snapshot().is_empty(),
+            "nobody sends snapshots, and the guard takes none"
+        );
         let entries = ready.take_entries();
         let stored = entries.iter().map(stored_entry).collect();
         self.raw.mut_store().append(entries);
@@ -132,7 +143,15 @@ impl Consensus {
         let hard_state = ready.hs().map(stored_hard_state);
         let must_sync = ready.must_sync();
         self.set_timeout();
-        Some(Work { send_first, entries: stored, hard_state, must_sync, send_after, committed, ready })
+        Some(Work {
+            send_first,
+            entries: stored,
+            hard_state,
+            must_sync,
+            send_after,
+            committed,
+            ready,
+        })
     }
 
     /// Confirms that the work is done, or will be before anything that comes after it.
@@ -140,13 +159,18 @@ impl Consensus {
         assert!(self.working, "only work that was taken is confirmed");
         self.working = false;
         let mut light = self.raw.advance(work.ready);
-        let hard_state =
-            light.commit_index().map(|_| stored_hard_state(&self.raw.raft.hard_state()));
+        let hard_state = light
+            .commit_index()
+            .map(|_| stored_hard_state(&self.raw.raft.hard_state()));
         let send = own_messages(light.take_messages());
         let committed = stored_entries(light.take_committed_entries());
         self.raw.advance_apply();
         self.set_timeout();
-        LightWork { hard_state, send, committed }
+        LightWork {
+            hard_state,
+            send,
+            committed,
+        }
     }
 
     /// The role in the present term.
@@ -191,8 +215,12 @@ impl Consensus {
 
     fn set_timeout(&mut self) {
         let campaign = (self.raw.raft.term, self.raw.raft.state);
-        let ticks =
-            timeout_ticks(self.pace.seed, self.pace.election_ticks, self.node, campaign);
+        let ticks = timeout_ticks(
+            self.pace.seed,
+            self.pace.election_ticks,
+            self.node,
+            campaign,
+        );
         self.raw.raft.set_randomized_election_timeout(ticks);
     }
 }

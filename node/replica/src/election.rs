@@ -24,7 +24,9 @@ pub fn timeout_ticks(
         StateRole::Candidate => 2,
         StateRole::Leader => 3,
     };
-    let mixed = [node.0, term, role].into_iter().fold(mix(seed), |sum, part| mix(sum ^ part));
+    let mixed = [node.0, term, role]
+        .into_iter()
+        .fold(mix(seed), |sum, part| mix(sum ^ part));
     let span = election_ticks as u64;
     election_ticks + usize::try_from(mixed % span).expect("less than a count of ticks")
 }
@@ -42,8 +44,12 @@ fn mix(value: u64) -> u64 {
 mod tests {
     use super::*;
 
-    const ROLES: [StateRole; 4] =
-        [StateRole::Follower, StateRole::PreCandidate, StateRole::Candidate, StateRole::Leader];
+    const ROLES: [StateRole; 4] = [
+        StateRole::Follower,
+        StateRole::PreCandidate,
+        StateRole::Candidate,
+        StateRole::Leader,
+    ];
 
     #[test]
     fn equal_seeds_yield_equal_timeouts_within_bounds() {
@@ -64,10 +70,22 @@ mod tests {
             (0..100).filter(|term| other(*term) != base(*term)).count() > 50
         };
         let base = |term| timeout_ticks(1, 10, NodeId(1), (term, StateRole::Follower));
-        assert!(differ(&|term| timeout_ticks(2, 10, NodeId(1), (term, StateRole::Follower)), &base));
-        assert!(differ(&|term| timeout_ticks(1, 10, NodeId(2), (term, StateRole::Follower)), &base));
-        assert!(differ(&|term| timeout_ticks(1, 10, NodeId(1), (term + 1, StateRole::Follower)), &base));
-        assert!(differ(&|term| timeout_ticks(1, 10, NodeId(1), (term, StateRole::Candidate)), &base));
+        assert!(differ(
+            &|term| timeout_ticks(2, 10, NodeId(1), (term, StateRole::Follower)),
+            &base
+        ));
+        assert!(differ(
+            &|term| timeout_ticks(1, 10, NodeId(2), (term, StateRole::Follower)),
+            &base
+        ));
+        assert!(differ(
+            &|term| timeout_ticks(1, 10, NodeId(1), (term + 1, StateRole::Follower)),
+            &base
+        ));
+        assert!(differ(
+            &|term| timeout_ticks(1, 10, NodeId(1), (term, StateRole::Candidate)),
+            &base
+        ));
     }
 
     #[test]
@@ -75,6 +93,9 @@ mod tests {
         let seen: std::collections::BTreeSet<usize> = (0..400)
             .map(|term| timeout_ticks(3, 10, NodeId(1), (term, StateRole::Follower)))
             .collect();
-        assert_eq!(seen.into_iter().collect::<Vec<_>>(), (10..20).collect::<Vec<_>>());
+        assert_eq!(
+            seen.into_iter().collect::<Vec<_>>(),
+            (10..20).collect::<Vec<_>>()
+        );
     }
 }

@@ -28,7 +28,11 @@ pub(crate) fn registrar() -> SigningKey {
 }
 
 pub(crate) fn node_keys(node: u64) -> NodeKeys {
-    NodeKeys { batch: key(4, node), log: key(5, node), cosigner: key(6, node) }
+    NodeKeys {
+        batch: key(4, node),
+        log: key(5, node),
+        cosigner: key(6, node),
+    }
 }
 
 pub(crate) fn genesis(nodes: u64) -> Genesis {
@@ -50,7 +54,11 @@ pub(crate) fn genesis(nodes: u64) -> Genesis {
         treasurer: key(2, 0).public(),
         regulator: key(3, 0).public(),
         nodes: (1..=nodes).map(record).collect(),
-        terms: ParkTerms { feed_in: Price(400_000), export: Price(300_000), wheeling: Price(50_000) },
+        terms: ParkTerms {
+            feed_in: Price(400_000),
+            export: Price(300_000),
+            wheeling: Price(50_000),
+        },
         tariffs: Vec::new(),
         factor: CarbonFactor {
             name: "grid".to_owned(),
@@ -88,7 +96,10 @@ pub(crate) fn named_event(nodes: u64, sequence: u64, name: &str) -> SignedEvent 
         author: registrar().public(),
         sequence,
         issued_at: start(),
-        action: Action::RegisterParticipant(Participant { id, name: name.to_owned() }),
+        action: Action::RegisterParticipant(Participant {
+            id,
+            name: name.to_owned(),
+        }),
     };
     SignedEvent::sign(&genesis(nodes).park(), &body, &registrar())
 }

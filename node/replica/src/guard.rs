@@ -48,7 +48,11 @@ pub(crate) enum GuardError {
     #[error("entries or a refusal in a message of a kind that has none")]
     OtherKindsField,
     #[error("a log's last term {log_term} does not fit its last index {index} and term {term}")]
-    LogTerm { log_term: u64, index: u64, term: u64 },
+    LogTerm {
+        log_term: u64,
+        index: u64,
+        term: u64,
+    },
     #[error("entry {found} stands where entry {expected} belongs")]
     Gap { expected: u64, found: u64 },
     #[error("entry {index} has term {term}, outside of those around it")]
@@ -57,7 +61,9 @@ pub(crate) enum GuardError {
     SecondLeader { term: u64, leader: NodeId },
     #[error("entry {index} contradicts one that is committed here")]
     ContradictsCommitted { index: u64 },
-    #[error("{commit} is committed, but this node's log ends at {last_index}; if the node's data was restored from a copy, it must rejoin under a new id")]
+    #[error(
+        "{commit} is committed, but this node's log ends at {last_index}; if the node's data was restored from a copy, it must rejoin under a new id"
+    )]
     CommitBeyondLog { commit: u64, last_index: u64 },
     #[error("the answer speaks of entry {index}, but the log ends at {last_index}")]
     AnswerBeyondLog { index: u64, last_index: u64 },
@@ -76,7 +82,9 @@ impl View<'_> {
     pub(crate) fn check(&self, from: NodeId, message: &RaftMessage) -> Result<(), GuardError> {
         self.check_sender(from)?;
         if message.from != from {
-            return Err(GuardError::ForgedSender { claimed: message.from });
+            return Err(GuardError::ForgedSender {
+                claimed: message.from,
+            });
         }
         if message.to != self.node {
             return Err(GuardError::OtherReceiver(message.to));
@@ -94,9 +102,17 @@ impl View<'_> {
     fn check_numbers(&self, message: &RaftMessage) -> Result<(), GuardError> {
         let term = message.term;
         if term == 0 || term > self.term.saturating_add(TERM_LEAD_MAX) || term >= NUMBER_MAX {
-            return Err(GuardError::Term { term, own: self.term });
+            return Err(GuardError::Term {
+                term,
+                own: self.term,
+            });
         }
-        let numbers = [message.index, message.log_term, message.commit, message.reject_hint];
+        let numbers = [
+            message.index,
+            message.log_term,
+            message.commit,
+            message.reject_hint,
+        ];
         if numbers.into_iter().any(|number| number >= NUMBER_MAX) {
             return Err(GuardError::Number);
         }
@@ -111,7 +127,11 @@ impl View<'_> {
         }
         if message.log_term > term {
             let (log_term, index) = (message.log_term, message.index);
-            return Err(GuardError::LogTerm { log_term, index, term });
+            return Err(GuardError::LogTerm {
+                log_term,
+                index,
+                term,
+            });
         }
         Ok(())
     }
@@ -122,10 +142,16 @@ impl View<'_> {
         for (at, entry) in message.entries.iter().enumerate() {
             let expected = message.index + 1 + at as u64;
             if entry.index != expected {
-                return Err(GuardError::Gap { expected, found: entry.index });
+                return Err(GuardError::Gap {
+                    expected,
+                    found: entry.index,
+                });
             }
             if entry.term == 0 || entry.term < previous || entry.term > message.term {
-                return Err(GuardError::EntryTerm { index: entry.index, term: entry.term });
+                return Err(GuardError::EntryTerm {
+                    index: entry.index,
+                    term: entry.term,
+                });
             }
             previous = entry.term;
         }
@@ -136,7 +162,10 @@ impl View<'_> {
         }
         // A leader has every entry that was ever committed (Raft, 5.4: leader completeness).
         let before = (message.index, message.log_term);
-        let entries = message.entries.iter().map(|entry| (entry.index, entry.term));
+        let entries = message
+            .entries
+            .iter()
+            .map(|entry| (entry.index, entry.term));
         for (index, term) in std::iter::once(before).chain(entries) {
             if index <= self.commit && (self.entry_term)(index) != Some(term) {
                 return Err(GuardError::ContradictsCommitted { index });
@@ -159,7 +188,10 @@ impl View<'_> {
     fn check_leader(&self, message: &RaftMessage) -> Result<(), GuardError> {
         match self.leader {
             Some(leader) if message.term == self.term && message.from != leader => {
-                Err(GuardError::SecondLeader { term: self.term, leader })
+                Err(GuardError::SecondLeader {
+                    term: self.term,
+                    leader,
+                })
             }
             _ => Ok(()),
         }
@@ -186,7 +218,11 @@ fn check_candidate(message: &RaftMessage) -> Result<(), GuardError> {
     check_log_end(message)?;
     if message.log_term >= message.term {
         let (log_term, index, term) = (message.log_term, message.index, message.term);
-        return Err(GuardError::LogTerm { log_term, index, term });
+        return Err(GuardError::LogTerm {
+            log_term,
+            index,
+            term,
+        });
     }
     Ok(())
 }
@@ -195,7 +231,11 @@ fn check_candidate(message: &RaftMessage) -> Result<(), GuardError> {
 fn check_log_end(message: &RaftMessage) -> Result<(), GuardError> {
     let (log_term, index, term) = (message.log_term, message.index, message.term);
     if (index == 0) != (log_term == 0) {
-        return Err(GuardError::LogTerm { log_term, index, term });
+        return Err(GuardError::LogTerm {
+            log_term,
+            index,
+            term,
+        });
     }
     Ok(())
 }

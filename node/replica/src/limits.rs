@@ -50,7 +50,6 @@ pub const EVIDENCE_MAX: usize = 64;
 const _: () = assert!(EVENT_BYTES_MAX <= FORWARD_BYTES_MAX);
 const _: () = assert!(FORWARD_BYTES_MAX + FORWARD_EVENTS_MAX * 32 < PEER_MESSAGE_BYTES_MAX);
 // A decoder counts an entry's place in memory before it reads it, and its bytes as it reads them.
-const _: () =
-    assert!(BATCH_BYTES_MAX + APPEND_ENTRIES_MAX * 40 + 1_024 < PEER_MESSAGE_BYTES_MAX);
+const _: () = assert!(BATCH_BYTES_MAX + APPEND_ENTRIES_MAX * 40 + 1_024 < PEER_MESSAGE_BYTES_MAX);
 const _: () = assert!(APPEND_BYTES_MAX as usize >= BATCH_BYTES_MAX);
 const _: () = assert!(UNCOMMITTED_BYTES_MAX as usize > 2 * BATCH_BYTES_MAX);

@@ -112,7 +112,10 @@ impl PeerMessage {
     /// The bytes to send.
     pub fn encode(&self) -> Vec<u8> {
         let bytes = codec::encode(self);
-        assert!(bytes.len() <= PEER_MESSAGE_BYTES_MAX, "a message must be one that peers read");
+        assert!(
+            bytes.len() <= PEER_MESSAGE_BYTES_MAX,
+            "a message must be one that peers read"
+        );
         bytes
     }
 
@@ -174,11 +177,15 @@ impl RaftMessage {
         let kind = RaftKind::from_raft(message.get_msg_type())
             .expect("no transfer, read request, proposal or snapshot is ever started here");
         let mut bytes = 0;
-        let fitting = message.get_entries().iter().take(APPEND_ENTRIES_MAX).take_while(|entry| {
-            let first = bytes == 0;
-            bytes += entry.data.len() as u64 + ENTRY_OVERHEAD_BYTES;
-            first || bytes <= APPEND_BYTES_MAX
-        });
+        let fitting = message
+            .get_entries()
+            .iter()
+            .take(APPEND_ENTRIES_MAX)
+            .take_while(|entry| {
+                let first = bytes == 0;
+                bytes += entry.data.len() as u64 + ENTRY_OVERHEAD_BYTES;
+                first || bytes <= APPEND_BYTES_MAX
+            });
         RaftMessage {
             kind,
             to: NodeId(message.to),
@@ -223,11 +230,12 @@ impl RaftMessage {
 
 /// Raft's entry from a stored one.
 pub(crate) fn raft_entry(stored: StoredEntry) -> eraftpb::Entry {
-    let mut entry = eraftpb::Entry::default();
-    entry.index = stored.index;
-    entry.term = stored.term;
-    entry.data = stored.data.into();
-    entry
+    eraftpb::Entry {
+        index: stored.index,
+        term: stored.term,
+        data: stored.data.into(),
+        ..eraftpb::Entry::default()
+    }
 }
 
 /// A stored entry from Raft's.
@@ -241,7 +249,11 @@ pub(crate) fn stored_entry(entry: &eraftpb::Entry) -> StoredEntry {
         "the membership is fixed by the genesis"
     );
     assert!(entry.context.is_empty(), "no proposal here has a context");
-    StoredEntry { index: entry.index, term: entry.term, data: entry.data.to_vec() }
+    StoredEntry {
+        index: entry.index,
+        term: entry.term,
+        data: entry.data.to_vec(),
+    }
 }
 
 #[cfg(test)]
@@ -264,7 +276,11 @@ mod tests {
     }
 
     fn entry(index: u64, bytes: usize) -> StoredEntry {
-        StoredEntry { index, term: 7, data: vec![0xab; bytes] }
+        StoredEntry {
+            index,
+            term: 7,
+            data: vec![0xab; bytes],
+        }
     }
 
     #[test]
@@ -273,12 +289,17 @@ mod tests {
             size: 9,
             root: Hash([3; 32]),
             log_signature: Signature([4; 64]),
-            cosignature: Cosignature { time: 5, signature: Signature([6; 64]) },
+            cosignature: Cosignature {
+                time: 5,
+                signature: Signature([6; 64]),
+            },
             wants_answer: true,
         };
         for message in [
             PeerMessage::Raft(append(vec![entry(42, 3), entry(43, 0)])),
-            PeerMessage::Forward { events: vec![vec![1, 2, 3], vec![]] },
+            PeerMessage::Forward {
+                events: vec![vec![1, 2, 3], vec![]],
+            },
             PeerMessage::Cosignature(signed),
         ] {
             assert_eq!(PeerMessage::decode(&message.encode()), Ok(message));
@@ -293,7 +314,10 @@ mod tests {
 
     #[test]
     fn commit_by_vote_is_taken_out() {
-        let vote = RaftMessage { kind: RaftKind::RequestVote, ..append(vec![]) };
+        let vote = RaftMessage {
+            kind: RaftKind::RequestVote,
+            ..append(vec![])
+        };
         let raft = vote.into_raft();
         assert_eq!((raft.commit, raft.commit_term), (0, 0));
     }
@@ -327,11 +351,23 @@ mod tests {
         }
         // The kind's number stands after the outer variant's; 8 is the first that does not exist.
         bytes[4] = 8;
-        assert!(matches!(PeerMessage::decode(&bytes), Err(MessageError::Malformed(_))));
-        let mut forward = PeerMessage::Forward { events: vec![vec![7]] }.encode();
+        assert!(matches!(
+            PeerMessage::decode(&bytes),
+            Err(MessageError::Malformed(_))
+        ));
+        let mut forward = PeerMessage::Forward {
+            events: vec![vec![7]],
+        }
+        .encode();
         forward[4..12].copy_from_slice(&u64::MAX.to_le_bytes());
-        assert!(matches!(PeerMessage::decode(&forward), Err(MessageError::Malformed(_))));
+        assert!(matches!(
+            PeerMessage::decode(&forward),
+            Err(MessageError::Malformed(_))
+        ));
         let long = vec![0; PEER_MESSAGE_BYTES_MAX + 1];
-        assert!(matches!(PeerMessage::decode(&long), Err(MessageError::TooLarge { .. })));
+        assert!(matches!(
+            PeerMessage::decode(&long),
+            Err(MessageError::TooLarge { .. })
+        ));
     }
 }

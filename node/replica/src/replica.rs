@@ -72,7 +72,12 @@ impl Replica {
     /// # Errors
     /// Any [`StartError`].
     pub fn new(config: Config, durable: Durable) -> Result<Replica, StartError> {
-        let Config { genesis, node, keys, .. } = config;
+        let Config {
+            genesis,
+            node,
+            keys,
+            ..
+        } = config;
         check_keys(&genesis, node, &keys)?;
         if config.heartbeat_ticks == 0 || config.election_ticks <= config.heartbeat_ticks {
             return Err(StartError::Ticks);
@@ -115,7 +120,10 @@ impl Replica {
             carried: (0, None),
             ignored: BTreeMap::new(),
         };
-        replica.outbox.push(Output::Append { first: 0, leaves: vec![genesis.leaf()] });
+        replica.outbox.push(Output::Append {
+            first: 0,
+            leaves: vec![genesis.leaf()],
+        });
         replica.work(Timestamp::default());
         Ok(replica)
     }
@@ -126,7 +134,10 @@ impl Replica {
     /// If outputs of the call before were not taken, and where Raft finds its own rules broken:
     /// the process must then end.
     pub fn handle(&mut self, now: Timestamp, input: Input) {
-        assert!(self.outbox.is_drained(), "all outputs are taken before the next input");
+        assert!(
+            self.outbox.is_drained(),
+            "all outputs are taken before the next input"
+        );
         if self.outbox.is_stopped() {
             return;
         }
@@ -180,7 +191,8 @@ impl Replica {
 
     fn on_peer_message(&mut self, now: Timestamp, from: NodeId, bytes: &[u8]) {
         if let Err(reason) = self.take_peer_message(now, from, bytes) {
-            self.outbox.alarm(Alarm::PeerMessageRefused { from, reason });
+            self.outbox
+                .alarm(Alarm::PeerMessageRefused { from, reason });
         }
     }
 
@@ -190,7 +202,8 @@ impl Replica {
         from: NodeId,
         bytes: &[u8],
     ) -> Result<(), String> {
-        self.with_view(|view| view.check_sender(from)).map_err(|error| error.to_string())?;
+        self.with_view(|view| view.check_sender(from))
+            .map_err(|error| error.to_string())?;
         let message = PeerMessage::decode(bytes).map_err(|error| error.to_string())?;
         match message {
             PeerMessage::Raft(message) => {
@@ -201,7 +214,8 @@ impl Replica {
             PeerMessage::Forward { events } => self.on_forward(&events),
             PeerMessage::Cosignature(signed) => {
                 let size = self.ledger.size();
-                self.sealing.on_signatures(from, signed, size, &mut self.outbox);
+                self.sealing
+                    .on_signatures(from, signed, size, &mut self.outbox);
             }
         }
         Ok(())
@@ -220,7 +234,10 @@ impl Replica {
             if let Some(ahead_ms) = clock_ahead_ms(&message.entries, is_new, now, max_ms) {
                 // Every election timeout is shorter than this, so that another may be elected.
                 self.ignored.insert(from, 2 * self.election_ticks);
-                self.outbox.alarm(Alarm::LeaderClockAhead { leader: from, ahead_ms });
+                self.outbox.alarm(Alarm::LeaderClockAhead {
+                    leader: from,
+                    ahead_ms,
+                });
                 return;
             }
         }
@@ -234,7 +251,9 @@ impl Replica {
             node: self.node,
             voters: &self.voters,
             term,
-            leader: self.led.and_then(|(led, leader)| (led == term).then_some(leader)),
+            leader: self
+                .led
+                .and_then(|(led, leader)| (led == term).then_some(leader)),
             commit: self.consensus.commit_index(),
             last_index: self.consensus.last_index(),
             entry_term: &entry_term,
@@ -244,12 +263,18 @@ impl Replica {
     /// Does what Raft wants done until it wants nothing more.
     fn work(&mut self, now: Timestamp) {
         while !self.outbox.is_stopped() {
-            let Some(mut work) = self.consensus.take_ready() else { break };
+            let Some(mut work) = self.consensus.take_ready() else {
+                break;
+            };
             self.send(std::mem::take(&mut work.send_first));
             if work.must_sync {
                 let entries = std::mem::take(&mut work.entries);
                 let hard_state = work.hard_state;
-                let write = WriteBatch { entries, hard_state, ..WriteBatch::default() };
+                let write = WriteBatch {
+                    entries,
+                    hard_state,
+                    ..WriteBatch::default()
+                };
                 self.outbox.persist(write);
             } else if let Some(hard_state) = work.hard_state {
                 self.outbox.persist_later(hard_state);
@@ -404,7 +429,10 @@ fn check_durable(genesis: &Genesis, durable: &Durable) -> Result<(), StartError>
     for (at, entry) in durable.entries.iter().enumerate() {
         let expected = at as u64 + 1;
         if entry.index != expected {
-            return invalid(format!("entry {} stands where {expected} belongs", entry.index));
+            return invalid(format!(
+                "entry {} stands where {expected} belongs",
+                entry.index
+            ));
         }
         if entry.term < last_term.max(1) {
             return invalid(format!("the term falls at entry {expected}"));
@@ -414,14 +442,22 @@ fn check_durable(genesis: &Genesis, durable: &Durable) -> Result<(), StartError>
     let hard_state = durable.hard_state;
     if hard_state.commit > durable.entries.len() as u64 {
         let (commit, last) = (hard_state.commit, durable.entries.len());
-        return invalid(format!("{commit} is committed, but the entries end at {last}"));
+        return invalid(format!(
+            "{commit} is committed, but the entries end at {last}"
+        ));
     }
     if hard_state.term < last_term {
-        return invalid(format!("term {} is below the last entry's", hard_state.term));
+        return invalid(format!(
+            "term {} is below the last entry's",
+            hard_state.term
+        ));
     }
     let is_voter = |id: u64| genesis.body().nodes.iter().any(|node| node.id.0 == id);
     if hard_state.vote != 0 && !is_voter(hard_state.vote) {
-        return invalid(format!("the vote went to {}, who is no voter", hard_state.vote));
+        return invalid(format!(
+            "the vote went to {}, who is no voter",
+            hard_state.vote
+        ));
     }
     Ok(())
 }

@@ -19,17 +19,6 @@ use wattle_ledger::log::note::{NoteSignature, SignatureType, key_id};
 use wattle_ledger::registration::NodeId;
 use wattle_market::interval::Timestamp;
 
-/// How many of `voters` nodes must cosign a checkpoint for it to be sealed: two contradicting
-/// seals then share more than a third of the nodes, whom they prove guilty.
-pub fn seal_quorum(voters: usize) -> usize {
-    2 * voters / 3 + 1
-}
-
-/// The name under which a node cosigns: the log's origin, then the node's id.
-pub fn cosigner_name(origin: &str, node: NodeId) -> String {
-    format!("{origin}/node/{node}")
-}
-
 /// A checkpoint with its quorum of cosignatures.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Sealed {
@@ -51,8 +40,7 @@ struct Seal {
 /// This node's part in sealing.
 pub(crate) struct Sealing {
     node: NodeId,
-    origin: String,
-    records: Vec<NodeRecord>,
+    genesis: Genesis,
     log_key: SigningKey,
     cosigner_key: SigningKey,
     /// The last checkpoint signed, as it is durable; the one way to change it is [`Self::sign`].
@@ -76,8 +64,7 @@ impl Sealing {
     ) -> Sealing {
         Sealing {
             node,
-            origin: genesis.origin(),
-            records: genesis.body().nodes.clone(),
+            genesis: genesis.clone(),
             log_key,
             cosigner_key,
             signed,
@@ -102,7 +89,9 @@ impl Sealing {
 
     /// Cosignatures of other roots than this node's own.
     pub(crate) fn evidence(&self) -> impl Iterator<Item = (NodeId, &SignedCheckpoint)> {
-        self.evidence.iter().map(|((_, node), signed)| (*node, signed))
+        self.evidence
+            .iter()
+            .map(|((_, node), signed)| (*node, signed))
     }
 
     /// The log has a seal at this checkpoint's size. It is not signed yet.
@@ -111,17 +100,27 @@ impl Sealing {
         if let Some(head) = self.signed.filter(|_| !self.confirmed) {
             let contradicts = size == head.size && *checkpoint.root() != head.root;
             if contradicts || size > head.size {
-                outbox.push(Output::Stop { reason: contradiction(&head) });
+                outbox.push(Output::Stop {
+                    reason: contradiction(&head),
+                });
                 return;
             }
             self.confirmed = size == head.size;
         }
-        self.seals.insert(size, Seal { checkpoint, signatures: BTreeMap::new() });
+        self.seals.insert(
+            size,
+            Seal {
+                checkpoint,
+                signatures: BTreeMap::new(),
+            },
+        );
         if self.seals.len() > SEALS_KEPT_MAX {
             self.seals.pop_first();
         }
         for peer in self.peers() {
-            let Some(early) = self.early.get_mut(&peer) else { continue };
+            let Some(early) = self.early.get_mut(&peer) else {
+                continue;
+            };
             let signed = early.remove(&size);
             early.retain(|early_size, _| *early_size > size);
             if let Some(signed) = signed {
@@ -134,18 +133,29 @@ impl Sealing {
     /// Signs the seal of this size and sends the signatures to all, unless a larger one was signed
     /// before.
     pub(crate) fn sign(&mut self, size: u64, now: Timestamp, outbox: &mut Outbox) {
-        let Some(seal) = self.seals.get_mut(&size) else { return };
+        let Some(seal) = self.seals.get_mut(&size) else {
+            return;
+        };
         if outbox.is_stopped() || self.signed.is_some_and(|head| size < head.size) {
             return;
         }
-        let head = SignedHead { size, root: *seal.checkpoint.root() };
+        let head = SignedHead {
+            size,
+            root: *seal.checkpoint.root(),
+        };
         match self.signed {
             Some(before) if before.size == size => {
-                assert_eq!(before, head, "a contradicting log has stopped the node already");
+                assert_eq!(
+                    before, head,
+                    "a contradicting log has stopped the node already"
+                );
             }
             _ => {
                 // Durable before the signature leaves this node: that is the whole promise.
-                let write = WriteBatch { signed: Some(head), ..WriteBatch::default() };
+                let write = WriteBatch {
+                    signed: Some(head),
+                    ..WriteBatch::default()
+                };
                 outbox.persist(write);
             }
         }
@@ -222,7 +232,10 @@ impl Sealing {
 
     /// Takes verified signatures of a size that the log has.
     fn compare(&mut self, from: NodeId, signed: SignedCheckpoint, outbox: &mut Outbox) {
-        let seal = self.seals.get_mut(&signed.size).expect("the caller has looked for the seal");
+        let seal = self
+            .seals
+            .get_mut(&signed.size)
+            .expect("the caller has looked for the seal");
         if *seal.checkpoint.root() == signed.root {
             seal.signatures.insert(from, signed);
             return;
@@ -237,7 +250,7 @@ impl Sealing {
             .range((size, NodeId(0))..=(size, NodeId(u64::MAX)))
             .filter(|(_, other)| other.root == signed.root)
             .count();
-        if against >= seal_quorum(self.records.len()) {
+        if against >= self.genesis.seal_quorum() {
             let reason = format!(
                 "a quorum of nodes has sealed another root at size {size} than this node computed; \
                  keep this node's data as evidence, and compare versions and logs before any restart"
@@ -247,12 +260,14 @@ impl Sealing {
     }
 
     fn publish(&mut self, size: u64, outbox: &mut Outbox) {
-        let Some(seal) = self.seals.get(&size) else { return };
+        let Some(seal) = self.seals.get(&size) else {
+            return;
+        };
         let count = seal.signatures.len();
         // Without its own signature a node could publish, after a restart, a smaller checkpoint
         // than before; what it has signed is durable and never shrinks.
         let is_own = seal.signatures.contains_key(&self.node);
-        if !is_own || count < seal_quorum(self.records.len()) {
+        if !is_own || count < self.genesis.seal_quorum() {
             return;
         }
         let is_news = self.sealed.as_ref().is_none_or(|sealed| {
@@ -265,25 +280,32 @@ impl Sealing {
         let note = self.note(seal);
         let cosigners = seal.signatures.keys().copied().collect();
         let checkpoint = seal.checkpoint.clone();
-        self.sealed = Some(Sealed { checkpoint, note: note.clone(), cosigners });
+        self.sealed = Some(Sealed {
+            checkpoint,
+            note: note.clone(),
+            cosigners,
+        });
         outbox.push(Output::Publish { size, note });
     }
 
     /// The checkpoint as a signed note: first the log's signatures, then the cosignatures.
     fn note(&self, seal: &Seal) -> String {
+        let origin = self.genesis.origin();
         let mut note = seal.checkpoint.to_note();
         let signers = || {
-            let records = self.records.iter();
+            let records = self.records().iter();
             records.filter_map(|record| Some((record, seal.signatures.get(&record.id)?)))
         };
         let log_lines = signers().map(|(record, signed)| {
-            let id = key_id(&self.origin, SignatureType::Ed25519, &record.log);
-            NoteSignature::new(&*self.origin, id, signed.log_signature.0.to_vec())
+            let id = key_id(&origin, SignatureType::Ed25519, &record.log);
+            NoteSignature::new(&*origin, id, signed.log_signature.0.to_vec())
                 .expect("an origin is a name and a signature is not empty")
         });
         let cosignature_lines = signers().map(|(record, signed)| {
-            let name = cosigner_name(&self.origin, record.id);
-            let line = signed.cosignature.to_note_signature(&name, &record.cosigner);
+            let name = self.genesis.cosigner_name(record.id);
+            let line = signed
+                .cosignature
+                .to_note_signature(&name, &record.cosigner);
             line.expect("an origin with an id is a name")
         });
         for line in log_lines.chain(cosignature_lines) {
@@ -293,9 +315,9 @@ impl Sealing {
     }
 
     fn verify(&self, from: NodeId, signed: &SignedCheckpoint) -> Result<(), String> {
-        let record = self.records.iter().find(|record| record.id == from);
+        let record = self.records().iter().find(|record| record.id == from);
         let record = record.ok_or_else(|| format!("node {from} is not a voter"))?;
-        let checkpoint = Checkpoint::new(&*self.origin, signed.size, signed.root)
+        let checkpoint = Checkpoint::new(self.genesis.origin(), signed.size, signed.root)
             .map_err(|error| error.to_string())?;
         let text = checkpoint.text();
         record
@@ -310,9 +332,17 @@ impl Sealing {
 
     /// Whether signatures of this size and root are here already, so that they need no check.
     fn is_known(&self, from: NodeId, signed: &SignedCheckpoint) -> bool {
-        let of_log = self.seals.get(&signed.size).and_then(|seal| seal.signatures.get(&from));
-        let early = self.early.get(&from).and_then(|early| early.get(&signed.size));
-        let known = of_log.or(early).or_else(|| self.evidence.get(&(signed.size, from)));
+        let of_log = self
+            .seals
+            .get(&signed.size)
+            .and_then(|seal| seal.signatures.get(&from));
+        let early = self
+            .early
+            .get(&from)
+            .and_then(|early| early.get(&signed.size));
+        let known = of_log
+            .or(early)
+            .or_else(|| self.evidence.get(&(signed.size, from)));
         known.is_some_and(|known| known.root == signed.root)
     }
 
@@ -328,7 +358,11 @@ impl Sealing {
 
     fn last_own(&self) -> Option<u64> {
         let own = |seal: &Seal| seal.signatures.contains_key(&self.node);
-        self.seals.iter().rev().find(|(_, seal)| own(seal)).map(|(size, _)| *size)
+        self.seals
+            .iter()
+            .rev()
+            .find(|(_, seal)| own(seal))
+            .map(|(size, _)| *size)
     }
 
     /// Sends the own signatures of a size to all peers, or only to those that have not answered
@@ -339,14 +373,21 @@ impl Sealing {
         for peer in self.peers() {
             let missing = !seal.signatures.contains_key(&peer);
             if missing || !only_missing {
-                let signed = SignedCheckpoint { wants_answer: only_missing, ..own };
+                let signed = SignedCheckpoint {
+                    wants_answer: only_missing,
+                    ..own
+                };
                 outbox.send(peer, &PeerMessage::Cosignature(signed));
             }
         }
     }
 
+    fn records(&self) -> &[NodeRecord] {
+        &self.genesis.body().nodes
+    }
+
     fn peers(&self) -> Vec<NodeId> {
-        let ids = self.records.iter().map(|record| record.id);
+        let ids = self.records().iter().map(|record| record.id);
         ids.filter(|id| *id != self.node).collect()
     }
 }

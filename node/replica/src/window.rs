@@ -25,7 +25,12 @@ impl Window {
         hard_state: StoredHardState,
         voters: Vec<u64>,
     ) -> Window {
-        let mut window = Window { entries: Vec::new(), bytes: 0, hard_state, voters };
+        let mut window = Window {
+            entries: Vec::new(),
+            bytes: 0,
+            hard_state,
+            voters,
+        };
         window.append(stored.into_iter().map(raft_entry).collect());
         window
     }
@@ -33,14 +38,28 @@ impl Window {
     /// Appends entries without gaps; what stood at their first index and after it is replaced.
     pub(crate) fn append(&mut self, entries: Vec<Entry>) {
         let Some(first) = entries.first() else { return };
-        let kept = first.index.checked_sub(1).expect("Raft counts entries from 1");
+        let kept = first
+            .index
+            .checked_sub(1)
+            .expect("Raft counts entries from 1");
         let kept = usize::try_from(kept).expect("the window is in memory");
-        assert!(kept <= self.entries.len(), "the first new entry follows one that is there");
-        let removed: u64 = self.entries.drain(kept..).map(|entry| entry_bytes(&entry)).sum();
+        assert!(
+            kept <= self.entries.len(),
+            "the first new entry follows one that is there"
+        );
+        let removed: u64 = self
+            .entries
+            .drain(kept..)
+            .map(|entry| entry_bytes(&entry))
+            .sum();
         let added: u64 = entries.iter().map(entry_bytes).sum();
         self.bytes = self.bytes - removed + added;
         for entry in entries {
-            assert_eq!(entry.index, self.entries.len() as u64 + 1, "entries have no gaps");
+            assert_eq!(
+                entry.index,
+                self.entries.len() as u64 + 1,
+                "entries have no gaps"
+            );
             self.entries.push(entry);
         }
     }
@@ -76,16 +95,26 @@ impl Storage for Window {
         max_size: impl Into<Option<u64>>,
         _context: GetEntriesContext,
     ) -> raft::Result<Vec<Entry>> {
-        assert!(1 <= low && low <= high && high <= self.last() + 1, "Raft asks for what is there");
+        assert!(
+            1 <= low && low <= high && high <= self.last() + 1,
+            "Raft asks for what is there"
+        );
         let max_size = max_size.into();
-        let count_max = if max_size.is_some() { APPEND_ENTRIES_MAX } else { usize::MAX };
+        let count_max = if max_size.is_some() {
+            APPEND_ENTRIES_MAX
+        } else {
+            usize::MAX
+        };
         let (low, high) = (low as usize - 1, high as usize - 1);
         let mut bytes = 0;
-        let fitting = self.entries[low..high].iter().take(count_max).take_while(|entry| {
-            let first = bytes == 0;
-            bytes += entry_bytes(entry);
-            first || max_size.is_none_or(|max| bytes <= max)
-        });
+        let fitting = self.entries[low..high]
+            .iter()
+            .take(count_max)
+            .take_while(|entry| {
+                let first = bytes == 0;
+                bytes += entry_bytes(entry);
+                first || max_size.is_none_or(|max| bytes <= max)
+            });
         Ok(fitting.cloned().collect())
     }
 
@@ -109,7 +138,9 @@ impl Storage for Window {
 
     /// There is none to have, since nothing is compacted: whoever is behind gets the entries.
     fn snapshot(&self, _request_index: u64, _to: u64) -> raft::Result<Snapshot> {
-        Err(raft::Error::Store(StorageError::SnapshotTemporarilyUnavailable))
+        Err(raft::Error::Store(
+            StorageError::SnapshotTemporarilyUnavailable,
+        ))
     }
 }
 
@@ -118,7 +149,11 @@ mod tests {
     use super::*;
 
     fn entry(index: u64, term: u64, bytes: usize) -> StoredEntry {
-        StoredEntry { index, term, data: vec![0; bytes] }
+        StoredEntry {
+            index,
+            term,
+            data: vec![0; bytes],
+        }
     }
 
     fn window() -> Window {
@@ -127,7 +162,9 @@ mod tests {
     }
 
     fn read(window: &Window, low: u64, high: u64, max: Option<u64>) -> Vec<u64> {
-        let entries = window.entries(low, high, max, GetEntriesContext::empty(false)).unwrap();
+        let entries = window
+            .entries(low, high, max, GetEntriesContext::empty(false))
+            .unwrap();
         entries.iter().map(|entry| entry.index).collect()
     }
 

@@ -55,16 +55,30 @@ fn message(kind: RaftKind) -> RaftMessage {
 fn append(index: u64, log_term: u64, entries: &[(u64, u64)]) -> RaftMessage {
     let entries = entries
         .iter()
-        .map(|&(index, term)| StoredEntry { index, term, data: Vec::new() })
+        .map(|&(index, term)| StoredEntry {
+            index,
+            term,
+            data: Vec::new(),
+        })
         .collect();
-    RaftMessage { index, log_term, entries, ..message(RaftKind::Append) }
+    RaftMessage {
+        index,
+        log_term,
+        entries,
+        ..message(RaftKind::Append)
+    }
 }
 
 #[test]
 fn attacks_are_refused() {
     let base = || append(5, 6, &[(6, 7)]);
     let heartbeat = || message(RaftKind::Heartbeat);
-    let vote = || RaftMessage { term: 8, index: 5, log_term: 6, ..message(RaftKind::RequestVote) };
+    let vote = || RaftMessage {
+        term: 8,
+        index: 5,
+        log_term: 6,
+        ..message(RaftKind::RequestVote)
+    };
     type Case = (&'static str, u64, RaftMessage, &'static str);
     #[rustfmt::skip]
     let cases: Vec<Case> = vec![
@@ -133,7 +147,10 @@ fn a_leader_refuses_lies_about_its_own_log() {
 #[test]
 fn honest_messages_pass() {
     let old = |message: RaftMessage| RaftMessage { term: 2, ..message };
-    let from_3 = |message: RaftMessage| RaftMessage { from: NodeId(3), ..message };
+    let from_3 = |message: RaftMessage| RaftMessage {
+        from: NodeId(3),
+        ..message
+    };
     #[rustfmt::skip]
     let cases = vec![
         ("new entries", 1, append(5, 6, &[(6, 7), (7, 7)])),
@@ -153,19 +170,38 @@ fn honest_messages_pass() {
     for (name, from, message) in cases {
         assert_eq!(follower_check(from, &message), Ok(()), "{name}");
     }
-    let refusal =
-        RaftMessage { index: 5, reject: true, reject_hint: 3, log_term: 4, ..message(RaftKind::AppendResponse) };
+    let refusal = RaftMessage {
+        index: 5,
+        reject: true,
+        reject_hint: 3,
+        log_term: 4,
+        ..message(RaftKind::AppendResponse)
+    };
     assert_eq!(leader_check(1, &refusal), Ok(()));
-    assert_eq!(check_with(None, 3, &from_3(append(5, 6, &[(6, 7)]))), Ok(()));
+    assert_eq!(
+        check_with(None, 3, &from_3(append(5, 6, &[(6, 7)]))),
+        Ok(())
+    );
 }
 
 #[test]
 fn only_new_batches_from_the_future_are_found() {
     let batch = |time| {
         let key = SigningKey::from_seed(&[1; 32]);
-        Batch::sign(Hash::ZERO, (NodeId(1), &key), 7, Timestamp(time), Vec::new()).encode()
+        Batch::sign(
+            Hash::ZERO,
+            (NodeId(1), &key),
+            7,
+            Timestamp(time),
+            Vec::new(),
+        )
+        .encode()
     };
-    let entry = |index, data| StoredEntry { index, term: 7, data };
+    let entry = |index, data| StoredEntry {
+        index,
+        term: 7,
+        data,
+    };
     let entries = [
         entry(1, batch(9_000)),
         entry(2, Vec::new()),
@@ -173,7 +209,12 @@ fn only_new_batches_from_the_future_are_found() {
         entry(4, b"no batch".to_vec()),
     ];
     let ahead = |first_new, now| {
-        clock_ahead_ms(&entries, |entry| entry.index >= first_new, Timestamp(now), 500)
+        clock_ahead_ms(
+            &entries,
+            |entry| entry.index >= first_new,
+            Timestamp(now),
+            500,
+        )
     };
     assert_eq!(ahead(1, 1_000), Some(8_000));
     assert_eq!(ahead(2, 1_000), Some(1_000));

@@ -75,18 +75,30 @@ impl Node {
         }
         self.durable.hard_state = write.hard_state.unwrap_or(self.durable.hard_state);
         self.durable.signed = write.signed.or(self.durable.signed);
-        let removed = |stored: &PendingEvent| write.pending_removed.contains(&event_hash(&stored.event));
+        let removed =
+            |stored: &PendingEvent| write.pending_removed.contains(&event_hash(&stored.event));
         self.durable.pending.retain(|stored| !removed(stored));
         self.durable.pending.extend(write.pending_added);
     }
 
-    fn submit(&mut self, now: Timestamp, client: u64, event: &SignedEvent) -> Vec<(NodeId, Vec<u8>)> {
-        let input = Input::Submit { client: ClientId(client), event: event.bytes().to_vec() };
+    fn submit(
+        &mut self,
+        now: Timestamp,
+        client: u64,
+        event: &SignedEvent,
+    ) -> Vec<(NodeId, Vec<u8>)> {
+        let input = Input::Submit {
+            client: ClientId(client),
+            event: event.bytes().to_vec(),
+        };
         self.handle(now, input)
     }
 
     fn answer(&self, client: u64) -> Option<&Response> {
-        let mut replies = self.replies.iter().filter(|(to, _)| *to == ClientId(client));
+        let mut replies = self
+            .replies
+            .iter()
+            .filter(|(to, _)| *to == ClientId(client));
         let (_, response) = replies.next()?;
         assert!(replies.next().is_none(), "a client is answered once");
         Some(response)
@@ -102,12 +114,17 @@ struct Park {
 impl Park {
     fn new(nodes: u64) -> Park {
         let starting = (1..=nodes).map(|id| Node::start(nodes, id, Durable::default()));
-        Park { nodes: starting.collect(), now: start() }
+        Park {
+            nodes: starting.collect(),
+            now: start(),
+        }
     }
 
     fn deliver(&mut self, from: NodeId, mut sent: Vec<(NodeId, Vec<u8>)>) {
-        let mut queue: std::collections::VecDeque<_> =
-            sent.drain(..).map(|(to, bytes)| (from, to, bytes)).collect();
+        let mut queue: std::collections::VecDeque<_> = sent
+            .drain(..)
+            .map(|(to, bytes)| (from, to, bytes))
+            .collect();
         while let Some((from, to, bytes)) = queue.pop_front() {
             let node = &mut self.nodes[to.0 as usize - 1];
             let answers = node.handle(self.now, Input::PeerMessage { from, bytes });
@@ -131,7 +148,10 @@ impl Park {
     }
 
     fn leader(&self) -> u64 {
-        let leaders = self.nodes.iter().filter(|node| node.replica.role() == Role::Leader);
+        let leaders = self
+            .nodes
+            .iter()
+            .filter(|node| node.replica.role() == Role::Leader);
         let ids: Vec<u64> = leaders.map(|node| node.replica.node().0).collect();
         assert_eq!(ids.len(), 1, "{ids:?}");
         ids[0]
@@ -168,7 +188,10 @@ fn a_single_node_elects_itself_records_and_seals_alone() {
     assert!(leaf > 0 && leaf < park.nodes[0].leaves.len() as u64);
     park.tick(120);
     let node = &park.nodes[0];
-    assert!(node.published.len() >= 2, "the genesis and the event are sealed");
+    assert!(
+        node.published.len() >= 2,
+        "the genesis and the event are sealed"
+    );
     let sealed = node.replica.sealed().unwrap();
     assert_eq!(sealed.cosigners, [NodeId(1)]);
     assert!(sealed.checkpoint.size() > leaf);
@@ -225,7 +248,10 @@ fn of_two_promised_events_with_one_sequence_both_clients_hear() {
     park.tick(30);
     let node = &park.nodes[follower as usize - 1];
     committed(node.answer(1));
-    assert_eq!(node.answer(2), Some(&Response::Refused(Rejection::SequenceUsed)));
+    assert_eq!(
+        node.answer(2),
+        Some(&Response::Refused(Rejection::SequenceUsed))
+    );
     park.assert_agree();
 }
 
@@ -239,7 +265,8 @@ fn events_that_come_out_of_order_wait_for_those_before() {
     }
     park.submit(2, 1, &event(3, 1));
     park.tick(12);
-    let leaf = |sequence| committed(park.nodes[if sequence == 1 { 1 } else { 0 }].answer(sequence)).0;
+    let leaf =
+        |sequence| committed(park.nodes[if sequence == 1 { 1 } else { 0 }].answer(sequence)).0;
     assert!(leaf(1) < leaf(2) && leaf(2) < leaf(3));
     park.assert_agree();
 }
@@ -268,7 +295,11 @@ fn a_restart_repeats_the_leaves_and_signs_the_same_head() {
     park.tick(40);
     park.submit(1, 1, &event(3, 1));
     park.tick(150);
-    let before: Vec<_> = park.nodes.iter().map(|node| (node.leaves.clone(), node.durable.signed)).collect();
+    let before: Vec<_> = park
+        .nodes
+        .iter()
+        .map(|node| (node.leaves.clone(), node.durable.signed))
+        .collect();
     let restarted = park.nodes.drain(..).map(|node| node.restart(3)).collect();
     park.nodes = restarted;
     for node in &park.nodes {
@@ -285,8 +316,14 @@ fn a_restart_repeats_the_leaves_and_signs_the_same_head() {
 
 #[test]
 fn a_full_window_takes_no_more_and_says_so() {
-    let full = Config { window_bytes_max: 600, ..config(1, 1) };
-    let mut park = Park { nodes: vec![Node::start_with(full, Durable::default())], now: start() };
+    let full = Config {
+        window_bytes_max: 600,
+        ..config(1, 1)
+    };
+    let mut park = Park {
+        nodes: vec![Node::start_with(full, Durable::default())],
+        now: start(),
+    };
     park.tick(30);
     assert!(park.nodes[0].replica.window_bytes() < 600);
     for sequence in 1..=4 {
@@ -303,7 +340,13 @@ fn a_leader_whose_clock_is_ahead_is_not_heard_for_a_while() {
     let mut node = Node::start(3, 1, Durable::default());
     let append = |time: Timestamp| {
         let keys = node_keys(2);
-        let batch = Batch::sign(genesis(3).park(), (NodeId(2), &keys.batch), 1, time, Vec::new());
+        let batch = Batch::sign(
+            genesis(3).park(),
+            (NodeId(2), &keys.batch),
+            1,
+            time,
+            Vec::new(),
+        );
         PeerMessage::Raft(RaftMessage {
             kind: RaftKind::Append,
             to: NodeId(1),
@@ -311,16 +354,29 @@ fn a_leader_whose_clock_is_ahead_is_not_heard_for_a_while() {
             term: 1,
             log_term: 0,
             index: 0,
-            entries: vec![StoredEntry { index: 1, term: 1, data: batch.encode() }],
+            entries: vec![StoredEntry {
+                index: 1,
+                term: 1,
+                data: batch.encode(),
+            }],
             commit: 0,
             reject: false,
             reject_hint: 0,
         })
     };
-    let input = |time| Input::PeerMessage { from: NodeId(2), bytes: append(time).encode() };
+    let input = |time| Input::PeerMessage {
+        from: NodeId(2),
+        bytes: append(time).encode(),
+    };
     let now = start();
     assert!(node.handle(now, input(now.plus_millis(10_001))).is_empty());
-    assert_eq!(node.alarms, [Alarm::LeaderClockAhead { leader: NodeId(2), ahead_ms: 10_001 }]);
+    assert_eq!(
+        node.alarms,
+        [Alarm::LeaderClockAhead {
+            leader: NodeId(2),
+            ahead_ms: 10_001
+        }]
+    );
     assert!(node.handle(now, input(now)).is_empty(), "not heard");
     for _ in 0..20 {
         node.handle(now, Input::Tick);
@@ -347,8 +403,19 @@ fn a_strangers_and_a_forged_message_change_nothing() {
         };
         PeerMessage::Raft(message).encode()
     };
-    for (from, bytes) in [(9, heartbeat(9)), (3, heartbeat(2)), (2, vec![1, 2, 3]), (1, heartbeat(1))] {
-        let sent = node.handle(start(), Input::PeerMessage { from: NodeId(from), bytes });
+    for (from, bytes) in [
+        (9, heartbeat(9)),
+        (3, heartbeat(2)),
+        (2, vec![1, 2, 3]),
+        (1, heartbeat(1)),
+    ] {
+        let sent = node.handle(
+            start(),
+            Input::PeerMessage {
+                from: NodeId(from),
+                bytes,
+            },
+        );
         assert!(sent.is_empty());
     }
     assert_eq!(node.alarms.len(), 4);
@@ -357,28 +424,71 @@ fn a_strangers_and_a_forged_message_change_nothing() {
 
 #[test]
 fn data_that_contradicts_itself_is_not_started_with() {
-    let entry = |index, term| StoredEntry { index, term, data: Vec::new() };
-    let hard_state = |term, commit| StoredHardState { term, vote: 0, commit };
-    let durable = |entries, hard_state| Durable { entries, hard_state, ..Durable::default() };
+    let entry = |index, term| StoredEntry {
+        index,
+        term,
+        data: Vec::new(),
+    };
+    let hard_state = |term, commit| StoredHardState {
+        term,
+        vote: 0,
+        commit,
+    };
+    let durable = |entries, hard_state| Durable {
+        entries,
+        hard_state,
+        ..Durable::default()
+    };
     let cases = [
         durable(vec![entry(2, 1)], hard_state(1, 0)),
         durable(vec![entry(1, 2), entry(2, 1)], hard_state(2, 0)),
         durable(vec![entry(1, 0)], hard_state(1, 0)),
         durable(vec![entry(1, 1)], hard_state(1, 2)),
         durable(vec![entry(1, 3)], hard_state(2, 1)),
-        durable(vec![], StoredHardState { term: 1, vote: 9, commit: 0 }),
-        Durable { pending: vec![PendingEvent { event: vec![1] }], ..Durable::default() },
+        durable(
+            vec![],
+            StoredHardState {
+                term: 1,
+                vote: 9,
+                commit: 0,
+            },
+        ),
+        Durable {
+            pending: vec![PendingEvent { event: vec![1] }],
+            ..Durable::default()
+        },
     ];
     for durable in cases {
         let error = Replica::new(config(3, 1), durable).err();
-        assert!(matches!(error, Some(StartError::DurableInvalid { .. })), "{error:?}");
+        assert!(
+            matches!(error, Some(StartError::DurableInvalid { .. })),
+            "{error:?}"
+        );
     }
-    let other_keys = Config { keys: node_keys(2), ..config(3, 1) };
-    assert!(matches!(Replica::new(other_keys, Durable::default()), Err(StartError::OtherKey { .. })));
-    let stranger = Config { node: NodeId(9), ..config(3, 1) };
-    assert!(matches!(Replica::new(stranger, Durable::default()), Err(StartError::UnknownNode(_))));
-    let ticks = Config { election_ticks: 2, ..config(3, 1) };
-    assert!(matches!(Replica::new(ticks, Durable::default()), Err(StartError::Ticks)));
+    let other_keys = Config {
+        keys: node_keys(2),
+        ..config(3, 1)
+    };
+    assert!(matches!(
+        Replica::new(other_keys, Durable::default()),
+        Err(StartError::OtherKey { .. })
+    ));
+    let stranger = Config {
+        node: NodeId(9),
+        ..config(3, 1)
+    };
+    assert!(matches!(
+        Replica::new(stranger, Durable::default()),
+        Err(StartError::UnknownNode(_))
+    ));
+    let ticks = Config {
+        election_ticks: 2,
+        ..config(3, 1)
+    };
+    assert!(matches!(
+        Replica::new(ticks, Durable::default()),
+        Err(StartError::Ticks)
+    ));
 }
 
 #[test]
