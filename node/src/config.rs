@@ -1,0 +1,261 @@
+//! What a node is started with: [`RawConfig`] as it is written, [`Config`] as it is meant.
+
+use crate::clock::{ClockSettings, SPEED_MAX};
+use crate::setup::{self, NodeSecrets, SetupError};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::fs;
+use std::io;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use wattle_ledger::genesis::{Genesis, GenesisError, NodeRecord};
+use wattle_ledger::registration::NodeId;
+
+/// The configuration file, TOML. Paths are relative to the folder it lies in.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RawConfig {
+    /// The node's id in the genesis.
+    pub node: u64,
+    /// The data folder: store, history, keys, lock.
+    pub data_dir: PathBuf,
+    /// The signed genesis.
+    pub genesis: PathBuf,
+    /// The private network's key, shared by all nodes of the park: 64 hexadecimal digits.
+    pub network_key: PathBuf,
+    /// A file whose first line is the passphrase of the node's keys, where they are encrypted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub passphrase_file: Option<PathBuf>,
+    /// Where the HTTP API listens; port 0 takes a free one.
+    pub api_listen: String,
+    /// Where peers are listened for; port 0 takes a free one.
+    pub p2p_listen: String,
+    /// Where the other nodes listen for peers.
+    #[serde(default)]
+    pub peers: Vec<RawPeer>,
+    /// Park time; without, it is the wall clock.
+    #[serde(default)]
+    pub clock: ClockSettings,
+    /// Raft's pace and bounds.
+    #[serde(default)]
+    pub raft: RaftSettings,
+}
+
+/// Another node's address.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RawPeer {
+    /// Its id in the genesis.
+    pub node: u64,
+    /// IP address and port.
+    pub address: String,
+}
+
+/// Raft's pace and bounds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct RaftSettings {
+    /// Milliseconds of real time in a tick.
+    pub tick_ms: u64,
+    /// Ticks without a leader after which a node campaigns, and up to twice as many.
+    pub election_ticks: usize,
+    /// Ticks between a leader's signs of life.
+    pub heartbeat_ticks: usize,
+    /// How far a leader's batch time may be ahead of this node's clock, in milliseconds of real
+    /// time.
+    pub clock_ahead_max_ms: u64,
+    /// Bytes of Raft entries that are kept; past it the park takes no events.
+    pub window_bytes_max: u64,
+}
+
+impl Default for RaftSettings {
+    fn default() -> RaftSettings {
+        RaftSettings {
+            tick_ms: 50,
+            election_ticks: 20,
+            heartbeat_ticks: 3,
+            clock_ahead_max_ms: 2_000,
+            window_bytes_max: 4 * 1024 * 1024 * 1024,
+        }
+    }
+}
+
+/// A checked configuration.
+#[derive(Debug)]
+pub struct Config {
+    /// The park.
+    pub genesis: Genesis,
+    /// This node's record in it.
+    pub record: NodeRecord,
+    /// Its private keys.
+    pub secrets: NodeSecrets,
+    /// The private network's key.
+    pub network_key: [u8; 32],
+    /// The data folder.
+    pub data_dir: PathBuf,
+    /// Where the API listens.
+    pub api_listen: SocketAddr,
+    /// Where peers are listened for.
+    pub p2p_listen: SocketAddr,
+    /// Where the other nodes listen.
+    pub peers: BTreeMap<NodeId, SocketAddr>,
+    /// Park time.
+    pub clock: ClockSettings,
+    /// Raft's pace and bounds.
+    pub raft: RaftSettings,
+}
+
+/// Why a configuration cannot be used. Nothing has been changed.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// The file cannot be read.
+    #[error("cannot read {path}; check the path and its permissions")]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        #[source]
+        source: io::Error,
+    },
+    /// The file is not TOML of the expected form.
+    #[error("{path} is not a node's configuration:\n{reason}")]
+    Form {
+        /// The file.
+        path: PathBuf,
+        /// Line, key and what is wrong.
+        reason: String,
+    },
+    /// A value cannot be used.
+    #[error("{path}: {key} {reason}")]
+    Value {
+        /// The file.
+        path: PathBuf,
+        /// The key in it.
+        key: &'static str,
+        /// What is wrong and what would be right.
+        reason: String,
+    },
+    /// The genesis is not one.
+    #[error("{path} is not a genesis of a park; copy the file again from the park's registrar")]
+    Genesis {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        #[source]
+        source: GenesisError,
+    },
+    /// A key cannot be used.
+    #[error(transparent)]
+    Setup(#[from] SetupError),
+}
+
+impl Config {
+    /// Reads a configuration file and everything that it names.
+    ///
+    /// # Errors
+    /// A [`ConfigError`] that names the file, the key in it and the reason.
+    pub fn load(path: &Path) -> Result<Config, ConfigError> {
+        let text = String::from_utf8_lossy(&read(path)?).into_owned();
+        let raw: RawConfig = toml::from_str(&text).map_err(|error| ConfigError::Form {
+            path: path.to_owned(),
+            reason: error.to_string(),
+        })?;
+        raw.check(path)
+    }
+}
+
+impl RawConfig {
+    fn check(self, path: &Path) -> Result<Config, ConfigError> {
+        let value = |key, reason: String| ConfigError::Value { path: path.to_owned(), key, reason };
+        let folder = path.parent().unwrap_or(Path::new("."));
+        let genesis_path = folder.join(&self.genesis);
+        let genesis = Genesis::parse(&read(&genesis_path)?)
+            .map_err(|source| ConfigError::Genesis { path: genesis_path, source })?;
+        let records = &genesis.body().nodes;
+        let record = records.iter().find(|record| record.id.0 == self.node).cloned();
+        let record = record.ok_or_else(|| {
+            let ids: Vec<String> = records.iter().map(|record| record.id.to_string()).collect();
+            value("node", format!("{} is not in the genesis, only {}", self.node, ids.join(", ")))
+        })?;
+        self.check_numbers().map_err(|(key, reason)| value(key, reason))?;
+        let peers = self.check_peers(&genesis).map_err(|reason| value("peers", reason))?;
+        let address = |key, text: &str| {
+            text.parse::<SocketAddr>().map_err(|_| {
+                value(key, format!("{text:?} is not an address like 127.0.0.1:8080"))
+            })
+        };
+        let api_listen = address("api_listen", &self.api_listen)?;
+        let p2p_listen = address("p2p_listen", &self.p2p_listen)?;
+        let data_dir = folder.join(&self.data_dir);
+        let passphrase = match &self.passphrase_file {
+            Some(file) => Some(setup::read_passphrase(&folder.join(file))?),
+            None => None,
+        };
+        let secrets = NodeSecrets::load(&data_dir, passphrase.as_ref().map(|text| text.as_str()))?;
+        secrets.check(&record)?;
+        let network_key = setup::read_network_key(&folder.join(&self.network_key))?;
+        let (clock, raft) = (self.clock, self.raft);
+        Ok(Config {
+            genesis,
+            record,
+            secrets,
+            network_key,
+            data_dir,
+            api_listen,
+            p2p_listen,
+            peers,
+            clock,
+            raft,
+        })
+    }
+
+    fn check_numbers(&self) -> Result<(), (&'static str, String)> {
+        let raft = &self.raft;
+        let ranges: [(&'static str, u64, u64, u64); 5] = [
+            ("clock.speed", u64::from(self.clock.speed), 1, u64::from(SPEED_MAX)),
+            ("raft.tick_ms", raft.tick_ms, 1, 10_000),
+            ("raft.election_ticks", raft.election_ticks as u64, 5, 10_000),
+            ("raft.heartbeat_ticks", raft.heartbeat_ticks as u64, 1, 1_000),
+            ("raft.window_bytes_max", raft.window_bytes_max, 1024 * 1024, 1 << 40),
+        ];
+        for (key, found, least, most) in ranges {
+            if !(least..=most).contains(&found) {
+                return Err((key, format!("is {found}; it must be between {least} and {most}")));
+            }
+        }
+        if raft.election_ticks <= 2 * raft.heartbeat_ticks {
+            let reason = "must be more than twice raft.heartbeat_ticks".to_owned();
+            return Err(("raft.election_ticks", reason));
+        }
+        Ok(())
+    }
+
+    /// Every other node of the genesis has exactly one address.
+    fn check_peers(&self, genesis: &Genesis) -> Result<BTreeMap<NodeId, SocketAddr>, String> {
+        let mut peers = BTreeMap::new();
+        for peer in &self.peers {
+            let address: SocketAddr = peer.address.parse().map_err(|_| {
+                format!("has {:?}, which is not an address like 127.0.0.1:9080", peer.address)
+            })?;
+            if peer.node == self.node {
+                return Err(format!("names node {}, which is this node itself", peer.node));
+            }
+            if peers.insert(NodeId(peer.node), address).is_some() {
+                return Err(format!("names node {} twice", peer.node));
+            }
+        }
+        let others = genesis.body().nodes.iter().map(|record| record.id);
+        let others: Vec<NodeId> = others.filter(|id| id.0 != self.node).collect();
+        if let Some(missing) = others.iter().find(|id| !peers.contains_key(id)) {
+            return Err(format!("has no address of node {missing}"));
+        }
+        match peers.keys().find(|id| !others.contains(id)) {
+            Some(unknown) => Err(format!("names node {unknown}, which is not in the genesis")),
+            None => Ok(peers),
+        }
+    }
+}
+
+fn read(path: &Path) -> Result<Vec<u8>, ConfigError> {
+    fs::read(path).map_err(|source| ConfigError::Read { path: path.to_owned(), source })
+}

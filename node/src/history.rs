@@ -1,0 +1,269 @@
+//! What never changes: the leaves as C2SP tile files, and the published checkpoint.
+//!
+//! `DATA/history` is at every moment a log that the regulator can copy as it is: full tiles and
+//! bundles are written once and durably, each seal then writes the partial files of its size, and
+//! the checkpoint by rename after them. Partial files and the checkpoint are made again when the
+//! node starts, so they are not waited for; nothing acknowledged depends on them.
+
+mod reader;
+
+pub use reader::HistoryReader;
+
+use crate::folder;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use wattle_ledger::log::tiles::{
+    TILE_WIDTH, TileBuilder, TileFile, TileKind, TilePath, partials_of,
+};
+
+/// The history of one node, open for appending.
+#[derive(Debug)]
+pub struct History {
+    folder: PathBuf,
+    builder: TileBuilder,
+    /// Partial files of the published checkpoint.
+    partials: Vec<TilePath>,
+    published: u64,
+}
+
+/// Why the history cannot go on; the node stops.
+#[derive(Debug, thiserror::Error)]
+pub enum HistoryError {
+    /// A file cannot be read or written.
+    #[error("cannot use {path} of the history; check the folder, its permissions and free space")]
+    File {
+        /// The file or folder.
+        path: PathBuf,
+        /// What the system said.
+        #[source]
+        source: io::Error,
+    },
+    /// A full tile is there already with another content: this node's history and its log are not
+    /// of one piece.
+    #[error(
+        "{path} exists with another content than the log yields; do not start this node again \
+         before it is known why: compare the file with another node's"
+    )]
+    Differs {
+        /// The file.
+        path: PathBuf,
+    },
+    /// A file that should be in the history is not, or is not what its path says.
+    #[error("{path} of the history is missing or damaged; copy it from another node")]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+    },
+}
+
+impl History {
+    /// The history in a folder, from its first leaf on: all leaves are appended again at start,
+    /// and compared with the files that are there.
+    ///
+    /// # Errors
+    /// [`HistoryError::File`].
+    pub fn open(folder: &Path) -> Result<History, HistoryError> {
+        let failed = |source| HistoryError::File { path: folder.to_owned(), source };
+        folder::create(folder).map_err(failed)?;
+        Ok(History {
+            folder: folder.to_owned(),
+            builder: TileBuilder::new(),
+            partials: Vec::new(),
+            published: 0,
+        })
+    }
+
+    /// Appends leaves, of which the first has the given index.
+    ///
+    /// # Errors
+    /// [`HistoryError::File`] and [`HistoryError::Differs`].
+    ///
+    /// # Panics
+    /// If the leaves do not follow the last one: the replica would have lost count.
+    pub fn append(&mut self, first: u64, leaves: &[Vec<u8>]) -> Result<(), HistoryError> {
+        assert_eq!(first, self.builder.size(), "leaves are appended without a gap");
+        for leaf in leaves {
+            self.builder.push(leaf);
+            for file in self.builder.take_full() {
+                self.write_full(&file)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Writes the partial files of a size, then the signed note as `checkpoint`; partial files of
+    /// the checkpoint before are removed.
+    ///
+    /// # Errors
+    /// [`HistoryError::File`] and [`HistoryError::Damaged`].
+    ///
+    /// # Panics
+    /// If the history has not that many leaves yet: the replica publishes what it has appended.
+    pub fn publish(&mut self, size: u64, note: &str) -> Result<(), HistoryError> {
+        assert!(size <= self.builder.size(), "a checkpoint is of leaves that were appended");
+        let partials: Vec<TilePath> = partials_of(size).collect();
+        if size != self.published {
+            for path in &partials {
+                let bytes = self.content(path)?;
+                let target = self.folder.join(path.to_string());
+                folder::write_whole(&target, &bytes)
+                    .map_err(|source| HistoryError::File { path: target, source })?;
+            }
+        }
+        let checkpoints = self.folder.join("checkpoints").join(size.to_string());
+        for target in [checkpoints, self.folder.join("checkpoint")] {
+            folder::write_whole(&target, note.as_bytes())
+                .map_err(|source| HistoryError::File { path: target, source })?;
+        }
+        let outdated = std::mem::replace(&mut self.partials, partials);
+        for path in outdated.iter().filter(|path| !self.partials.contains(path)) {
+            self.remove_partial(path);
+        }
+        self.published = size;
+        Ok(())
+    }
+
+    /// Number of leaves.
+    pub fn size(&self) -> u64 {
+        self.builder.size()
+    }
+
+    /// Size of the last checkpoint published since the start.
+    pub fn published(&self) -> u64 {
+        self.published
+    }
+
+    /// The open bundle, with the index of its first leaf.
+    pub fn open_bundle(&self) -> (u64, Vec<u8>) {
+        let width = u64::from(TILE_WIDTH);
+        let first = self.builder.size() / width * width;
+        let partials = self.builder.partials();
+        let bundle = partials.into_iter().find(|file| file.path.kind() == TileKind::Entries);
+        (first, bundle.map_or_else(Vec::new, |file| file.bytes))
+    }
+
+    /// Reads files of the history without asking its writer.
+    pub fn reader(&self) -> HistoryReader {
+        HistoryReader::new(&self.folder)
+    }
+
+    /// What a partial file of an earlier size holds: the beginning of what is there now.
+    fn content(&self, path: &TilePath) -> Result<Vec<u8>, HistoryError> {
+        let same = |file: &TileFile| {
+            file.path.kind() == path.kind()
+                && file.path.index() == path.index()
+                && file.path.width() >= path.width()
+        };
+        let damaged = |path: PathBuf| HistoryError::Damaged { path };
+        if let Some(file) = self.builder.partials().into_iter().find(same) {
+            return reader::beginning(file.bytes, path)
+                .ok_or_else(|| damaged(self.folder.join(path.to_string())));
+        }
+        let full = path.full().expect("a tile that was filled is within the bounds of a log");
+        let source = self.folder.join(full.to_string());
+        let bytes = folder::read_if_there(&source)
+            .map_err(|error| HistoryError::File { path: source.clone(), source: error })?;
+        bytes.and_then(|bytes| reader::beginning(bytes, path)).ok_or_else(|| damaged(source))
+    }
+
+    fn write_full(&self, file: &TileFile) -> Result<(), HistoryError> {
+        let path = self.folder.join(file.path.to_string());
+        let failed = |source| HistoryError::File { path: path.clone(), source };
+        match folder::read_if_there(&path).map_err(failed)? {
+            None => folder::write_durably(&path, &file.bytes).map_err(failed),
+            Some(bytes) if bytes == file.bytes => Ok(()),
+            Some(_) => Err(HistoryError::Differs { path }),
+        }
+    }
+
+    /// Removes an outdated partial file, and its folder with the last one. What is left behind
+    /// where this fails is never read, since its width is in no checkpoint that is served.
+    fn remove_partial(&self, path: &TilePath) {
+        let path = self.folder.join(path.to_string());
+        let _ = fs::remove_file(&path);
+        if let Some(parent) = path.parent() {
+            let _ = fs::remove_dir(parent);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use wattle_ledger::log::tiles::{files_of, parse_bundle};
+
+    fn leaves(range: std::ops::Range<u64>) -> Vec<Vec<u8>> {
+        range.map(|index| format!("leaf {index}").into_bytes()).collect()
+    }
+
+    fn check_export(folder: &Path, size: u64, note: &str) {
+        let mut expected = TileBuilder::new();
+        let mut files = Vec::new();
+        for leaf in leaves(0..size) {
+            expected.push(&leaf);
+            files.extend(expected.take_full());
+        }
+        files.extend(expected.partials());
+        assert_eq!(files.len(), files_of(size).count());
+        for file in files {
+            let path = folder.join(file.path.to_string());
+            assert_eq!(fs::read(path).unwrap(), file.bytes, "{}", file.path);
+        }
+        assert_eq!(fs::read_to_string(folder.join("checkpoint")).unwrap(), note);
+    }
+
+    #[test]
+    fn folder_is_an_export_of_every_published_size() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut history = History::open(folder.path()).unwrap();
+        let mut size = 0;
+        // The checkpoint may be behind the leaves, also across the end of a bundle.
+        for (appended, published) in
+            [(1, 1), (300, 200), (300, 256), (300, 300), (700, 520), (70_000, 65_537)]
+        {
+            history.append(size, &leaves(size..appended)).unwrap();
+            size = appended;
+            let note = format!("note of {published}");
+            history.publish(published, &note).unwrap();
+            check_export(folder.path(), published, &note);
+            let reader = history.reader();
+            let found = reader.checkpoint_of(published).unwrap();
+            assert_eq!(found.as_deref(), Some(note.as_bytes()));
+        }
+        assert_eq!(history.published(), 65_537);
+    }
+
+    #[test]
+    fn partial_files_of_older_checkpoints_go() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut history = History::open(folder.path()).unwrap();
+        history.append(0, &leaves(0..300)).unwrap();
+        for size in [10, 20, 300] {
+            history.publish(size, "note").unwrap();
+        }
+        assert!(!folder.path().join("tile/0/000.p").exists());
+        assert!(folder.path().join("tile/0/001.p/44").exists());
+        // Yet any width that was ever published can still be served, out of a wider file.
+        let path: TilePath = "tile/entries/000.p/20".parse().unwrap();
+        let bytes = history.reader().tile(&path).unwrap().unwrap();
+        assert_eq!(parse_bundle(&bytes, 20).unwrap().len(), 20);
+    }
+
+    #[test]
+    fn a_replay_finds_its_own_files_and_stops_at_others() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut history = History::open(folder.path()).unwrap();
+        history.append(0, &leaves(0..600)).unwrap();
+        let mut again = History::open(folder.path()).unwrap();
+        again.append(0, &leaves(0..600)).unwrap();
+
+        let path = folder.path().join("tile/entries/001");
+        let mut bytes = fs::read(&path).unwrap();
+        bytes[5] ^= 1;
+        fs::write(&path, bytes).unwrap();
+        let mut third = History::open(folder.path()).unwrap();
+        let error = third.append(0, &leaves(0..600)).unwrap_err();
+        assert!(matches!(&error, HistoryError::Differs { path: p } if *p == path), "{error}");
+    }
+}

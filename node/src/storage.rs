@@ -1,0 +1,313 @@
+//! What changes: Raft entries, hard state, the last signed checkpoint, promised events.
+//!
+//! The only file that knows sled. sled 0.34 has pitfalls that this file exists to keep away:
+//!
+//! * Its `flush` does not fsync on Linux (it calls `sync_file_range`). After each flush its own
+//!   file, `db`, is synced through a handle of ours; the folder is synced when it is made.
+//! * A page of more than 128 KiB goes to a file of its own, in `blobs`, that no sync reaches. A
+//!   page holds up to sixteen records before it is split, so that values of 64 KiB already do it.
+//!   Ours are cut into records of at most [`VALUE_BYTES_MAX`]; a test watches the folder.
+//! * A kill while it opens leaves `snap.*.generating` behind, which it then cannot read. They are
+//!   removed before it opens, under a lock of our own.
+//!
+//! One tree holds everything, so that one batch is atomic; the first byte of a key is its kind.
+
+mod block;
+mod chunk;
+mod error;
+
+pub use error::StorageError;
+
+use crate::folder;
+use block::Blocks;
+use std::collections::BTreeMap;
+use std::fs::{self, File, TryLockError};
+use std::path::{Path, PathBuf};
+use wattle_ledger::codec;
+use wattle_ledger::hash::{Hash, sha256};
+use wattle_ledger::registration::NodeId;
+use wattle_replica::output::{Durable, PendingEvent, StoredEntry, StoredHardState, WriteBatch};
+
+/// A record's value is at most this long: sixteen and one of them, with their keys, are half of
+/// what sled writes into its own file as one page.
+pub const VALUE_BYTES_MAX: usize = 4 * 1024;
+/// The version of what is written here. Another one is refused.
+const FORMAT: u32 = 0;
+/// sled's page cache; what it needs is read once at start.
+const CACHE_BYTES: u64 = 8 * 1024 * 1024;
+
+const FORMAT_KEY: &[u8] = b"f";
+const IDENTITY_KEY: &[u8] = b"i";
+const HARD_STATE_KEY: &[u8] = b"h";
+const SIGNED_KEY: &[u8] = b"s";
+const ENTRY_PREFIX: u8 = b'e';
+const PENDING_PREFIX: u8 = b'p';
+
+/// The open store of one node.
+#[derive(Debug)]
+pub struct Storage {
+    folder: PathBuf,
+    database: sled::Db,
+    /// sled's own file, to be synced after it.
+    file: File,
+    blocks: Blocks,
+    /// Promised events with the number of their records.
+    pending: BTreeMap<Hash, usize>,
+    hard_state: StoredHardState,
+    unsynced: bool,
+    syncs: u64,
+    /// Held while the store is open; closing the file releases it.
+    _lock: File,
+}
+
+/// Whose data a folder holds: a park's id and a node's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, bincode::Encode, bincode::Decode)]
+pub struct Identity {
+    /// The park.
+    pub park: Hash,
+    /// The node.
+    pub node: NodeId,
+}
+
+impl Storage {
+    /// Opens the store in a folder, making it if the folder is empty, and reads what is durable.
+    ///
+    /// # Errors
+    /// Any [`StorageError`]; each says what to do.
+    pub fn open(folder: &Path, identity: Identity) -> Result<(Storage, Durable), StorageError> {
+        let failed = |source| StorageError::Folder { path: folder.to_owned(), source };
+        folder::create(folder).map_err(failed)?;
+        let lock = lock(folder)?;
+        remove_half_written_snapshots(folder).map_err(failed)?;
+        let database = sled::Config::new()
+            .path(folder)
+            .cache_capacity(CACHE_BYTES)
+            .flush_every_ms(None)
+            .open()
+            .map_err(|error| StorageError::open(folder, error))?;
+        let file = File::options().write(true).open(folder.join("db")).map_err(failed)?;
+        let mut storage = Storage {
+            folder: folder.to_owned(),
+            database,
+            file,
+            blocks: Blocks::new(folder),
+            pending: BTreeMap::new(),
+            hard_state: StoredHardState::default(),
+            unsynced: true,
+            syncs: 0,
+            _lock: lock,
+        };
+        storage.check_identity(identity)?;
+        // What sled recovered may never have been synced: it must be before anything is said.
+        storage.sync()?;
+        folder::sync(folder).map_err(failed)?;
+        let durable = storage.load()?;
+        Ok((storage, durable))
+    }
+
+    /// Writes a batch, all of it or nothing. It is durable only after [`Storage::sync`].
+    ///
+    /// # Errors
+    /// [`StorageError::Sled`]; the process must then end, since what was written is not known.
+    pub fn write(&mut self, batch: &WriteBatch) -> Result<(), StorageError> {
+        let mut changes = sled::Batch::default();
+        self.blocks.replace(&self.database, &batch.entries, &mut changes)?;
+        if let Some(hard_state) = batch.hard_state {
+            changes.insert(HARD_STATE_KEY, codec::encode(&hard_state));
+        }
+        if let Some(signed) = batch.signed {
+            changes.insert(SIGNED_KEY, codec::encode(&signed));
+        }
+        for pending in &batch.pending_added {
+            let event = sha256(&[&pending.event]);
+            let records = chunk::insert(&pending_key(&event), &pending.event, &mut changes);
+            self.pending.insert(event, records);
+        }
+        for event in &batch.pending_removed {
+            if let Some(records) = self.pending.remove(event) {
+                chunk::remove(&pending_key(event), records, &mut changes);
+            }
+        }
+        self.database.apply_batch(changes).map_err(|error| self.failed(error))?;
+        // That more is committed may be forgotten: Raft finds it out again.
+        let only_commit = *batch
+            == WriteBatch { hard_state: batch.hard_state, ..WriteBatch::default() }
+            && batch.hard_state.is_none_or(|new| {
+                (new.term, new.vote) == (self.hard_state.term, self.hard_state.vote)
+            });
+        self.unsynced |= !only_commit;
+        self.hard_state = batch.hard_state.unwrap_or(self.hard_state);
+        Ok(())
+    }
+
+    /// Makes all that was written durable.
+    ///
+    /// # Errors
+    /// [`StorageError::Sled`] and [`StorageError::Sync`]; the process must then end: the system
+    /// may have dropped what it could not write, and a second try would say that all is well.
+    pub fn sync(&mut self) -> Result<(), StorageError> {
+        if !self.unsynced {
+            return Ok(());
+        }
+        self.database.flush().map_err(|error| self.failed(error))?;
+        self.file
+            .sync_data()
+            .map_err(|source| StorageError::Sync { path: self.folder.join("db"), source })?;
+        self.unsynced = false;
+        self.syncs += 1;
+        Ok(())
+    }
+
+    /// How often the disk was waited for.
+    pub fn syncs(&self) -> u64 {
+        self.syncs
+    }
+
+    fn check_identity(&mut self, identity: Identity) -> Result<(), StorageError> {
+        let read = |key| self.database.get(key).map_err(|error| self.failed(error));
+        let (format, found) = (read(FORMAT_KEY)?, read(IDENTITY_KEY)?);
+        let (Some(format), Some(found)) = (format, found) else {
+            if !self.database.is_empty() {
+                return Err(self.corrupt("it has data but does not say whose"));
+            }
+            let mut changes = sled::Batch::default();
+            changes.insert(FORMAT_KEY, codec::encode(&FORMAT));
+            changes.insert(IDENTITY_KEY, codec::encode(&identity));
+            return self.database.apply_batch(changes).map_err(|error| self.failed(error));
+        };
+        let format: u32 = self.decode("format", &format)?;
+        if format != FORMAT {
+            return Err(StorageError::OtherFormat { path: self.folder.clone(), found: format });
+        }
+        let found: Identity = self.decode("identity", &found)?;
+        if found != identity {
+            return Err(StorageError::OtherIdentity {
+                path: self.folder.clone(),
+                found,
+                expected: identity,
+            });
+        }
+        Ok(())
+    }
+
+    fn load(&mut self) -> Result<Durable, StorageError> {
+        let mut durable = Durable::default();
+        let mut chunks = chunk::Joined::default();
+        for row in self.database.iter() {
+            let (key, value) = row.map_err(|error| self.failed(error))?;
+            match (key.first(), &key[..]) {
+                (_, FORMAT_KEY | IDENTITY_KEY) => {}
+                (_, HARD_STATE_KEY) => durable.hard_state = self.decode("hard state", &value)?,
+                (_, SIGNED_KEY) => durable.signed = Some(self.decode("signed head", &value)?),
+                (Some(&(ENTRY_PREFIX | PENDING_PREFIX)), _) => {
+                    chunks.add(&key, &value).map_err(|reason| self.corrupt(reason))?;
+                }
+                _ => return Err(self.corrupt("it has a record of unknown kind")),
+            }
+        }
+        for joined in chunks.finish() {
+            match joined.key.split_first() {
+                Some((&ENTRY_PREFIX, _)) => self.load_block(&joined, &mut durable)?,
+                Some((_, hash)) => {
+                    let event = sha256(&[&joined.value]);
+                    if event.0 != *hash {
+                        return Err(self.corrupt("a promised event is not the one it should be"));
+                    }
+                    self.pending.insert(event, joined.records);
+                    durable.pending.push(PendingEvent { event: joined.value });
+                }
+                None => return Err(self.corrupt("it has a record without a key")),
+            }
+        }
+        let last = durable.entries.last().map_or(0, |entry| entry.index);
+        if durable.hard_state.commit > last {
+            return Err(self.corrupt(&format!(
+                "entry {} was committed, but the entries end at {last}",
+                durable.hard_state.commit
+            )));
+        }
+        self.hard_state = durable.hard_state;
+        Ok(durable)
+    }
+
+    fn load_block(
+        &mut self,
+        joined: &chunk::Value,
+        durable: &mut Durable,
+    ) -> Result<(), StorageError> {
+        let entries: Vec<StoredEntry> = self.decode("block of entries", &joined.value)?;
+        self.check_block(&joined.key, &entries, durable.entries.last())?;
+        self.blocks.note(&entries, joined.records);
+        durable.entries.extend(entries);
+        Ok(())
+    }
+
+    fn check_block(
+        &self,
+        key: &[u8],
+        entries: &[StoredEntry],
+        before: Option<&StoredEntry>,
+    ) -> Result<(), StorageError> {
+        let (mut index, mut term) = before.map_or((0, 0), |entry| (entry.index, entry.term));
+        let Some(first) = entries.first() else {
+            return Err(self.corrupt("a block of entries is empty"));
+        };
+        if key != block::key(first.index) {
+            return Err(self.corrupt("a block of entries is not where it belongs"));
+        }
+        for entry in entries {
+            if entry.index != index + 1 {
+                let reason = format!("entry {} follows entry {index}", entry.index);
+                return Err(self.corrupt(&reason));
+            }
+            if entry.term < term {
+                return Err(self.corrupt(&format!("the term falls at entry {}", entry.index)));
+            }
+            (index, term) = (entry.index, entry.term);
+        }
+        Ok(())
+    }
+
+    fn decode<T: bincode::Decode<()>>(&self, what: &str, bytes: &[u8]) -> Result<T, StorageError> {
+        codec::decode(bytes).map_err(|error| self.corrupt(&format!("the {what}: {error}")))
+    }
+
+    fn corrupt(&self, reason: &str) -> StorageError {
+        StorageError::Corrupt { path: self.folder.clone(), reason: reason.to_owned() }
+    }
+
+    fn failed(&self, error: sled::Error) -> StorageError {
+        StorageError::sled(&self.folder, error)
+    }
+}
+
+fn pending_key(event: &Hash) -> Vec<u8> {
+    [&[PENDING_PREFIX][..], &event.0].concat()
+}
+
+fn lock(folder: &Path) -> Result<File, StorageError> {
+    let path = folder.join("lock");
+    let failed = |source| StorageError::Folder { path: path.clone(), source };
+    let file = File::options().create(true).write(true).truncate(false).open(&path);
+    let file = file.map_err(failed)?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => Err(StorageError::InUse { path: folder.to_owned() }),
+        Err(TryLockError::Error(source)) => Err(failed(source)),
+    }
+}
+
+fn remove_half_written_snapshots(folder: &Path) -> std::io::Result<()> {
+    for entry in fs::read_dir(folder)? {
+        let path = entry?.path();
+        let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+        if name.starts_with("snap.") && name.ends_with(".generating") {
+            tracing::warn!(file = %path.display(), "removing a half-written snapshot of the store");
+            fs::remove_file(&path)?;
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests;
