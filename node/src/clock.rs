@@ -17,12 +17,16 @@ pub struct ClockSettings {
     pub wall_base_ms: u64,
     /// Park time at that moment.
     pub base_ms: u64,
+    /// Park time from which it runs as fast as real time: the end of what a testnet lives through
+    /// quickly.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub slow_from_ms: Option<u64>,
 }
 
 impl Default for ClockSettings {
     /// Park time is the wall clock.
     fn default() -> ClockSettings {
-        ClockSettings { speed: 1, wall_base_ms: 0, base_ms: 0 }
+        ClockSettings { speed: 1, wall_base_ms: 0, base_ms: 0, slow_from_ms: None }
     }
 }
 
@@ -30,7 +34,11 @@ impl ClockSettings {
     /// Park time when the wall clock shows `wall_ms`.
     pub fn park_time(&self, wall_ms: u64) -> Timestamp {
         let wall = i128::from(wall_ms) - i128::from(self.wall_base_ms);
-        let park = i128::from(self.base_ms) + wall * i128::from(self.speed);
+        let mut park = i128::from(self.base_ms) + wall * i128::from(self.speed);
+        if let Some(slow_from) = self.slow_from_ms.map(i128::from) {
+            // What is past that point took `speed` times as long as it counts.
+            park = park.min(slow_from + (park - slow_from) / i128::from(self.speed.max(1)));
+        }
         Timestamp(u64::try_from(park.max(0)).unwrap_or(u64::MAX))
     }
 }
@@ -81,11 +89,21 @@ mod tests {
 
     #[test]
     fn park_time_runs_faster_from_its_base_on() {
-        let settings = ClockSettings { speed: 720, wall_base_ms: 1_000, base_ms: 50_000_000 };
+        let settings = ClockSettings { speed: 720, wall_base_ms: 1_000, base_ms: 50_000_000, slow_from_ms: None };
         assert_eq!(settings.park_time(1_000), Timestamp(50_000_000));
         assert_eq!(settings.park_time(2_000), Timestamp(50_720_000));
         assert_eq!(settings.park_time(999), Timestamp(49_999_280));
         assert_eq!(settings.park_time(0), Timestamp(49_280_000));
+    }
+
+    #[test]
+    fn park_time_slows_down_where_it_is_told_to() {
+        let slow_from_ms = Some(1_000_000);
+        let settings = ClockSettings { speed: 1_000, wall_base_ms: 0, base_ms: 0, slow_from_ms };
+        assert_eq!(settings.park_time(999), Timestamp(999_000));
+        assert_eq!(settings.park_time(1_000), Timestamp(1_000_000));
+        assert_eq!(settings.park_time(1_001), Timestamp(1_000_001));
+        assert_eq!(settings.park_time(3_000), Timestamp(1_002_000));
     }
 
     #[test]
@@ -98,9 +116,9 @@ mod tests {
 
     #[test]
     fn absurd_settings_saturate() {
-        let settings = ClockSettings { speed: u32::MAX, wall_base_ms: u64::MAX, base_ms: 0 };
+        let settings = ClockSettings { speed: u32::MAX, wall_base_ms: u64::MAX, base_ms: 0, slow_from_ms: None };
         assert_eq!(settings.park_time(0), Timestamp(0));
-        let settings = ClockSettings { speed: u32::MAX, wall_base_ms: 0, base_ms: u64::MAX };
+        let settings = ClockSettings { speed: u32::MAX, wall_base_ms: 0, base_ms: u64::MAX, slow_from_ms: None };
         assert_eq!(settings.park_time(u64::MAX), Timestamp(u64::MAX));
     }
 }

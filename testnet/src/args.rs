@@ -18,6 +18,8 @@ pub(crate) struct Args {
 pub(crate) enum Command {
     /// Settle a park's days in this process, with the market's rules alone, and print the table
     Replay(ReplayArgs),
+    /// Verify an export offline and print its figures
+    Audit(AuditArgs),
 }
 
 /// Which days to settle.
@@ -37,4 +39,23 @@ pub(crate) struct ReplayArgs {
     #[arg(long, value_name = "DATE", conflicts_with = "data",
         default_value_t = wattle_testnet::datasets::DEFAULT_FIRST_DAY)]
     pub(crate) from: Date,
+
+    /// Also record the days as a signed one-node export: DIR/export and DIR/policy
+    #[arg(long, value_name = "DIR")]
+    pub(crate) out: Option<PathBuf>,
+}
+
+/// Which export to verify.
+#[derive(Debug, ClapArgs)]
+pub(crate) struct AuditArgs {
+    /// The export: a folder with `checkpoint` and `tile/`
+    pub(crate) export: PathBuf,
+
+    /// The policy to trust (C2SP tlog-policy)
+    #[arg(long, value_name = "FILE")]
+    pub(crate) policy: PathBuf,
+
+    /// Print the content of report.json
+    #[arg(long)]
+    pub(crate) json: bool,
 }

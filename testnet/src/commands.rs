@@ -2,6 +2,7 @@
 
 use std::io;
 
+pub(crate) mod audit;
 pub(crate) mod replay;
 
 /// Why a command did not do what it was asked.

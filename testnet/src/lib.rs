@@ -9,6 +9,9 @@
 //! * [`dispatch`]: the written rule that the bundled batteries follow.
 //! * [`strategy`]: how tenants trade forward, knowing yesterday only.
 //! * [`replay`]: the days settled in this process with the market's rules alone.
+//! * [`keyring`], [`script`]: who signs what, and when.
+//! * [`record`]: the days as a signed export of one node, made in this process.
+//! * [`audit`]: an export verified and summed up.
 //! * [`report`]: the sums of settled intervals, and their checks.
 //! * [`table`]: plain text tables and numbers.
 //!
@@ -29,11 +32,15 @@
 
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
+pub mod audit;
 pub mod datasets;
 pub mod dispatch;
 pub mod import;
+pub mod keyring;
 pub mod profile;
+pub mod record;
 pub mod replay;
 pub mod report;
+pub mod script;
 pub mod strategy;
 pub mod table;

@@ -16,6 +16,7 @@ use commands::Failure;
 fn main() -> ExitCode {
     let result = match Args::parse().command {
         Command::Replay(args) => commands::replay::run(&args),
+        Command::Audit(args) => commands::audit::run(&args),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

@@ -4,6 +4,7 @@
 
 mod data_sets;
 mod import;
+mod record;
 mod replay;
 mod replay_command;
 mod strategy;

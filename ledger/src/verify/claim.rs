@@ -107,6 +107,17 @@ pub enum Status {
     NotChecked,
 }
 
+impl Status {
+    /// The status as a person reads it, and as JSON has it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Status::Ok => "ok",
+            Status::Failed => "FAILED",
+            Status::NotChecked => "not checked",
+        }
+    }
+}
+
 /// The finding on one claim.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 pub struct Finding {
