@@ -1,0 +1,116 @@
+//! Signed and published checkpoints never contradict each other, also across restarts.
+
+use crate::checkers::log::Log;
+use crate::failure::Failure;
+use std::collections::{BTreeMap, BTreeSet};
+use wattle_ledger::genesis::Genesis;
+use wattle_ledger::hash::{Hash, sha256};
+use wattle_ledger::log::checkpoint::Checkpoint;
+use wattle_ledger::log::note::Note;
+use wattle_ledger::log::policy::Policy;
+use wattle_ledger::registration::NodeId;
+use wattle_replica::message::SignedCheckpoint;
+use wattle_replica::output::SignedHead;
+
+/// What each node has stored, sent and published.
+#[derive(Debug)]
+pub struct Checkpoints {
+    policy: Policy,
+    stored: BTreeMap<NodeId, SignedHead>,
+    published: BTreeMap<NodeId, u64>,
+    verified: BTreeSet<Hash>,
+}
+
+fn fail(what: String) -> Result<(), Failure> {
+    Err(Failure::Correctness { checker: "checkpoints", what })
+}
+
+impl Checkpoints {
+    /// A checker for a park.
+    pub fn new(genesis: &Genesis) -> Checkpoints {
+        Checkpoints {
+            policy: genesis.policy(),
+            stored: BTreeMap::new(),
+            published: BTreeMap::new(),
+            verified: BTreeSet::new(),
+        }
+    }
+
+    /// A node stores the head that it is about to sign.
+    ///
+    /// # Errors
+    /// If it is not larger than all that it ever stored, or not a root of the log.
+    pub fn on_stored(
+        &mut self,
+        node: NodeId,
+        head: SignedHead,
+        log: &Log,
+    ) -> Result<(), Failure> {
+        if let Some(before) = self.stored.insert(node, head).filter(|last| head.size <= last.size) {
+            return fail(format!("node {node} stored {before:?} and now {head:?}"));
+        }
+        check_root(node, head.size, head.root, log)
+    }
+
+    /// A node sends its signatures over a checkpoint.
+    ///
+    /// # Errors
+    /// If it has stored no head as large.
+    pub fn on_sent(&self, node: NodeId, signed: &SignedCheckpoint) -> Result<(), Failure> {
+        match self.stored.get(&node) {
+            Some(head) if head.size > signed.size => Ok(()),
+            Some(head) if head.size == signed.size && head.root == signed.root => Ok(()),
+            stored => fail(format!("node {node} sent size {} having stored {stored:?}", signed.size)),
+        }
+    }
+
+    /// A node publishes a note.
+    ///
+    /// # Errors
+    /// If it is smaller than one before, not of the log, or without a quorum of cosignatures that
+    /// hold.
+    pub fn on_published(
+        &mut self,
+        node: NodeId,
+        size: u64,
+        note: &str,
+        log: &Log,
+    ) -> Result<(), Failure> {
+        let before = self.published.insert(node, size).unwrap_or(0);
+        if size < before {
+            return fail(format!("node {node} published size {before} and now {size}"));
+        }
+        if !self.verified.insert(sha256(&[note.as_bytes()])) {
+            return Ok(());
+        }
+        let parsed = match Note::parse(note.as_bytes()) {
+            Ok(parsed) => parsed,
+            Err(error) => return fail(format!("node {node} published no note: {error}")),
+        };
+        let checkpoint = match Checkpoint::parse(parsed.text()) {
+            Ok(checkpoint) => checkpoint,
+            Err(error) => return fail(format!("node {node} published no checkpoint: {error}")),
+        };
+        if checkpoint.size() != size {
+            return fail(format!("node {node} published {size} as {}", checkpoint.size()));
+        }
+        let verdict = self.policy.evaluate(&parsed);
+        if !verdict.satisfied || !verdict.unknown.is_empty() {
+            return fail(format!("node {node} published a note that the policy refuses: {note}"));
+        }
+        check_root(node, size, *checkpoint.root(), log)
+    }
+
+    /// The size that a node published last.
+    pub fn published_by(&self, node: NodeId) -> u64 {
+        self.published.get(&node).copied().unwrap_or(0)
+    }
+}
+
+fn check_root(node: NodeId, size: u64, root: Hash, log: &Log) -> Result<(), Failure> {
+    let expected = log.root_at(size);
+    if expected != Some(root) {
+        return fail(format!("node {node} has {root} at size {size}, the log has {expected:?}"));
+    }
+    Ok(())
+}

@@ -1,0 +1,45 @@
+//! A promised event is recorded in the end, without its author's help: by then every node has
+//! carried it to a leader. Only another event of its sequence can have taken its place.
+
+use std::collections::BTreeMap;
+use wattle_ledger::entry::Entry;
+use wattle_ledger::event::SignedEvent;
+use wattle_ledger::hash::Hash;
+use wattle_ledger::keys::PublicKey;
+
+/// Promises that nodes have stored, and what the log has recorded of them.
+#[derive(Debug, Default)]
+pub struct Promises {
+    promised: BTreeMap<Hash, (PublicKey, u64)>,
+    recorded: BTreeMap<PublicKey, u64>,
+    read: usize,
+}
+
+impl Promises {
+    /// A node stores a promise.
+    pub fn on_promised(&mut self, event: &[u8]) {
+        let event = SignedEvent::parse(event).expect("only events that decode are promised");
+        let body = event.body();
+        self.promised.insert(event.hash(), (body.author, body.sequence));
+    }
+
+    /// Whether some node has promised an event.
+    pub fn contains(&self, event: &Hash) -> bool {
+        self.promised.contains_key(event)
+    }
+
+    /// A promised event that neither it nor another of its sequence is in the log yet.
+    pub fn open(&mut self, leaves: &[Vec<u8>]) -> Option<Hash> {
+        for leaf in &leaves[self.read..] {
+            if let Ok(Entry::Event { signed, .. }) = Entry::decode(leaf) {
+                let event = SignedEvent::parse(&signed).expect("the log records what decodes");
+                self.recorded.insert(event.body().author, event.body().sequence);
+            }
+        }
+        self.read = leaves.len();
+        let is_open = |(_, (author, sequence)): &(&Hash, &(PublicKey, u64))| {
+            self.recorded.get(author).is_none_or(|recorded| recorded < sequence)
+        };
+        self.promised.iter().find(is_open).map(|(event, _)| *event)
+    }
+}
