@@ -13,6 +13,8 @@ use crate::folder;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
+use wattle_ledger::log::checkpoint::Checkpoint;
+use wattle_ledger::log::note::Note;
 use wattle_ledger::log::tiles::{
     TILE_WIDTH, TileBuilder, TileFile, TileKind, TilePath, partials_of,
 };
@@ -66,12 +68,26 @@ impl History {
     pub fn open(folder: &Path) -> Result<History, HistoryError> {
         let failed = |source| HistoryError::File { path: folder.to_owned(), source };
         folder::create(folder).map_err(failed)?;
+        let size = published_size(folder)?;
         Ok(History {
             folder: folder.to_owned(),
             builder: TileBuilder::new(),
-            partials: Vec::new(),
-            published: 0,
+            partials: size.into_iter().flat_map(partials_of).collect(),
+            published: size.unwrap_or(0),
         })
+    }
+
+    /// Writes the partial files of the checkpoint that was published before the start, once its
+    /// leaves are appended again: they need not have survived a power cut.
+    ///
+    /// # Errors
+    /// [`HistoryError::File`] and [`HistoryError::Damaged`].
+    pub fn restore_partials(&self) -> Result<(), HistoryError> {
+        if self.published > self.builder.size() {
+            // What is committed beyond this is only learned from the leader.
+            return Ok(());
+        }
+        self.write_partials(self.published)
     }
 
     /// Appends leaves, of which the first has the given index.
@@ -104,12 +120,7 @@ impl History {
         assert!(size <= self.builder.size(), "a checkpoint is of leaves that were appended");
         let partials: Vec<TilePath> = partials_of(size).collect();
         if size != self.published {
-            for path in &partials {
-                let bytes = self.content(path)?;
-                let target = self.folder.join(path.to_string());
-                folder::write_whole(&target, &bytes)
-                    .map_err(|source| HistoryError::File { path: target, source })?;
-            }
+            self.write_partials(size)?;
         }
         let checkpoints = self.folder.join("checkpoints").join(size.to_string());
         for target in [checkpoints, self.folder.join("checkpoint")] {
@@ -129,7 +140,7 @@ impl History {
         self.builder.size()
     }
 
-    /// Size of the last checkpoint published since the start.
+    /// Size of the last checkpoint published; 0 before the first.
     pub fn published(&self) -> u64 {
         self.published
     }
@@ -146,6 +157,16 @@ impl History {
     /// Reads files of the history without asking its writer.
     pub fn reader(&self) -> HistoryReader {
         HistoryReader::new(&self.folder)
+    }
+
+    fn write_partials(&self, size: u64) -> Result<(), HistoryError> {
+        for path in partials_of(size) {
+            let bytes = self.content(&path)?;
+            let target = self.folder.join(path.to_string());
+            folder::write_whole(&target, &bytes)
+                .map_err(|source| HistoryError::File { path: target, source })?;
+        }
+        Ok(())
     }
 
     /// What a partial file of an earlier size holds: the beginning of what is there now.
@@ -184,6 +205,22 @@ impl History {
         let _ = fs::remove_file(&path);
         if let Some(parent) = path.parent() {
             let _ = fs::remove_dir(parent);
+        }
+    }
+}
+
+/// Size of the checkpoint that is in a folder. One that a power cut left behind half is removed:
+/// the next seal writes another.
+fn published_size(folder: &Path) -> Result<Option<u64>, HistoryError> {
+    let path = folder.join("checkpoint");
+    let failed = |source| HistoryError::File { path: path.clone(), source };
+    let Some(bytes) = folder::read_if_there(&path).map_err(failed)? else { return Ok(None) };
+    let note = Note::parse(&bytes).ok();
+    match note.and_then(|note| Checkpoint::parse(note.text()).ok()) {
+        Some(checkpoint) => Ok(Some(checkpoint.size())),
+        None => {
+            fs::remove_file(&path).map_err(failed)?;
+            Ok(None)
         }
     }
 }
@@ -265,5 +302,32 @@ mod tests {
         let mut third = History::open(folder.path()).unwrap();
         let error = third.append(0, &leaves(0..600)).unwrap_err();
         assert!(matches!(&error, HistoryError::Differs { path: p } if *p == path), "{error}");
+    }
+
+    #[test]
+    fn partial_files_that_a_power_cut_took_are_written_again() {
+        use wattle_ledger::keys::SigningKey;
+        let folder = tempfile::tempdir().unwrap();
+        let mut history = History::open(folder.path()).unwrap();
+        history.append(0, &leaves(0..300)).unwrap();
+        let checkpoint = Checkpoint::new("wattle/test", 300, history.builder.root()).unwrap();
+        let mut note = checkpoint.to_note();
+        note.add(checkpoint.sign(&SigningKey::from_seed(&[1; 32]))).unwrap();
+        history.publish(300, &note.to_string()).unwrap();
+        let partial = folder.path().join("tile/entries/001.p/44");
+        fs::write(&partial, b"").unwrap();
+
+        let mut again = History::open(folder.path()).unwrap();
+        assert_eq!(again.published(), 300);
+        again.append(0, &leaves(0..310)).unwrap();
+        again.restore_partials().unwrap();
+        check_export(folder.path(), 300, &note.to_string());
+        again.publish(310, "next").unwrap();
+        assert!(!partial.exists(), "partial files of before the start go as well");
+
+        fs::write(folder.path().join("checkpoint"), b"").unwrap();
+        let third = History::open(folder.path()).unwrap();
+        assert_eq!(third.published(), 0);
+        assert_eq!(third.reader().checkpoint().unwrap(), None);
     }
 }

@@ -26,7 +26,7 @@ use std::path::{Path, PathBuf};
 use wattle_ledger::codec;
 use wattle_ledger::hash::{Hash, sha256};
 use wattle_ledger::registration::NodeId;
-use wattle_replica::output::{Durable, PendingEvent, StoredEntry, StoredHardState, WriteBatch};
+use wattle_replica::output::{Durable, PendingEvent, StoredEntry, WriteBatch};
 
 /// A record's value is at most this long: sixteen and one of them, with their keys, are half of
 /// what sled writes into its own file as one page.
@@ -53,7 +53,6 @@ pub struct Storage {
     blocks: Blocks,
     /// Promised events with the number of their records.
     pending: BTreeMap<Hash, usize>,
-    hard_state: StoredHardState,
     unsynced: bool,
     syncs: u64,
     /// Held while the store is open; closing the file releases it.
@@ -92,7 +91,6 @@ impl Storage {
             file,
             blocks: Blocks::new(folder),
             pending: BTreeMap::new(),
-            hard_state: StoredHardState::default(),
             unsynced: true,
             syncs: 0,
             _lock: lock,
@@ -129,14 +127,7 @@ impl Storage {
             }
         }
         self.database.apply_batch(changes).map_err(|error| self.failed(error))?;
-        // That more is committed may be forgotten: Raft finds it out again.
-        let only_commit = *batch
-            == WriteBatch { hard_state: batch.hard_state, ..WriteBatch::default() }
-            && batch.hard_state.is_none_or(|new| {
-                (new.term, new.vote) == (self.hard_state.term, self.hard_state.vote)
-            });
-        self.unsynced |= !only_commit;
-        self.hard_state = batch.hard_state.unwrap_or(self.hard_state);
+        self.unsynced = true;
         Ok(())
     }
 
@@ -226,7 +217,6 @@ impl Storage {
                 durable.hard_state.commit
             )));
         }
-        self.hard_state = durable.hard_state;
         Ok(durable)
     }
 

@@ -1,0 +1,113 @@
+//! Events in, and what became of them.
+
+use super::Api;
+use super::failure::Failure;
+use super::query::Parameters;
+use crate::event_loop::{Progress, Submission, SubmitError};
+use axum::Json;
+use axum::body::Bytes;
+use axum::extract::rejection::BytesRejection;
+use axum::extract::{Path, RawQuery, State};
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use std::time::Duration;
+use wattle_client::api::{EventOutcome, EventPending, EventState};
+use wattle_ledger::entry::Entry;
+use wattle_ledger::event::event_hash;
+use wattle_ledger::hash::Hash;
+use wattle_ledger::rejection::Rejection;
+use wattle_replica::output::Response as Answer;
+
+/// A submission waits for its outcome at most this long; then it is pending.
+const WAIT_MAX: Duration = Duration::from_secs(15);
+
+/// `POST /v1/events?wait_ms=N`: a signed event's bytes.
+pub(super) async fn submit(
+    State(api): State<Api>,
+    RawQuery(query): RawQuery,
+    body: Result<Bytes, BytesRejection>,
+) -> Result<Response, Failure> {
+    let parameters = Parameters::parse(query.as_deref(), &["wait_ms"])?;
+    let wait = parameters.optional("wait_ms")?.map_or(Duration::ZERO, Duration::from_millis);
+    let bytes = body.map_err(|rejection| match rejection.status() {
+        StatusCode::PAYLOAD_TOO_LARGE => Rejection::EventTooLarge.into(),
+        _ => Failure::malformed(format!("the body was not received: {}", rejection.body_text())),
+    })?;
+    let event = event_hash(&bytes);
+    let mut submission = api.handle.submit(bytes.to_vec()).map_err(|error| match error {
+        SubmitError::Busy => busy(),
+        SubmitError::Closed(_) => Failure::stopping(),
+    })?;
+    match outcome(&mut submission, wait.min(WAIT_MAX)).await? {
+        None => Ok((StatusCode::ACCEPTED, Json(EventPending { event })).into_response()),
+        Some(answer) => answered(answer),
+    }
+}
+
+/// The answer within the time; `None` if until then there is only the node's promise.
+async fn outcome(
+    submission: &mut Submission,
+    wait: Duration,
+) -> Result<Option<Answer>, Failure> {
+    match submission.next().await {
+        None => return Err(Failure::stopping()),
+        Some(Progress::Answered(answer)) => return Ok(Some(answer)),
+        Some(Progress::Promised) => {}
+    }
+    match tokio::time::timeout(wait, submission.next()).await {
+        Ok(Some(Progress::Answered(answer))) => Ok(Some(answer)),
+        // The promise outlives the node's process, so the event is pending still.
+        Ok(_) | Err(_) => Ok(None),
+    }
+}
+
+fn answered(answer: Answer) -> Result<Response, Failure> {
+    match answer {
+        Answer::Committed { event, leaf, outcome } => {
+            Ok(Json(EventOutcome::from_codes(event, leaf, &outcome)).into_response())
+        }
+        Answer::Refused(rejection) => Err(rejection.into()),
+        Answer::Busy => Err(busy()),
+        Answer::Full => Err(Failure::new(
+            StatusCode::INSUFFICIENT_STORAGE,
+            "full",
+            "the park keeps as much of its Raft log as it may and takes no events; its operator \
+             must bring back the node that is behind",
+        )),
+        Answer::NoLeader => Err(Failure::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "no_leader",
+            "the node knows no leader and did not store the event; try another node, or again \
+             when a quorum of the park's nodes is up",
+        )),
+    }
+}
+
+fn busy() -> Failure {
+    let detail = "as many submissions wait as the node takes; send the same bytes again shortly";
+    Failure::new(StatusCode::TOO_MANY_REQUESTS, "busy", detail)
+}
+
+/// `GET /v1/events/{hash}`: what became of an event.
+pub(super) async fn lookup(
+    State(api): State<Api>,
+    Path(hash): Path<String>,
+) -> Result<Json<EventState>, Failure> {
+    let event: Hash = hash
+        .parse()
+        .map_err(|error| Failure::malformed(format!("{hash:?} is not an event's hash: {error}")))?;
+    let place = api.ask(move |view| (view.index.event(&event), view.history.open_bundle())).await?;
+    let (Some(leaf), open) = place else {
+        return Err(Failure::not_found(format!(
+            "no event {event} is in this node's log; it may be on its way, so send the same \
+             bytes again to be sure"
+        )));
+    };
+    let bytes = super::log::leaf(&api, leaf, &open)?;
+    match Entry::decode(&bytes) {
+        Ok(Entry::Event { outcome, .. }) => {
+            Ok(Json(EventState::Committed(EventOutcome::from_codes(event, leaf, &outcome))))
+        }
+        _ => Err(Failure::internal("read the event's leaf", &"it is not an event")),
+    }
+}

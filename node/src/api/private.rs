@@ -1,0 +1,236 @@
+//! What only a participant himself and the park's offices may see.
+
+use super::Api;
+use super::access::Reader;
+use super::failure::Failure;
+use super::log::{OpenBundle, leaves};
+use super::market::range;
+use super::query::Parameters;
+use axum::Json;
+use axum::extract::{RawQuery, State};
+use wattle_client::api::{
+    Balance, EntryRecord, Funds, OpenOrder, OpenOrders, Posting, SettledLine, Statement, Trade,
+    Trades,
+};
+use wattle_ledger::derived::Fact;
+use wattle_ledger::entry::Entry;
+use wattle_ledger::journal::AccountId;
+use wattle_ledger::registration::ParticipantId;
+use wattle_market::interval::Timestamp;
+use wattle_market::order::Side;
+use wattle_market::units::{Money, Price};
+
+/// Entries of one answer; a longer range is cut.
+const ENTRIES_MAX: u64 = 1_000;
+
+/// `GET /v1/orders?participant=N`.
+pub(super) async fn orders(
+    State(api): State<Api>,
+    reader: Reader,
+    RawQuery(query): RawQuery,
+) -> Result<Json<OpenOrders>, Failure> {
+    let parameters = Parameters::parse(query.as_deref(), &["participant"])?;
+    let participant = participant(&parameters, reader)?;
+    let orders = api.ask(move |view| {
+        let orders = view.ledger().state().orders.of_participant(participant);
+        let open = orders.map(|(id, order)| OpenOrder {
+            order: id.to_string(),
+            point: order.item.point,
+            interval: order.item.interval,
+            side: order.item.side,
+            quantity: order.item.quantity,
+            limit: order.item.limit,
+        });
+        open.collect()
+    });
+    Ok(Json(OpenOrders { participant, orders: orders.await? }))
+}
+
+/// `GET /v1/balance?participant=N`.
+pub(super) async fn balance(
+    State(api): State<Api>,
+    reader: Reader,
+    RawQuery(query): RawQuery,
+) -> Result<Json<Balance>, Failure> {
+    let parameters = Parameters::parse(query.as_deref(), &["participant"])?;
+    let participant = participant(&parameters, reader)?;
+    let account = api.ask(move |view| {
+        let state = view.ledger().state();
+        let is_registered = state.registry.participants().contains(&participant);
+        is_registered.then(|| state.accounts.get(AccountId::Participant(participant)))
+    });
+    let account = account.await?.ok_or_else(|| unknown(participant))?;
+    let available = account.available().clamp(i128::from(i64::MIN), i128::from(i64::MAX));
+    Ok(Json(Balance {
+        participant,
+        balance: account.balance,
+        reserved: account.reserved,
+        credit_limit: account.credit_limit,
+        available: Money(i64::try_from(available).expect("it was just clamped")),
+    }))
+}
+
+/// `GET /v1/trades?participant=N&from=N&to=N`.
+pub(super) async fn trades(
+    State(api): State<Api>,
+    reader: Reader,
+    RawQuery(query): RawQuery,
+) -> Result<Json<Trades>, Failure> {
+    let parameters = Parameters::parse(query.as_deref(), &["participant", "from", "to"])?;
+    let participant = participant(&parameters, reader)?;
+    let (from, to) = range(&parameters)?;
+    let (places, open) =
+        api.ask(move |view| (view.index.of(participant), view.history.open_bundle())).await?;
+    let places = within(&places.trades, from, to);
+    let mut trades = Vec::new();
+    for (leaf, fact) in facts(&api, &places, &open)? {
+        if let Fact::OrderClosed { order, item, filled, price } = fact {
+            let price = price.unwrap_or(Price::ZERO);
+            let cost = filled.cost(price).unwrap_or_default();
+            let amount = match item.side {
+                Side::Buy => cost.checked_neg().unwrap_or_default(),
+                Side::Sell => cost,
+            };
+            trades.push(Trade {
+                leaf,
+                order: order.to_string(),
+                point: item.point,
+                interval: item.interval,
+                side: item.side,
+                ordered: item.quantity,
+                filled,
+                price,
+                amount,
+            });
+        }
+    }
+    Ok(Json(Trades { participant, trades }))
+}
+
+/// `GET /v1/statement?participant=N&from=N&to=N`.
+pub(super) async fn statement(
+    State(api): State<Api>,
+    reader: Reader,
+    RawQuery(query): RawQuery,
+) -> Result<Json<Statement>, Failure> {
+    let parameters = Parameters::parse(query.as_deref(), &["participant", "from", "to"])?;
+    let participant = participant(&parameters, reader)?;
+    let (from, to) = range(&parameters)?;
+    let (places, open) =
+        api.ask(move |view| (view.index.of(participant), view.history.open_bundle())).await?;
+    let mut lines = Vec::new();
+    let (mut credit, mut grid_alone) = (0i64, 0i64);
+    for (leaf, fact) in facts(&api, &within(&places.settled, from, to), &open)? {
+        if let Fact::PointSettled { interval, point, terms, substituted, line, postings, .. } = fact
+        {
+            credit = credit.saturating_add(line.credit.0);
+            grid_alone = grid_alone.saturating_add(line.grid_alone.0);
+            let posting = |(kind, amount)| Posting { kind, amount };
+            let postings = postings.into_iter().map(posting).collect();
+            let (line, retail) = (*line, terms.retail);
+            lines.push(SettledLine { leaf, interval, point, retail, substituted, line, postings });
+        }
+    }
+    let funds = funds(&api, &within(&places.funds, from.start(), to.end()), &places.funds, &open)?;
+    let (credit, grid_alone) = (Money(credit), Money(grid_alone));
+    Ok(Json(Statement { participant, from, to, lines, funds, credit, grid_alone }))
+}
+
+fn funds(
+    api: &Api,
+    places: &[u64],
+    times: &[(Timestamp, u64)],
+    open: &OpenBundle,
+) -> Result<Vec<Funds>, Failure> {
+    let mut funds = Vec::new();
+    for (leaf, fact) in facts(api, places, open)? {
+        let time = times.iter().find(|(_, place)| *place == leaf).map(|(time, _)| *time);
+        if let (Fact::FundsMoved { amount }, Some(time_ms)) = (fact, time) {
+            funds.push(Funds { leaf, time_ms, amount });
+        }
+    }
+    Ok(funds)
+}
+
+/// `GET /v1/entries?from=N&count=N`: leaves as JSON.
+pub(super) async fn entries(
+    State(api): State<Api>,
+    reader: Reader,
+    RawQuery(query): RawQuery,
+) -> Result<Json<Vec<EntryRecord>>, Failure> {
+    reader.check_office()?;
+    let parameters = Parameters::parse(query.as_deref(), &["from", "count"])?;
+    let from: u64 = parameters.required("from")?;
+    let count = parameters.optional("count")?.unwrap_or(ENTRIES_MAX).min(ENTRIES_MAX);
+    let (size, open) = api.ask(|view| (view.history.size(), view.history.open_bundle())).await?;
+    let indices: Vec<u64> = (from..size.min(from.saturating_add(count))).collect();
+    let mut records = Vec::new();
+    for (index, leaf) in indices.iter().zip(leaves(&api, &indices, &open)?) {
+        let entry = decode(&leaf)?;
+        records.push(entry_record(*index, &entry));
+    }
+    Ok(Json(records))
+}
+
+fn entry_record(index: u64, entry: &Entry) -> EntryRecord {
+    let hex = wattle_ledger::hex::encode;
+    let (participant, value) = match entry {
+        Entry::Genesis(signed) => (None, serde_json::json!({ "signed": hex(signed) })),
+        Entry::Batch { header, dropped } => {
+            let dropped: Vec<_> = dropped
+                .iter()
+                .map(|dropped| serde_json::json!({"place": dropped.place, "event": dropped.event}))
+                .collect();
+            let header = serde_json::json!({ "header": hex(header), "dropped": dropped });
+            (None, header)
+        }
+        Entry::Event { signed, outcome } => {
+            let event = wattle_ledger::event::SignedEvent::parse(signed).ok();
+            let body = event.as_ref().map(|event| event.body());
+            let value = serde_json::json!({
+                "signed": hex(signed),
+                "author": body.map(|body| body.author),
+                "sequence": body.map(|body| body.sequence),
+                "action": body.map(|body| body.action.name()),
+                "outcome": outcome,
+            });
+            (None, value)
+        }
+        Entry::Derived { participant, blind, fact } => {
+            let value = serde_json::json!({ "blind": blind, "fact": fact });
+            (*participant, value)
+        }
+        Entry::Seal { state_root } => (None, serde_json::json!({ "state_root": state_root })),
+    };
+    EntryRecord { index, kind: entry.kind().to_owned(), participant, value }
+}
+
+fn participant(parameters: &Parameters, reader: Reader) -> Result<ParticipantId, Failure> {
+    let participant = ParticipantId(parameters.required("participant")?);
+    reader.check(participant)?;
+    Ok(participant)
+}
+
+fn unknown(participant: ParticipantId) -> Failure {
+    Failure::not_found(format!("no participant has id {participant}; look at the registry"))
+}
+
+fn within<K: Ord + Copy>(places: &[(K, u64)], from: K, to: K) -> Vec<u64> {
+    let inside = places.iter().filter(|(key, _)| (from..=to).contains(key));
+    inside.map(|(_, leaf)| *leaf).collect()
+}
+
+fn facts(api: &Api, places: &[u64], open: &OpenBundle) -> Result<Vec<(u64, Fact)>, Failure> {
+    let mut facts = Vec::new();
+    for (place, leaf) in places.iter().zip(leaves(api, places, open)?) {
+        if let Entry::Derived { fact, .. } = decode(&leaf)? {
+            facts.push((*place, fact));
+        }
+    }
+    Ok(facts)
+}
+
+fn decode(leaf: &[u8]) -> Result<Entry, Failure> {
+    Entry::decode(leaf).map_err(|error| Failure::internal("decode a leaf", &error))
+}
+

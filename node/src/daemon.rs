@@ -1,0 +1,224 @@
+//! The process: from a configuration file to a running node, and back to an exit code.
+
+use crate::api::{self, Api, Shared};
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::event_loop::{EventLoop, Handle, LoopError};
+use crate::event_loop::{Receiver, SharedClock};
+use crate::folder;
+use crate::history::History;
+use crate::network::{self, NetworkEvent, Outbound};
+use crate::storage::{Identity, Storage};
+use anyhow::{Context as _, anyhow};
+use clap::Parser;
+use std::ffi::OsString;
+use std::io::IsTerminal as _;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::{oneshot, watch};
+use tracing_subscriber::EnvFilter;
+use wattle_client::api::Ready;
+use wattle_replica::config::{Config as ReplicaConfig, NodeKeys};
+use wattle_replica::replica::Replica;
+
+/// Name of the file in the data folder that says where a started node listens.
+pub const READY_FILE: &str = "ready.json";
+
+/// The node of one building of a Wattle park.
+#[derive(Debug, Parser)]
+#[command(name = "wattled", version, about)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum Command {
+    /// Runs the node until it is told to stop (SIGTERM or SIGINT).
+    Run {
+        /// The node's configuration file.
+        #[arg(long, value_name = "FILE")]
+        config: PathBuf,
+    },
+}
+
+/// Runs the program with its arguments, of which the first is its name: 0 after a stop that was
+/// asked for, 1 after a failure, 2 for wrong usage.
+pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let arguments = match Arguments::try_parse_from(arguments) {
+        Ok(arguments) => arguments,
+        Err(error) => {
+            // Nothing can be done where the message cannot be printed.
+            let _ = error.print();
+            return if error.use_stderr() { ExitCode::from(2) } else { ExitCode::SUCCESS };
+        }
+    };
+    let Command::Run { config } = arguments.command;
+    log_to_stderr();
+    match run(&config) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("wattled: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn log_to_stderr() {
+    let filter = EnvFilter::try_from_env("WATTLE_LOG")
+        .unwrap_or_else(|_| EnvFilter::new("info,libp2p=warn,sled=warn,yamux=warn"));
+    let subscriber = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal());
+    // It fails only where a test in this process has set one already.
+    let _ = subscriber.try_init();
+}
+
+fn run(path: &Path) -> anyhow::Result<()> {
+    let config = Config::load(path).context("the node does not start")?;
+    folder::create(&config.data_dir)
+        .with_context(|| format!("cannot make the data folder {}", config.data_dir.display()))?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .context("cannot start the runtime")?;
+    let result = runtime.block_on(node(config));
+    // A handler that hangs must not keep the process.
+    runtime.shutdown_timeout(Duration::from_secs(1));
+    result
+}
+
+async fn node(config: Config) -> anyhow::Result<()> {
+    let mut terminate = signal(SignalKind::terminate()).context("cannot listen for SIGTERM")?;
+    let mut interrupt = signal(SignalKind::interrupt()).context("cannot listen for SIGINT")?;
+    let ready_file = config.data_dir.join(READY_FILE);
+    let listener = TcpListener::bind(config.api_listen).await.with_context(|| {
+        let address = config.api_listen;
+        format!("cannot listen on {address}; choose another api_listen or stop what uses it")
+    })?;
+    let api_addr = listener.local_addr().context("cannot tell the API's address")?;
+
+    let clock: SharedClock = Arc::new(Mutex::new(Clock::new(config.clock)));
+    let event_loop = recover(&config, Arc::clone(&clock))?;
+    let history = event_loop.history_reader();
+    let (handle, receiver) = Receiver::open();
+    let (stop, stopped) = watch::channel(false);
+    let (outbound, p2p_addr) =
+        network::start(&config, deliver_to(handle.clone()), stopped.clone()).await?;
+    let ended = start_loop(event_loop, receiver, outbound.clone())?;
+
+    let api = Api::new(Shared {
+        handle: handle.clone(),
+        history,
+        network: outbound,
+        clock,
+        clock_speed: config.clock.speed,
+        node: config.record.id,
+        data_dir: config.data_dir.clone(),
+        window_bytes_max: config.raft.window_bytes_max,
+        genesis: config.genesis,
+    });
+    let server = tokio::spawn(api::serve(listener, api::router(api), stopped));
+    say_ready(&ready_file, api_addr, p2p_addr)?;
+
+    let mut ended = std::pin::pin!(ended);
+    let asked = tokio::select! {
+        _ = terminate.recv() => None,
+        _ = interrupt.recv() => None,
+        result = ended.as_mut() => Some(result),
+    };
+    let result = match asked {
+        Some(result) => result,
+        None => {
+            tracing::info!("stopping");
+            // Requests first, so that what is answered is true when the loop ends.
+            let _ = stop.send(true);
+            let _ = server.await;
+            handle.stop().await;
+            ended.await
+        }
+    };
+    let _ = stop.send(true);
+    let _ = std::fs::remove_file(&ready_file);
+    result.unwrap_or_else(|_| Err(anyhow!("the node's loop ended in a panic; see its message")))
+}
+
+/// Opens store and history and performs what a replica wants done at its start.
+fn recover(config: &Config, clock: SharedClock) -> anyhow::Result<EventLoop> {
+    let identity = Identity { park: config.genesis.park(), node: config.record.id };
+    let (storage, durable) = Storage::open(&config.data_dir.join("store"), identity)?;
+    let history = History::open(&config.data_dir.join("history"))?;
+    let entries = durable.entries.len();
+    let mut seed = [0; 8];
+    getrandom::fill(&mut seed)
+        .map_err(|error| anyhow!("the system gave no random bytes: {error}"))?;
+    let replica = Replica::new(
+        ReplicaConfig {
+            genesis: config.genesis.clone(),
+            node: config.record.id,
+            keys: NodeKeys {
+                batch: config.secrets.batch.clone(),
+                log: config.secrets.log.clone(),
+                cosigner: config.secrets.cosigner.clone(),
+            },
+            election_ticks: config.raft.election_ticks,
+            heartbeat_ticks: config.raft.heartbeat_ticks,
+            seed: u64::from_le_bytes(seed),
+            clock_ahead_max_ms: config
+                .raft
+                .clock_ahead_max_ms
+                .saturating_mul(u64::from(config.clock.speed)),
+            window_bytes_max: config.raft.window_bytes_max,
+        },
+        durable,
+    )?;
+    tracing::info!(
+        park = %config.genesis.park(),
+        node = %config.record.id,
+        entries,
+        leaves = replica.ledger().size(),
+        "recovered"
+    );
+    let tick = Duration::from_millis(config.raft.tick_ms);
+    Ok(EventLoop::new(replica, storage, history, clock, tick)?)
+}
+
+fn deliver_to(handle: Handle) -> impl Fn(NetworkEvent) + Send + 'static {
+    move |event| match event {
+        NetworkEvent::Message { from, bytes } => handle.peer_message(from, bytes),
+        NetworkEvent::Unreachable(peer) => handle.unreachable(peer),
+    }
+}
+
+/// Starts the loop's thread; what is returned resolves when it has ended.
+fn start_loop(
+    event_loop: EventLoop,
+    receiver: Receiver,
+    network: Outbound,
+) -> anyhow::Result<impl Future<Output = Result<anyhow::Result<()>, oneshot::error::RecvError>>> {
+    let (sender, ended) = oneshot::channel();
+    std::thread::Builder::new()
+        .name("replica".to_owned())
+        .spawn(move || {
+            let result: Result<(), LoopError> = event_loop.run(&receiver, network);
+            // Where the process is ending anyway, nobody asks for the result.
+            let _ = sender.send(result.map_err(anyhow::Error::from));
+        })
+        .context("cannot start the node's thread")?;
+    Ok(ended)
+}
+
+fn say_ready(path: &Path, api_addr: SocketAddr, p2p_addr: SocketAddr) -> anyhow::Result<()> {
+    let ready = Ready { api_addr, p2p_addr, pid: std::process::id() };
+    let text = serde_json::to_vec(&ready).context("cannot write down where the node listens")?;
+    folder::write_whole(path, &text).with_context(|| format!("cannot write {}", path.display()))?;
+    tracing::info!(api = %api_addr, p2p = %p2p_addr, "listening");
+    Ok(())
+}

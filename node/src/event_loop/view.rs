@@ -1,0 +1,45 @@
+//! What a query sees.
+
+use crate::history::History;
+use crate::index::Index;
+use wattle_ledger::ledger::Ledger;
+use wattle_market::interval::Timestamp;
+use wattle_replica::replica::Replica;
+
+/// The node between two rounds: everything in it fits together.
+pub struct View<'a> {
+    /// The replica.
+    pub replica: &'a Replica,
+    /// Places of leaves.
+    pub index: &'a Index,
+    /// The leaves.
+    pub history: &'a History,
+    /// Park time.
+    pub now: Timestamp,
+    /// What happened since the start.
+    pub counters: Counters,
+}
+
+impl View<'_> {
+    /// The ledger, as far as entries are applied.
+    pub fn ledger(&self) -> &Ledger {
+        self.replica.ledger()
+    }
+}
+
+/// Counts since the start.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Counters {
+    /// Events that clients brought.
+    pub submissions: u64,
+    /// Answers to them.
+    pub replies: u64,
+    /// Clients that wait now.
+    pub waiting: u64,
+    /// Messages for peers.
+    pub sent: u64,
+    /// Alarms.
+    pub alarms: u64,
+    /// Times that the disk was waited for.
+    pub syncs: u64,
+}

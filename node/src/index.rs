@@ -1,0 +1,132 @@
+//! Where in the log a participant finds his own: an index in memory, rebuilt at each start.
+//!
+//! It holds places, not contents; whoever asks reads the leaves from the history.
+
+use std::collections::{BTreeMap, HashMap};
+use wattle_client::api::ClearedInterval;
+use wattle_ledger::batch::SignedHeader;
+use wattle_ledger::derived::Fact;
+use wattle_ledger::entry::Entry;
+use wattle_ledger::event::event_hash;
+use wattle_ledger::hash::Hash;
+use wattle_ledger::registration::ParticipantId;
+use wattle_market::interval::{DeliveryInterval, Timestamp};
+use wattle_market::units::WattHours;
+
+/// Places of leaves by what they are asked for.
+#[derive(Debug, Default)]
+pub struct Index {
+    participants: BTreeMap<ParticipantId, Places>,
+    events: HashMap<Hash, u64>,
+    cleared: BTreeMap<DeliveryInterval, ClearedInterval>,
+    time: Timestamp,
+    state_root: Option<Hash>,
+    leaves: u64,
+}
+
+/// Leaves that concern one participant.
+#[derive(Debug, Default, Clone)]
+pub struct Places {
+    /// Orders that were filled at their gate.
+    pub trades: Vec<(DeliveryInterval, u64)>,
+    /// Settled intervals.
+    pub settled: Vec<(DeliveryInterval, u64)>,
+    /// Deposits and withdrawals, by the time of their batch.
+    pub funds: Vec<(Timestamp, u64)>,
+}
+
+impl Index {
+    /// Takes in leaves, of which the first has the given index.
+    ///
+    /// # Panics
+    /// If a leaf does not decode: the replica has just encoded it.
+    pub fn append(&mut self, first: u64, leaves: &[Vec<u8>]) {
+        assert_eq!(first, self.leaves, "leaves are indexed without a gap");
+        for (leaf, place) in leaves.iter().zip(first..) {
+            let entry = Entry::decode(leaf).expect("the ledger's own leaves decode");
+            self.take(entry, place);
+            self.leaves += 1;
+        }
+    }
+
+    /// A participant's leaves; none if nothing concerned him yet.
+    pub fn of(&self, participant: ParticipantId) -> Places {
+        self.participants.get(&participant).cloned().unwrap_or_default()
+    }
+
+    /// The leaf of an event.
+    pub fn event(&self, hash: &Hash) -> Option<u64> {
+        self.events.get(hash).copied()
+    }
+
+    /// What cleared in a range of intervals, both ends included.
+    pub fn cleared(
+        &self,
+        from: DeliveryInterval,
+        to: DeliveryInterval,
+    ) -> impl Iterator<Item = &ClearedInterval> {
+        // A range whose end lies before its start is empty, where a map would panic.
+        let to = to.max(from);
+        self.cleared.range(from..=to).map(|(_, cleared)| cleared)
+    }
+
+    /// The state root in the last seal leaf.
+    pub fn state_root(&self) -> Option<Hash> {
+        self.state_root
+    }
+
+    fn take(&mut self, entry: Entry, place: u64) {
+        match entry {
+            Entry::Genesis(_) => {}
+            Entry::Batch { header, .. } => {
+                let header = SignedHeader::parse(&header).expect("a recorded header decodes");
+                self.time = header.body().time;
+            }
+            Entry::Event { signed, .. } => {
+                self.events.insert(event_hash(&signed), place);
+            }
+            Entry::Derived { participant, fact, .. } => self.take_fact(participant, &fact, place),
+            Entry::Seal { state_root } => self.state_root = Some(state_root),
+        }
+    }
+
+    fn take_fact(&mut self, participant: Option<ParticipantId>, fact: &Fact, place: u64) {
+        let time = self.time;
+        let mut own = participant.map(|id| self.participants.entry(id).or_default());
+        match (fact, &mut own) {
+            (Fact::OrderClosed { item, filled, .. }, Some(places))
+                if *filled > WattHours::ZERO =>
+            {
+                places.trades.push((item.interval, place));
+            }
+            (Fact::PointSettled { interval, .. }, Some(places)) => {
+                places.settled.push((*interval, place));
+            }
+            (Fact::FundsMoved { .. }, Some(places)) => places.funds.push((time, place)),
+            (Fact::IntervalCleared { interval, price, volume, bids, offers }, _) => {
+                let cleared = self.cleared_mut(*interval);
+                (cleared.price, cleared.volume) = (*price, *volume);
+                (cleared.bids, cleared.offers) = (*bids, *offers);
+            }
+            (Fact::IntervalSettled { interval, pool_price, pool_volume, .. }, _) => {
+                let cleared = self.cleared_mut(*interval);
+                cleared.settled = true;
+                (cleared.pool_price, cleared.pool_volume) = (*pool_price, *pool_volume);
+            }
+            _ => {}
+        }
+    }
+
+    fn cleared_mut(&mut self, interval: DeliveryInterval) -> &mut ClearedInterval {
+        self.cleared.entry(interval).or_insert_with(|| ClearedInterval {
+            interval,
+            price: None,
+            volume: WattHours::ZERO,
+            bids: 0,
+            offers: 0,
+            settled: false,
+            pool_price: None,
+            pool_volume: WattHours::ZERO,
+        })
+    }
+}

@@ -1,0 +1,163 @@
+//! Messages on their way out: one bounded queue for each peer.
+
+use super::MESSAGE_BYTES_MAX;
+use super::frame::FRAME_OVERHEAD_BYTES;
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use tokio::sync::Notify;
+use wattle_ledger::registration::NodeId;
+
+/// Messages that wait for one peer; the oldest goes when another comes.
+pub const QUEUE_MESSAGES_MAX: usize = 1_024;
+/// Their bytes; the oldest go when it is passed.
+pub const QUEUE_BYTES_MAX: usize = 8 * 1024 * 1024;
+
+/// The way to the peers, from the node's loop.
+#[derive(Debug, Clone)]
+pub struct Outbound {
+    queues: Arc<Mutex<BTreeMap<NodeId, Queue>>>,
+    wake: Arc<Notify>,
+}
+
+#[derive(Debug, Default)]
+struct Queue {
+    messages: VecDeque<Vec<u8>>,
+    bytes: usize,
+    connected: bool,
+    dropped: u64,
+}
+
+impl Outbound {
+    pub(super) fn new(peers: impl Iterator<Item = NodeId>) -> Outbound {
+        let queues = peers.map(|peer| (peer, Queue::default())).collect();
+        Outbound { queues: Arc::new(Mutex::new(queues)), wake: Arc::new(Notify::new()) }
+    }
+
+    /// Queues a message; `false` if it or an older one to the same peer is lost by that, so that
+    /// the peer counts as unreachable. Nothing waits for a peer that is not connected: it would
+    /// be out of date when it arrives.
+    pub fn send(&self, to: NodeId, bytes: Vec<u8>) -> bool {
+        let mut queues = self.lock();
+        let Some(queue) = queues.get_mut(&to) else { return false };
+        if !queue.connected || bytes.len() > MESSAGE_BYTES_MAX {
+            queue.dropped += 1;
+            return false;
+        }
+        queue.bytes += bytes.len();
+        queue.messages.push_back(bytes);
+        let mut complete = true;
+        while queue.messages.len() > QUEUE_MESSAGES_MAX || queue.bytes > QUEUE_BYTES_MAX {
+            complete = false;
+            queue.pop();
+            queue.dropped += 1;
+        }
+        self.wake.notify_one();
+        complete
+    }
+
+    /// Peers that are connected.
+    pub fn connected(&self) -> Vec<NodeId> {
+        let queues = self.lock();
+        queues.iter().filter(|(_, queue)| queue.connected).map(|(peer, _)| *peer).collect()
+    }
+
+    /// Messages that were dropped so far.
+    pub fn dropped(&self) -> u64 {
+        self.lock().values().map(|queue| queue.dropped).sum()
+    }
+
+    /// Takes messages that together fit into one frame.
+    pub(super) fn take_frame(&self, peer: NodeId) -> Vec<Vec<u8>> {
+        let mut queues = self.lock();
+        let Some(queue) = queues.get_mut(&peer) else { return Vec::new() };
+        let mut frame = Vec::new();
+        let mut bytes = 0;
+        while let Some(next) = queue.messages.front() {
+            bytes += next.len() + FRAME_OVERHEAD_BYTES;
+            if !frame.is_empty() && bytes > MESSAGE_BYTES_MAX {
+                break;
+            }
+            frame.extend(queue.pop());
+        }
+        frame
+    }
+
+    /// A connection came or went; with it goes what waited.
+    pub(super) fn set_connected(&self, peer: NodeId, connected: bool) {
+        if let Some(queue) = self.lock().get_mut(&peer) {
+            let dropped = queue.dropped + queue.messages.len() as u64;
+            *queue = Queue { connected, dropped, ..Queue::default() };
+        }
+    }
+
+    /// Resolves when something was queued.
+    pub(super) async fn queued(&self) {
+        self.wake.notified().await;
+    }
+
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<NodeId, Queue>> {
+        // Nothing below the lock leaves a queue half changed, so a poisoned one is still sound.
+        self.queues.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Queue {
+    fn pop(&mut self) -> Option<Vec<u8>> {
+        let message = self.messages.pop_front()?;
+        self.bytes -= message.len();
+        Some(message)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PEER: NodeId = NodeId(2);
+
+    fn outbound() -> Outbound {
+        let outbound = Outbound::new([PEER].into_iter());
+        outbound.set_connected(PEER, true);
+        outbound
+    }
+
+    #[test]
+    fn nothing_waits_for_a_peer_that_is_not_connected() {
+        let outbound = Outbound::new([PEER].into_iter());
+        assert!(!outbound.send(PEER, vec![1]));
+        assert!(!outbound.send(NodeId(9), vec![1]));
+        outbound.set_connected(PEER, true);
+        assert!(outbound.take_frame(PEER).is_empty());
+        assert!(outbound.send(PEER, vec![1]));
+        outbound.set_connected(PEER, false);
+        outbound.set_connected(PEER, true);
+        assert!(outbound.take_frame(PEER).is_empty());
+        assert_eq!(outbound.dropped(), 2);
+    }
+
+    #[test]
+    fn oldest_message_goes_first_from_a_full_queue() {
+        let outbound = outbound();
+        for number in 0..QUEUE_MESSAGES_MAX {
+            assert!(outbound.send(PEER, number.to_be_bytes().to_vec()));
+        }
+        assert!(!outbound.send(PEER, vec![7]));
+        let frame = outbound.take_frame(PEER);
+        assert_eq!(frame.len(), QUEUE_MESSAGES_MAX);
+        assert_eq!(frame.first(), Some(&1usize.to_be_bytes().to_vec()));
+        assert_eq!(frame.last(), Some(&vec![7]));
+    }
+
+    #[test]
+    fn queue_is_bounded_in_bytes_and_a_frame_too() {
+        let outbound = outbound();
+        let long = vec![0; MESSAGE_BYTES_MAX];
+        let fit = QUEUE_BYTES_MAX / MESSAGE_BYTES_MAX;
+        for _ in 0..fit {
+            assert!(outbound.send(PEER, long.clone()));
+        }
+        assert!(!outbound.send(PEER, long.clone()));
+        assert!(!outbound.send(PEER, vec![0; MESSAGE_BYTES_MAX + 1]));
+        assert_eq!(outbound.take_frame(PEER).len(), 1);
+    }
+}
