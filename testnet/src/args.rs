@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use clap::{Args as ClapArgs, Parser, Subcommand};
+use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 use jiff::civil::Date;
 
 /// A whole zero-carbon park on one machine: its data, its market, its reports.
@@ -16,15 +16,17 @@ pub(crate) struct Args {
 /// What to do.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
+    /// Run a park of real node processes through its days, then audit an export of its ledger
+    Run(RunArgs),
     /// Settle a park's days in this process, with the market's rules alone, and print the table
     Replay(ReplayArgs),
     /// Verify an export offline and print its figures
     Audit(AuditArgs),
 }
 
-/// Which days to settle.
+/// Which park and which days.
 #[derive(Debug, ClapArgs)]
-pub(crate) struct ReplayArgs {
+pub(crate) struct ProfileArgs {
     /// Readings to use instead of the bundled park: CSV with the header
     /// participant,building,meter,interval_start,watt_hours
     #[arg(long, value_name = "FILE")]
@@ -39,6 +41,60 @@ pub(crate) struct ReplayArgs {
     #[arg(long, value_name = "DATE", conflicts_with = "data",
         default_value_t = wattle_testnet::datasets::DEFAULT_FIRST_DAY)]
     pub(crate) from: Date,
+}
+
+/// How a park is run.
+#[derive(Debug, ClapArgs)]
+pub(crate) struct RunArgs {
+    #[command(flatten)]
+    pub(crate) profile: ProfileArgs,
+
+    /// Nodes, each a process of its own
+    #[arg(long, value_name = "N", default_value_t = 5, value_parser = nodes)]
+    pub(crate) nodes: u64,
+
+    /// Seconds of park time in one second
+    #[arg(long, value_name = "N", default_value_t = 1_200,
+        value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    pub(crate) speed: u32,
+
+    /// Which node is killed with -9 at midday of the first day, and started again an hour later
+    #[arg(long, value_enum, default_value_t = Kill::Follower)]
+    pub(crate) kill: Kill,
+
+    /// Leave the park running, and say where it is
+    #[arg(long)]
+    pub(crate) keep: bool,
+
+    /// Leave DIR/export, DIR/policy and DIR/report.json
+    #[arg(long, value_name = "DIR")]
+    pub(crate) out: Option<PathBuf>,
+}
+
+/// A node to be killed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Kill {
+    /// The leader
+    Leader,
+    /// A follower
+    Follower,
+    /// None
+    None,
+}
+
+/// A number of voters with which a quorum is clear.
+fn nodes(text: &str) -> Result<u64, String> {
+    match text.parse() {
+        Ok(nodes @ (1 | 3 | 5 | 7)) => Ok(nodes),
+        _ => Err("a park has 1, 3, 5 or 7 nodes".to_owned()),
+    }
+}
+
+/// What is settled in this process.
+#[derive(Debug, ClapArgs)]
+pub(crate) struct ReplayArgs {
+    #[command(flatten)]
+    pub(crate) profile: ProfileArgs,
 
     /// Also record the days as a signed one-node export: DIR/export and DIR/policy
     #[arg(long, value_name = "DIR")]

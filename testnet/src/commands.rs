@@ -4,6 +4,7 @@ use std::io;
 
 pub(crate) mod audit;
 pub(crate) mod replay;
+pub(crate) mod run;
 
 /// Why a command did not do what it was asked.
 #[derive(Debug)]
@@ -12,6 +13,8 @@ pub(crate) enum Failure {
     Usage(anyhow::Error),
     /// It went wrong on the way. Exit code 1.
     Failed(anyhow::Error),
+    /// It went wrong, and the command has said so. Exit code 1.
+    Told,
     /// Nobody reads the output any more.
     BrokenPipe,
 }

@@ -11,6 +11,7 @@
 //! * [`replay`]: the days settled in this process with the market's rules alone.
 //! * [`keyring`], [`script`]: who signs what, and when.
 //! * [`record`]: the days as a signed export of one node, made in this process.
+//! * [`park`], [`drive`]: real node processes, and the people and meters that use them.
 //! * [`audit`]: an export verified and summed up.
 //! * [`report`]: the sums of settled intervals, and their checks.
 //! * [`table`]: plain text tables and numbers.
@@ -35,8 +36,10 @@
 pub mod audit;
 pub mod datasets;
 pub mod dispatch;
+pub mod drive;
 pub mod import;
 pub mod keyring;
+pub mod park;
 pub mod profile;
 pub mod record;
 pub mod replay;

@@ -14,7 +14,12 @@ use args::{Args, Command};
 use commands::Failure;
 
 fn main() -> ExitCode {
+    // `run` starts this program again for each node, so that one binary is a whole park.
+    if std::env::args_os().nth(1).is_some_and(|first| first == "node") {
+        return wattle_node::daemon::main(std::env::args_os().skip(1));
+    }
     let result = match Args::parse().command {
+        Command::Run(args) => commands::run::run(&args),
         Command::Replay(args) => commands::replay::run(&args),
         Command::Audit(args) => commands::audit::run(&args),
     };
@@ -35,6 +40,7 @@ fn report_failure(failure: &Failure) -> ExitCode {
             eprintln!("error: {error:#}");
             ExitCode::FAILURE
         }
+        Failure::Told => ExitCode::FAILURE,
         // Whoever closed the pipe has seen enough.
         Failure::BrokenPipe => ExitCode::SUCCESS,
     }

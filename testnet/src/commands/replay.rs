@@ -13,7 +13,7 @@ use wattle_testnet::replay::{ParkPrices, replay};
 use wattle_testnet::{datasets, table};
 
 use super::Failure;
-use crate::args::ReplayArgs;
+use crate::args::{ProfileArgs, ReplayArgs};
 
 /// How many flags are shown one by one: a feed with a broken clock has thousands of the same.
 const FLAGS_SHOWN_MAX: usize = 20;
@@ -23,7 +23,7 @@ const RECORDING_SEED: [u8; 32] = [0; 32];
 
 pub(crate) fn run(args: &ReplayArgs) -> Result<(), Failure> {
     let mut output = io::stdout().lock();
-    let profile = load(args, &mut output)?;
+    let profile = load(&args.profile, &mut output)?;
     let prices = ParkPrices::bundled();
     writeln!(
         output,
@@ -88,7 +88,7 @@ pub(crate) fn check_out(out: &Path) -> anyhow::Result<()> {
 }
 
 /// The park that was asked for, from a file or bundled.
-fn load(args: &ReplayArgs, output: &mut impl Write) -> Result<ParkProfile, Failure> {
+pub(crate) fn load(args: &ProfileArgs, output: &mut impl Write) -> Result<ParkProfile, Failure> {
     let Some(path) = &args.data else {
         return datasets::bundled(args.from, args.days.unwrap_or(1))
             .map_err(|error| Failure::Usage(error.into()));
