@@ -37,7 +37,9 @@ impl Args {
                 trace = true;
                 continue;
             }
-            let value = words.next().ok_or_else(|| format!("{word} needs a value"))?;
+            let value = words
+                .next()
+                .ok_or_else(|| format!("{word} needs a value"))?;
             match word.as_str() {
                 "--seed" => {
                     let seed = number(&value)?;
@@ -63,12 +65,18 @@ impl Args {
         if ticks.is_some_and(|ticks| !(1..=1_000_000).contains(&ticks)) {
             return Err("ticks are 1 to 1,000,000".to_owned());
         }
-        Ok(Args { seeds, nodes, ticks, trace })
+        Ok(Args {
+            seeds,
+            nodes,
+            ticks,
+            trace,
+        })
     }
 }
 
 fn number(text: &str) -> Result<u64, String> {
-    text.parse().map_err(|_| format!("{text:?} is not a number"))
+    text.parse()
+        .map_err(|_| format!("{text:?} is not a number"))
 }
 
 #[cfg(test)]
@@ -81,17 +89,35 @@ mod tests {
 
     #[test]
     fn one_seed_or_a_range_is_read() {
-        let args = Args { seeds: 7..8, nodes: None, ticks: None, trace: true };
+        let args = Args {
+            seeds: 7..8,
+            nodes: None,
+            ticks: None,
+            trace: true,
+        };
         assert_eq!(parse("--seed 7 --trace"), Ok(args));
-        let args = Args { seeds: 0..200, nodes: Some(3), ticks: Some(50), trace: false };
+        let args = Args {
+            seeds: 0..200,
+            nodes: Some(3),
+            ticks: Some(50),
+            trace: false,
+        };
         assert_eq!(parse("--seeds 0..200 --nodes 3 --ticks 50"), Ok(args));
     }
 
     #[test]
     fn anything_else_is_refused() {
         for line in [
-            "", "--seed", "--seed x", "--seeds 5", "--seeds 5..5", "--seed 1 --nodes 0",
-            "--seed 1 --nodes 8", "--seed 1 --ticks 0", "--seed 1 --fast yes", "--trace",
+            "",
+            "--seed",
+            "--seed x",
+            "--seeds 5",
+            "--seeds 5..5",
+            "--seed 1 --nodes 0",
+            "--seed 1 --nodes 8",
+            "--seed 1 --ticks 0",
+            "--seed 1 --fast yes",
+            "--trace",
             "--seed 18446744073709551615",
         ] {
             assert!(parse(line).is_err(), "{line}");

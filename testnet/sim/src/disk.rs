@@ -39,9 +39,9 @@ impl Disk {
         }
         durable.hard_state = write.hard_state.unwrap_or(durable.hard_state);
         durable.signed = write.signed.or(durable.signed);
-        durable.pending.retain(|pending| {
-            !write.pending_removed.contains(&event_hash(&pending.event))
-        });
+        durable
+            .pending
+            .retain(|pending| !write.pending_removed.contains(&event_hash(&pending.event)));
         durable.pending.extend(write.pending_added);
     }
 
@@ -63,9 +63,17 @@ mod tests {
     use wattle_replica::output::{PendingEvent, StoredEntry, StoredHardState};
 
     fn entries(indexes: std::ops::RangeInclusive<u64>, term: u64) -> WriteBatch {
-        let entries =
-            indexes.map(|index| StoredEntry { index, term, data: Vec::new() }).collect();
-        WriteBatch { entries, ..WriteBatch::default() }
+        let entries = indexes
+            .map(|index| StoredEntry {
+                index,
+                term,
+                data: Vec::new(),
+            })
+            .collect();
+        WriteBatch {
+            entries,
+            ..WriteBatch::default()
+        }
     }
 
     #[test]
@@ -73,8 +81,12 @@ mod tests {
         let mut disk = Disk::default();
         disk.persist(entries(1..=5, 1), None);
         disk.persist(entries(3..=3, 2), None);
-        let terms: Vec<u64> =
-            disk.after_crash().entries.iter().map(|entry| entry.term).collect();
+        let terms: Vec<u64> = disk
+            .after_crash()
+            .entries
+            .iter()
+            .map(|entry| entry.term)
+            .collect();
         assert_eq!(terms, [1, 1, 2]);
     }
 
@@ -82,11 +94,25 @@ mod tests {
     fn promises_come_and_go() {
         let mut disk = Disk::default();
         let event = b"event".to_vec();
-        let added = vec![PendingEvent { event: event.clone() }];
-        disk.persist(WriteBatch { pending_added: added, ..WriteBatch::default() }, None);
+        let added = vec![PendingEvent {
+            event: event.clone(),
+        }];
+        disk.persist(
+            WriteBatch {
+                pending_added: added,
+                ..WriteBatch::default()
+            },
+            None,
+        );
         assert_eq!(disk.durable().pending.len(), 1);
         let pending_removed = vec![event_hash(&event)];
-        disk.persist(WriteBatch { pending_removed, ..WriteBatch::default() }, None);
+        disk.persist(
+            WriteBatch {
+                pending_removed,
+                ..WriteBatch::default()
+            },
+            None,
+        );
         assert!(disk.durable().pending.is_empty());
     }
 
@@ -97,8 +123,15 @@ mod tests {
         assert!(disk.clone().after_crash().entries.is_empty());
         disk.persist(WriteBatch::default(), Some(Plant::EntriesNotSynced));
         assert_eq!(disk.after_crash().entries.len(), 2);
-        let hard_state = Some(StoredHardState { term: 3, vote: 1, commit: 0 });
-        let vote = WriteBatch { hard_state, ..WriteBatch::default() };
+        let hard_state = Some(StoredHardState {
+            term: 3,
+            vote: 1,
+            commit: 0,
+        });
+        let vote = WriteBatch {
+            hard_state,
+            ..WriteBatch::default()
+        };
         disk.persist(vote.clone(), Some(Plant::VoteNotStored));
         assert_eq!(disk.durable().hard_state.vote, 0);
         disk.persist(vote, None);

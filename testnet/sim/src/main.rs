@@ -34,7 +34,8 @@ fn run_seed(args: &Args, seed: u64) -> u8 {
         None => {
             print(&format!(
                 "ok  digest {digest:016x}  {} nodes, {} s, {} messages, {} crashes, {} terms, \
-                 {} refused, {} leaves, {} acknowledged, {} published",
+                 {} strays refused, {} leaves, {} acknowledged, {} published, {} trades, \
+                 {} settled, {} items refused",
                 options.nodes,
                 statistics.real_ms / 1_000,
                 statistics.messages,
@@ -44,11 +45,16 @@ fn run_seed(args: &Args, seed: u64) -> u8 {
                 statistics.leaves,
                 statistics.acknowledged,
                 statistics.published,
+                statistics.trades,
+                statistics.settled,
+                statistics.refusals,
             ));
             0
         }
         Some(failure) => {
-            print(&format!("FAILED  digest {digest:016x}\n{failure}\n{options:#?}"));
+            print(&format!(
+                "FAILED  digest {digest:016x}\n{failure}\n{options:#?}"
+            ));
             match failure {
                 Failure::Correctness { .. } => 1,
                 Failure::Liveness { .. } => 3,
@@ -72,7 +78,11 @@ fn print(line: &str) {
 /// Whoever closed the output wants no more of it.
 fn print_part(text: &str) {
     let mut out = std::io::stdout();
-    if out.write_all(text.as_bytes()).and_then(|()| out.flush()).is_err() {
+    if out
+        .write_all(text.as_bytes())
+        .and_then(|()| out.flush())
+        .is_err()
+    {
         std::process::exit(0);
     }
 }

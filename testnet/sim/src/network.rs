@@ -44,49 +44,94 @@ impl Network {
     /// A network without partitions.
     pub fn new(seed: u64, nodes: Vec<NodeId>) -> Network {
         let stream = Stream::new(seed, "network");
-        Network { stream, cut: BTreeSet::new(), nodes, is_healed: false }
+        Network {
+            stream,
+            cut: BTreeSet::new(),
+            nodes,
+            is_healed: false,
+        }
     }
 
     /// Takes a message.
     pub fn send(&mut self, options: &Options, from: NodeId, to: NodeId, bytes: Vec<u8>) -> Fate {
         if self.is_healed {
             let delay_ms = self.stream.between(1, HEALED_DELAY_MOST_MS);
-            let letters = vec![Letter { delay_ms, from, to, bytes }];
-            return Fate { letters, is_reported: false };
+            let letters = vec![Letter {
+                delay_ms,
+                from,
+                to,
+                bytes,
+            }];
+            return Fate {
+                letters,
+                is_reported: false,
+            };
         }
         if self.cut.contains(&(from, to)) || self.stream.chance(options.lost) {
-            return Fate { letters: Vec::new(), is_reported: self.stream.chance(100) };
+            return Fate {
+                letters: Vec::new(),
+                is_reported: self.stream.chance(100),
+            };
         }
         let mut letters = Vec::new();
         for copy in 0..2 {
             if copy == 1 && !self.stream.chance(options.doubled) {
                 break;
             }
-            let delay_ms = self.stream.between(options.delay_least_ms, options.delay_most_ms);
-            letters.push(Letter { delay_ms, from, to, bytes: bytes.clone() });
+            let delay_ms = self
+                .stream
+                .between(options.delay_least_ms, options.delay_most_ms);
+            letters.push(Letter {
+                delay_ms,
+                from,
+                to,
+                bytes: bytes.clone(),
+            });
         }
         if self.stream.chance(options.strayed) {
             letters.push(self.stray(from, to, bytes));
         }
-        Fate { letters, is_reported: false }
+        Fate {
+            letters,
+            is_reported: false,
+        }
     }
 
     /// A copy that an honest node could never have sent like this: from the wrong node, or with
     /// its first bytes damaged so that nothing can be read from it.
     fn stray(&mut self, from: NodeId, to: NodeId, mut bytes: Vec<u8>) -> Letter {
         let delay_ms = self.stream.between(1, 200);
-        let others: Vec<NodeId> =
-            self.nodes.iter().copied().filter(|node| *node != from && *node != to).collect();
+        let others: Vec<NodeId> = self
+            .nodes
+            .iter()
+            .copied()
+            .filter(|node| *node != from && *node != to)
+            .collect();
         if !others.is_empty() && self.stream.chance(500) {
             let from = *self.stream.pick(&others);
-            return Letter { delay_ms, from, to, bytes };
+            return Letter {
+                delay_ms,
+                from,
+                to,
+                bytes,
+            };
         }
         if self.stream.chance(300) {
-            return Letter { delay_ms, from: NodeId(99), to, bytes };
+            return Letter {
+                delay_ms,
+                from: NodeId(99),
+                to,
+                bytes,
+            };
         }
         let damage = bytes.len().min(4);
         bytes[..damage].fill(0xff);
-        Letter { delay_ms, from, to, bytes }
+        Letter {
+            delay_ms,
+            from,
+            to,
+            bytes,
+        }
     }
 
     /// Draws another partition, or none.
@@ -103,8 +148,11 @@ impl Network {
                 self.cut_between(|node| node == alone);
             }
             3 => {
-                let side: Vec<NodeId> =
-                    nodes.iter().copied().filter(|_| self.stream.chance(500)).collect();
+                let side: Vec<NodeId> = nodes
+                    .iter()
+                    .copied()
+                    .filter(|_| self.stream.chance(500))
+                    .collect();
                 self.cut_between(|node| side.contains(&node));
             }
             _ => {

@@ -97,10 +97,16 @@ impl Options {
             down_most_ms: some(1_000, 200, 12_000),
             clock_off_most_ms: some(800, 1, 150),
             clock_far_ahead: some(150, 1, 1) == 1,
-            acceleration: some(1_000, 40, 150),
+            acceleration: some(1_000, 80, 300),
             answers_lost: some(700, 1, 200),
             clients_trust: some(500, 1, 1) == 1,
             plant: None,
         }
+    }
+
+    /// How far ahead a leader's batch time may be, in milliseconds of park time: more than two
+    /// clocks within their bounds can differ, and far less than the one bad clock does.
+    pub fn clock_ahead_max_ms(&self) -> u64 {
+        (2 * self.clock_off_most_ms + 100) * self.acceleration
     }
 }

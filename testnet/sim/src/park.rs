@@ -40,7 +40,7 @@ pub struct Park {
 
 /// When a run begins, in park time: well before the first gate, so that registration is in time.
 pub fn start() -> Timestamp {
-    FIRST_INTERVAL.start().minus_millis(90 * 60 * 1_000)
+    FIRST_INTERVAL.start().minus_millis(45 * 60 * 1_000)
 }
 
 impl Park {
@@ -52,7 +52,11 @@ impl Park {
         let mut records = Vec::new();
         let mut node_keys = Vec::new();
         for id in 1..=nodes {
-            let keys = NodeKeys { batch: key(), log: key(), cosigner: key() };
+            let keys = NodeKeys {
+                batch: key(),
+                log: key(),
+                cosigner: key(),
+            };
             records.push(NodeRecord {
                 id: NodeId(id),
                 building: BuildingId(1),
@@ -90,24 +94,45 @@ impl Park {
         let tenants = (0..PARTICIPANTS).map(|_| key()).collect();
         let meters = meters().map(|meter| {
             let key = key();
-            (Meter { key: key.public(), ..meter }, key)
+            (
+                Meter {
+                    key: key.public(),
+                    ..meter
+                },
+                key,
+            )
         });
         let meters = meters.collect();
-        Park { genesis, nodes: node_keys, registrar, treasurer, tenants, meters }
+        Park {
+            genesis,
+            nodes: node_keys,
+            registrar,
+            treasurer,
+            tenants,
+            meters,
+        }
     }
 
     /// What the registrar signs, in order, to fill the registry.
     pub fn registrations(&self) -> Vec<Action> {
         let mut actions = Vec::new();
         for (id, tenant) in (1..).zip(&self.tenants) {
-            let participant =
-                Participant { id: ParticipantId(id), name: format!("participant {id}") };
+            let participant = Participant {
+                id: ParticipantId(id),
+                name: format!("participant {id}"),
+            };
             actions.push(Action::RegisterParticipant(participant));
             actions.push(Action::RegisterPoint(point(id)));
             let role = Role::Tenant(ParticipantId(id));
-            actions.push(Action::AddKey { key: tenant.public(), role });
+            actions.push(Action::AddKey {
+                key: tenant.public(),
+                role,
+            });
         }
-        let meters = self.meters.iter().map(|(meter, _)| Action::RegisterMeter(meter.clone()));
+        let meters = self
+            .meters
+            .iter()
+            .map(|(meter, _)| Action::RegisterMeter(meter.clone()));
         actions.extend(meters);
         actions
     }
@@ -131,13 +156,15 @@ fn meters() -> impl Iterator<Item = Meter> {
     let nobody = SigningKey::from_seed(&[0; 32]).public();
     let loads = (1..=PARTICIPANTS).map(|point| (point, MeterKind::Load));
     let roofs = (2..=PARTICIPANTS).map(|point| (point, MeterKind::Generation));
-    (1..).zip(loads.chain(roofs)).map(move |(id, (point, kind))| Meter {
-        id: MeterId(id),
-        point: PointId(point),
-        kind,
-        key: nobody,
-        from: FIRST_INTERVAL,
-        register: WattHours(1_000),
-        rated_w: RATED_W,
-    })
+    (1..)
+        .zip(loads.chain(roofs))
+        .map(move |(id, (point, kind))| Meter {
+            id: MeterId(id),
+            point: PointId(point),
+            kind,
+            key: nobody,
+            from: FIRST_INTERVAL,
+            register: WattHours(1_000),
+            rated_w: RATED_W,
+        })
 }

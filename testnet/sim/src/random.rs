@@ -17,12 +17,12 @@ impl Stream {
             state = (state ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3);
         }
         let mut stream = Stream { state };
-        stream.next();
+        stream.bits();
         stream
     }
 
     /// The next 64 bits.
-    pub fn next(&mut self) -> u64 {
+    pub fn bits(&mut self) -> u64 {
         self.state = self.state.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let value = self.state;
         let value = (value ^ (value >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -36,7 +36,7 @@ impl Stream {
     /// If `end` is 0.
     pub fn below(&mut self, end: u64) -> u64 {
         assert!(end > 0, "there is no number below 0");
-        self.next() % end
+        self.bits() % end
     }
 
     /// A number from `least` to `most`, both included.
@@ -61,7 +61,7 @@ impl Stream {
     pub fn bytes(&mut self) -> [u8; 32] {
         let mut bytes = [0; 32];
         for chunk in bytes.chunks_exact_mut(8) {
-            chunk.copy_from_slice(&self.next().to_le_bytes());
+            chunk.copy_from_slice(&self.bits().to_le_bytes());
         }
         bytes
     }
@@ -75,7 +75,7 @@ mod tests {
     fn streams_repeat_and_differ_by_seed_and_concern() {
         let draw = |seed, concern| {
             let mut stream = Stream::new(seed, concern);
-            [stream.next(), stream.next()]
+            [stream.bits(), stream.bits()]
         };
         assert_eq!(draw(1, "network"), draw(1, "network"));
         assert_ne!(draw(1, "network"), draw(2, "network"));

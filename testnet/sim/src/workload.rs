@@ -34,6 +34,8 @@ pub struct Workload {
     authors: Vec<Author>,
     clients: BTreeMap<ClientId, (usize, Hash)>,
     next_client: u64,
+    /// Since when each meter measures, as the registrar has last signed it.
+    measured_from: Vec<DeliveryInterval>,
     /// Events left to sign.
     budget: u64,
     clients_trust: bool,
@@ -44,8 +46,15 @@ pub struct Workload {
 enum Trade {
     Registrar(VecDeque<Action>),
     Treasurer,
-    Tenant { participant: u32, orders: Vec<OrderId> },
-    Meter { place: usize, read_until: DeliveryInterval, register: i64 },
+    Tenant {
+        participant: u32,
+        orders: Vec<OrderId>,
+    },
+    Meter {
+        place: usize,
+        read_until: DeliveryInterval,
+        register: i64,
+    },
 }
 
 #[derive(Debug)]
@@ -87,16 +96,38 @@ impl Workload {
             author(&park.treasurer, Trade::Treasurer, 1),
         ];
         for (participant, key) in (1..=PARTICIPANTS).zip(&park.tenants) {
-            let trade = Trade::Tenant { participant, orders: Vec::new() };
+            let trade = Trade::Tenant {
+                participant,
+                orders: Vec::new(),
+            };
             authors.push(author(key, trade, stream.between(1, 3) as usize));
         }
         for (place, (meter, key)) in park.meters.iter().enumerate() {
             let (read_until, register) = (FIRST_INTERVAL, meter.register.0);
-            authors.push(author(key, Trade::Meter { place, read_until, register }, 1));
+            authors.push(author(
+                key,
+                Trade::Meter {
+                    place,
+                    read_until,
+                    register,
+                },
+                1,
+            ));
         }
         let (budget, clients_trust) = (options.events, options.clients_trust);
+        let measured_from = vec![FIRST_INTERVAL; park.meters.len()];
         let clients = BTreeMap::new();
-        Workload { stream, park, authors, clients, next_client: 1, budget, clients_trust }
+        let next_client = 1;
+        Workload {
+            stream,
+            park,
+            authors,
+            clients,
+            next_client,
+            measured_from,
+            budget,
+            clients_trust,
+        }
     }
 
     /// What is submitted at this moment: at most one event. `is_promised` tells whether a node has
@@ -129,14 +160,24 @@ impl Workload {
     /// Bytes that no node may record, with what it must answer.
     pub fn nonsense(&mut self) -> (Submission, Rejection) {
         let key = self.park.tenants[0].clone();
-        let body = self.body(&key, 1, Action::RevokeKey { key: key.public() }, Timestamp(0));
-        let mut event = SignedEvent::sign(&self.park.genesis.park(), &body, &key).bytes().to_vec();
+        let body = self.body(
+            &key,
+            1,
+            Action::RevokeKey { key: key.public() },
+            Timestamp(0),
+        );
+        let mut event = SignedEvent::sign(&self.park.genesis.park(), &body, &key)
+            .bytes()
+            .to_vec();
         let rejection = if self.stream.chance(500) {
             event.truncate(40);
             Rejection::MalformedEvent
         } else {
             let stranger = SigningKey::from_seed(&[9; 32]);
-            let body = EventBody { author: stranger.public(), ..body };
+            let body = EventBody {
+                author: stranger.public(),
+                ..body
+            };
             let signed = SignedEvent::sign(&self.park.genesis.park(), &body, &stranger);
             event = signed.bytes().to_vec();
             Rejection::UnknownKey
@@ -155,20 +196,40 @@ impl Workload {
         response: &Response,
         real_ms: u64,
     ) -> Result<(), String> {
-        let Some((place, hash)) = self.clients.remove(&client) else { return Ok(()) };
+        let Some((place, hash)) = self.clients.remove(&client) else {
+            return Ok(());
+        };
         let author = &mut self.authors[place];
-        let Some(open) = author.open.get_mut(&hash) else { return Ok(()) };
+        let Some(open) = author.open.get_mut(&hash) else {
+            return Ok(());
+        };
         match response {
             Response::Committed { event, outcome, .. } => {
                 if *event != hash {
-                    return Err(format!("{client:?} asked for {hash} and was told of {event}"));
+                    return Err(format!(
+                        "{client:?} asked for {hash} and was told of {event}"
+                    ));
                 }
                 let sequence = open.sequence;
-                author.open.remove(&hash);
+                let open = author
+                    .open
+                    .remove(&hash)
+                    .expect("the event was found above");
                 if let Trade::Tenant { orders, .. } = &mut author.trade {
                     let accepted = (0..).zip(outcome).filter(|(_, code)| **code == 0);
                     let key = author.key.public();
-                    orders.extend(accepted.map(|(item, _)| OrderId { key, sequence, item }));
+                    orders.extend(accepted.map(|(item, _)| OrderId {
+                        key,
+                        sequence,
+                        item,
+                    }));
+                }
+                if let Trade::Registrar(actions) = &mut author.trade
+                    && outcome.iter().any(|code| *code != 0)
+                {
+                    // Its gate closed while the park was down: it is registered for later.
+                    let event = SignedEvent::parse(&open.event).expect("it was signed here");
+                    actions.push_back(event.body().action.clone());
                 }
             }
             Response::Refused(Rejection::SequenceUsed) if open.has_rival => {
@@ -180,7 +241,9 @@ impl Workload {
             | Response::Busy
             | Response::NoLeader => open.send_at_ms = real_ms + 500,
             Response::Refused(other) => {
-                return Err(format!("event {hash} of an honest author was refused: {other:?}"));
+                return Err(format!(
+                    "event {hash} of an honest author was refused: {other:?}"
+                ));
             }
             Response::Full => return Err("the window was never meant to be full".to_owned()),
         }
@@ -189,7 +252,9 @@ impl Workload {
 
     /// A submission that reached no node.
     pub fn on_unreachable(&mut self, client: ClientId, real_ms: u64) {
-        let Some((place, hash)) = self.clients.remove(&client) else { return };
+        let Some((place, hash)) = self.clients.remove(&client) else {
+            return;
+        };
         if let Some(open) = self.authors[place].open.get_mut(&hash) {
             open.send_at_ms = real_ms + 300;
         }
@@ -212,7 +277,9 @@ impl Workload {
 
     /// Whether an event is still without an outcome.
     pub fn is_open(&self, hash: &Hash) -> bool {
-        self.authors.iter().any(|author| author.open.contains_key(hash))
+        self.authors
+            .iter()
+            .any(|author| author.open.contains_key(hash))
     }
 
     /// The open event of an author to be sent now.
@@ -241,9 +308,15 @@ impl Workload {
         let client = self.new_client();
         self.clients.insert(client, (place, hash));
         let again = self.stream.between(1_500, 5_000);
-        let open = self.authors[place].open.get_mut(&hash).expect("only open events are sent");
+        let open = self.authors[place]
+            .open
+            .get_mut(&hash)
+            .expect("only open events are sent");
         open.send_at_ms = real_ms + again;
-        Submission { client, event: open.event.clone() }
+        Submission {
+            client,
+            event: open.event.clone(),
+        }
     }
 
     fn new_client(&mut self) -> ClientId {
@@ -258,7 +331,13 @@ impl Workload {
         self.authors[place].sequence += 1;
         let is_tenant = matches!(self.authors[place].trade, Trade::Tenant { .. });
         let has_rival = is_tenant && self.stream.chance(60);
-        let hash = self.store(place, &key, sequence, (action.clone(), park_time), has_rival);
+        let hash = self.store(
+            place,
+            &key,
+            sequence,
+            (action.clone(), park_time),
+            has_rival,
+        );
         if has_rival {
             let later = park_time.plus_millis(1);
             self.store(place, &key, sequence, (action, later), true);
@@ -277,7 +356,12 @@ impl Workload {
         let body = self.body(key, sequence, action, issued_at);
         let event = SignedEvent::sign(&self.park.genesis.park(), &body, key);
         let bytes = event.bytes().to_vec();
-        let open = Open { event: bytes, sequence, send_at_ms: 0, has_rival };
+        let open = Open {
+            event: bytes,
+            sequence,
+            send_at_ms: 0,
+            has_rival,
+        };
         self.authors[place].open.insert(event.hash(), open);
         event.hash()
     }
@@ -289,7 +373,13 @@ impl Workload {
         action: Action,
         issued_at: Timestamp,
     ) -> EventBody {
-        EventBody { version: 0, author: key.public(), sequence, issued_at, action }
+        EventBody {
+            version: 0,
+            author: key.public(),
+            sequence,
+            issued_at,
+            action,
+        }
     }
 
     fn deposit(&mut self) -> Action {
@@ -308,12 +398,22 @@ impl Workload {
         }
         let stream = &mut self.stream;
         match &mut self.authors[place].trade {
-            Trade::Registrar(actions) => actions.pop_front(),
-            Trade::Treasurer => unreachable!("the treasurer was answered above"),
-            Trade::Tenant { participant, orders } => {
-                Some(tenant_action(stream, *participant, orders, now))
+            Trade::Registrar(actions) => {
+                let mut action = actions.pop_front()?;
+                date(&mut action, now, &mut self.measured_from);
+                Some(action)
             }
-            Trade::Meter { place, read_until, register } => {
+            Trade::Treasurer => unreachable!("the treasurer was answered above"),
+            Trade::Tenant {
+                participant,
+                orders,
+            } => Some(tenant_action(stream, *participant, orders, now)),
+            Trade::Meter {
+                place,
+                read_until,
+                register,
+            } => {
+                *read_until = self.measured_from[*place].max(*read_until);
                 let is_roof = *place >= PARTICIPANTS as usize;
                 readings(stream, is_roof, (read_until, register), now)
             }
@@ -324,6 +424,21 @@ impl Workload {
 /// Places of two authors in the list.
 const REGISTRAR: usize = 0;
 const TREASURER: usize = 1;
+
+/// Lets a registration take effect from an interval whose gate will be open for a while.
+fn date(action: &mut Action, now: Timestamp, measured_from: &mut [DeliveryInterval]) {
+    let open = DeliveryInterval::containing(now)
+        .plus(3)
+        .max(FIRST_INTERVAL);
+    match action {
+        Action::RegisterPoint(point) => point.from = open,
+        Action::RegisterMeter(meter) => {
+            meter.from = open;
+            measured_from[meter.id.0 as usize - 1] = open;
+        }
+        _ => {}
+    }
+}
 
 fn tenant_action(
     stream: &mut Stream,
@@ -349,7 +464,11 @@ fn tenant_action(
         point,
         interval: first.plus(stream.below(5)),
         // The first participant has no roof.
-        side: if participant == 1 || stream.chance(300) { Side::Buy } else { Side::Sell },
+        side: if participant == 1 || stream.chance(300) {
+            Side::Buy
+        } else {
+            Side::Sell
+        },
         quantity: WattHours(stream.between(0, 20_000) as i64),
         limit: Price(stream.between(380_000, 720_000) as i64),
     });
@@ -369,7 +488,10 @@ fn readings(
         *register += stream.between(0, if is_roof { 30_000 } else { 15_000 }) as i64;
         if stream.chance(900) {
             let register = WattHours(*register);
-            readings.push(Reading { interval: *read_until, register });
+            readings.push(Reading {
+                interval: *read_until,
+                register,
+            });
         }
         *read_until = read_until.next();
     }

@@ -17,7 +17,10 @@ pub struct Acknowledgements {
 }
 
 fn fail(what: String) -> Result<(), Failure> {
-    Err(Failure::Correctness { checker: "acknowledgements", what })
+    Err(Failure::Correctness {
+        checker: "acknowledgements",
+        what,
+    })
 }
 
 impl Acknowledgements {
@@ -40,7 +43,9 @@ impl Acknowledgements {
             _ => {}
         }
         if self.refused.contains(&event) && self.committed.contains_key(&event) {
-            return fail(format!("event {event} was refused for good and is committed"));
+            return fail(format!(
+                "event {event} was refused for good and is committed"
+            ));
         }
         Ok(())
     }
@@ -58,19 +63,25 @@ impl Acknowledgements {
     pub fn check_log(&self, leaves: &[Vec<u8>]) -> Result<(), Failure> {
         let mut recorded = BTreeMap::new();
         for (index, leaf) in (0u64..).zip(leaves) {
-            let Ok(Entry::Event { signed, outcome }) = Entry::decode(leaf) else { continue };
+            let Ok(Entry::Event { signed, outcome }) = Entry::decode(leaf) else {
+                continue;
+            };
             let event = event_hash(&signed);
             if let Some((first, _)) = recorded.insert(event, (index, outcome)) {
                 return fail(format!("event {event} is in leaves {first} and {index}"));
             }
             if self.refused.contains(&event) {
-                return fail(format!("event {event} was refused for good and is leaf {index}"));
+                return fail(format!(
+                    "event {event} was refused for good and is leaf {index}"
+                ));
             }
         }
         for (event, told) in &self.committed {
             let found = recorded.get(event);
             if found != Some(told) {
-                return fail(format!("event {event} was acknowledged as {told:?}, found {found:?}"));
+                return fail(format!(
+                    "event {event} was acknowledged as {told:?}, found {found:?}"
+                ));
             }
         }
         Ok(())

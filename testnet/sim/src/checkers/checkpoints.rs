@@ -22,7 +22,10 @@ pub struct Checkpoints {
 }
 
 fn fail(what: String) -> Result<(), Failure> {
-    Err(Failure::Correctness { checker: "checkpoints", what })
+    Err(Failure::Correctness {
+        checker: "checkpoints",
+        what,
+    })
 }
 
 impl Checkpoints {
@@ -40,13 +43,12 @@ impl Checkpoints {
     ///
     /// # Errors
     /// If it is not larger than all that it ever stored, or not a root of the log.
-    pub fn on_stored(
-        &mut self,
-        node: NodeId,
-        head: SignedHead,
-        log: &Log,
-    ) -> Result<(), Failure> {
-        if let Some(before) = self.stored.insert(node, head).filter(|last| head.size <= last.size) {
+    pub fn on_stored(&mut self, node: NodeId, head: SignedHead, log: &Log) -> Result<(), Failure> {
+        if let Some(before) = self
+            .stored
+            .insert(node, head)
+            .filter(|last| head.size <= last.size)
+        {
             return fail(format!("node {node} stored {before:?} and now {head:?}"));
         }
         check_root(node, head.size, head.root, log)
@@ -60,7 +62,10 @@ impl Checkpoints {
         match self.stored.get(&node) {
             Some(head) if head.size > signed.size => Ok(()),
             Some(head) if head.size == signed.size && head.root == signed.root => Ok(()),
-            stored => fail(format!("node {node} sent size {} having stored {stored:?}", signed.size)),
+            stored => fail(format!(
+                "node {node} sent size {} having stored {stored:?}",
+                signed.size
+            )),
         }
     }
 
@@ -78,7 +83,9 @@ impl Checkpoints {
     ) -> Result<(), Failure> {
         let before = self.published.insert(node, size).unwrap_or(0);
         if size < before {
-            return fail(format!("node {node} published size {before} and now {size}"));
+            return fail(format!(
+                "node {node} published size {before} and now {size}"
+            ));
         }
         if !self.verified.insert(sha256(&[note.as_bytes()])) {
             return Ok(());
@@ -92,11 +99,16 @@ impl Checkpoints {
             Err(error) => return fail(format!("node {node} published no checkpoint: {error}")),
         };
         if checkpoint.size() != size {
-            return fail(format!("node {node} published {size} as {}", checkpoint.size()));
+            return fail(format!(
+                "node {node} published {size} as {}",
+                checkpoint.size()
+            ));
         }
         let verdict = self.policy.evaluate(&parsed);
         if !verdict.satisfied || !verdict.unknown.is_empty() {
-            return fail(format!("node {node} published a note that the policy refuses: {note}"));
+            return fail(format!(
+                "node {node} published a note that the policy refuses: {note}"
+            ));
         }
         check_root(node, size, *checkpoint.root(), log)
     }
@@ -110,7 +122,9 @@ impl Checkpoints {
 fn check_root(node: NodeId, size: u64, root: Hash, log: &Log) -> Result<(), Failure> {
     let expected = log.root_at(size);
     if expected != Some(root) {
-        return fail(format!("node {node} has {root} at size {size}, the log has {expected:?}"));
+        return fail(format!(
+            "node {node} has {root} at size {size}, the log has {expected:?}"
+        ));
     }
     Ok(())
 }

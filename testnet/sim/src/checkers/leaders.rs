@@ -19,7 +19,10 @@ impl Leaders {
         let leader = *self.by_term.entry(term).or_insert(node);
         if leader != node {
             let what = format!("nodes {leader} and {node} both lead term {term}");
-            return Err(Failure::Correctness { checker: "leaders", what });
+            return Err(Failure::Correctness {
+                checker: "leaders",
+                what,
+            });
         }
         Ok(())
     }

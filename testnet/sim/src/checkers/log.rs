@@ -20,7 +20,12 @@ impl Default for Log {
     fn default() -> Log {
         let tree = Tree::default();
         let roots = vec![tree.root()];
-        Log { leaves: Vec::new(), tree, roots, sizes: BTreeMap::new() }
+        Log {
+            leaves: Vec::new(),
+            tree,
+            roots,
+            sizes: BTreeMap::new(),
+        }
     }
 }
 
@@ -40,10 +45,17 @@ impl Log {
         first: u64,
         leaves: &[Vec<u8>],
     ) -> Result<(), Failure> {
-        let fail = |what| Err(Failure::Correctness { checker: "log", what });
+        let fail = |what| {
+            Err(Failure::Correctness {
+                checker: "log",
+                what,
+            })
+        };
         let size = self.sizes.entry(node).or_default();
         if first != *size {
-            return fail(format!("node {node} has {size} leaves and appends leaf {first}"));
+            return fail(format!(
+                "node {node} has {size} leaves and appends leaf {first}"
+            ));
         }
         for (index, leaf) in (first..).zip(leaves) {
             match self.leaves.get(index as usize) {

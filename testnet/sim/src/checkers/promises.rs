@@ -20,26 +20,41 @@ impl Promises {
     pub fn on_promised(&mut self, event: &[u8]) {
         let event = SignedEvent::parse(event).expect("only events that decode are promised");
         let body = event.body();
-        self.promised.insert(event.hash(), (body.author, body.sequence));
+        self.promised
+            .insert(event.hash(), (body.author, body.sequence));
     }
 
-    /// Whether some node has promised an event.
-    pub fn contains(&self, event: &Hash) -> bool {
-        self.promised.contains_key(event)
+    /// Whether some node has promised an event that is not in the log as read so far.
+    pub fn is_open(&self, event: &Hash) -> bool {
+        self.promised
+            .get(event)
+            .is_some_and(|place| !self.is_recorded(place))
     }
 
-    /// A promised event that neither it nor another of its sequence is in the log yet.
-    pub fn open(&mut self, leaves: &[Vec<u8>]) -> Option<Hash> {
+    /// Reads the leaves that were appended since the last time.
+    pub fn read(&mut self, leaves: &[Vec<u8>]) {
         for leaf in &leaves[self.read..] {
             if let Ok(Entry::Event { signed, .. }) = Entry::decode(leaf) {
                 let event = SignedEvent::parse(&signed).expect("the log records what decodes");
-                self.recorded.insert(event.body().author, event.body().sequence);
+                self.recorded
+                    .insert(event.body().author, event.body().sequence);
             }
         }
         self.read = leaves.len();
-        let is_open = |(_, (author, sequence)): &(&Hash, &(PublicKey, u64))| {
-            self.recorded.get(author).is_none_or(|recorded| recorded < sequence)
-        };
-        self.promised.iter().find(is_open).map(|(event, _)| *event)
+    }
+
+    /// A promised event of which neither itself nor another of its sequence is in the log.
+    pub fn any_open(&self) -> Option<Hash> {
+        let mut open = self
+            .promised
+            .iter()
+            .filter(|(_, place)| !self.is_recorded(place));
+        open.next().map(|(event, _)| *event)
+    }
+
+    fn is_recorded(&self, (author, sequence): &(PublicKey, u64)) -> bool {
+        self.recorded
+            .get(author)
+            .is_some_and(|recorded| recorded >= sequence)
     }
 }

@@ -29,7 +29,10 @@ impl Roots {
                 log.size_of(node),
                 log.root_at(size)
             );
-            return Err(Failure::Correctness { checker: "roots", what });
+            return Err(Failure::Correctness {
+                checker: "roots",
+                what,
+            });
         }
         Ok(())
     }
@@ -45,7 +48,10 @@ impl Roots {
             let expected = *first.get_or_insert(root);
             if expected != root {
                 let what = format!("node {} has another state than the first", replica.node());
-                return Err(Failure::Correctness { checker: "roots", what });
+                return Err(Failure::Correctness {
+                    checker: "roots",
+                    what,
+                });
             }
         }
         Ok(())

@@ -10,7 +10,12 @@ use wattle_ledger::event::SignedEvent;
 /// # Errors
 /// If a leaf does not decode or a key's sequence does not go on from the last.
 pub fn check(leaves: &[Vec<u8>]) -> Result<(), Failure> {
-    let fail = |what| Err(Failure::Correctness { checker: "sequences", what });
+    let fail = |what| {
+        Err(Failure::Correctness {
+            checker: "sequences",
+            what,
+        })
+    };
     let mut last = BTreeMap::new();
     for (index, leaf) in leaves.iter().enumerate() {
         let signed = match Entry::decode(leaf) {
@@ -26,7 +31,9 @@ pub fn check(leaves: &[Vec<u8>]) -> Result<(), Failure> {
         *sequence += 1;
         if event.body().sequence != *sequence {
             let found = event.body().sequence;
-            return fail(format!("leaf {index} has sequence {found} where {sequence} is next"));
+            return fail(format!(
+                "leaf {index} has sequence {found} where {sequence} is next"
+            ));
         }
     }
     Ok(())

@@ -5,6 +5,8 @@ use crate::checkers::roots::Roots;
 use crate::checkers::{money, sequences};
 use crate::failure::Failure;
 use crate::options::TICK_MS;
+use wattle_ledger::derived::Fact;
+use wattle_ledger::entry::Entry;
 use wattle_ledger::hash::Hash;
 use wattle_replica::{Replica, Role};
 
@@ -34,7 +36,8 @@ impl Simulation {
                 last_event = Some(self.clients.workload.sign_last(time));
             }
             if !are_promises_kept {
-                let open = self.promises.open(self.log.leaves());
+                self.promises.read(self.log.leaves());
+                let open = self.promises.any_open();
                 are_promises_kept = open.is_none();
                 if let Some(event) = open.filter(|_| tick == PROMISE_TICKS) {
                     let what = format!("event {event} was promised and is not in the log");
@@ -66,7 +69,12 @@ impl Simulation {
         if replicas.len() != self.nodes.len() {
             return Err("not all nodes run".to_owned());
         }
-        if replicas.iter().filter(|replica| replica.role() == Role::Leader).count() != 1 {
+        if replicas
+            .iter()
+            .filter(|replica| replica.role() == Role::Leader)
+            .count()
+            != 1
+        {
             return Err("there is not one leader".to_owned());
         }
         let size = self.log.leaves().len() as u64;
@@ -79,14 +87,22 @@ impl Simulation {
     fn is_node_converged(&self, replica: &Replica, size: u64) -> Result<(), String> {
         let node = replica.node();
         if !replica.is_ready() || self.log.size_of(node) != size {
-            return Err(format!("node {node} has {} of {size} leaves", self.log.size_of(node)));
+            return Err(format!(
+                "node {node} has {} of {size} leaves",
+                self.log.size_of(node)
+            ));
         }
         if replica.pending_len() + replica.queue_len() > 0 {
             return Err(format!("node {node} still carries events"));
         }
-        let sealed = replica.sealed().map_or(0, |sealed| sealed.checkpoint.size());
+        let sealed = replica
+            .sealed()
+            .map_or(0, |sealed| sealed.checkpoint.size());
         if sealed != self.last_seal() || sealed != self.checkpoints.published_by(node) {
-            return Err(format!("node {node} has sealed {sealed} of {}", self.last_seal()));
+            return Err(format!(
+                "node {node} has sealed {sealed} of {}",
+                self.last_seal()
+            ));
         }
         let cosigners = replica.sealed().map_or(0, |sealed| sealed.cosigners.len());
         if cosigners != self.nodes.len() {
@@ -97,21 +113,54 @@ impl Simulation {
 
     /// The size that ends with the log's last seal.
     fn last_seal(&self) -> u64 {
-        let is_seal = |leaf: &Vec<u8>| {
-            use wattle_ledger::entry::Entry;
-            matches!(Entry::decode(leaf), Ok(Entry::Seal { .. }))
-        };
-        self.log.leaves().iter().rposition(is_seal).map_or(0, |index| index as u64 + 1)
+        let is_seal = |leaf: &Vec<u8>| matches!(Entry::decode(leaf), Ok(Entry::Seal { .. }));
+        self.log
+            .leaves()
+            .iter()
+            .rposition(is_seal)
+            .map_or(0, |index| index as u64 + 1)
+    }
+
+    /// What the market did, for the statistics.
+    pub(super) fn count_leaves(&mut self) {
+        for leaf in self.log.leaves() {
+            match Entry::decode(leaf) {
+                Ok(Entry::Event { outcome, .. }) => {
+                    let refused = outcome.iter().filter(|code| **code != 0);
+                    self.statistics.refusals += refused.count() as u64;
+                }
+                Ok(Entry::Derived {
+                    fact: Fact::OrderClosed { filled, .. },
+                    ..
+                }) => {
+                    self.statistics.trades += u64::from(filled.0 > 0);
+                }
+                Ok(Entry::Derived {
+                    fact: Fact::IntervalSettled { .. },
+                    ..
+                }) => {
+                    self.statistics.settled += 1;
+                }
+                _ => {}
+            }
+        }
     }
 
     fn replicas(&self) -> Vec<&Replica> {
-        self.nodes.iter().filter_map(|node| node.replica.as_ref()).collect()
+        self.nodes
+            .iter()
+            .filter_map(|node| node.replica.as_ref())
+            .collect()
     }
 
-    /// What only the end can show.
-    pub(super) fn check_end(&mut self) -> Result<(), Failure> {
+    /// Compares the log with what clients were told, and reads it from its beginning.
+    pub(super) fn check_log(&self) -> Result<(), Failure> {
         self.acknowledgements.check_log(self.log.leaves())?;
-        sequences::check(self.log.leaves())?;
+        sequences::check(self.log.leaves())
+    }
+
+    /// Compares the nodes, which by now have the same log.
+    pub(super) fn check_states(&self) -> Result<(), Failure> {
         let replicas = self.replicas();
         for replica in &replicas {
             money::check(replica.ledger())?;

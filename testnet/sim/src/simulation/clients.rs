@@ -25,7 +25,12 @@ pub(super) struct Clients {
 impl Clients {
     pub(super) fn new(seed: u64, workload: Workload) -> Clients {
         let stream = Stream::new(seed, "clients");
-        Clients { workload, stream, waiting: BTreeMap::new(), nonsense: BTreeMap::new() }
+        Clients {
+            workload,
+            stream,
+            waiting: BTreeMap::new(),
+            nonsense: BTreeMap::new(),
+        }
     }
 }
 
@@ -44,8 +49,12 @@ impl Simulation {
             return self.submit(node, submission);
         }
         let time = self.park_time(node);
+        self.promises.read(self.log.leaves());
         let promises = &self.promises;
-        let next = self.clients.workload.next(self.now_ms, time, |event| promises.contains(event));
+        let next = self
+            .clients
+            .workload
+            .next(self.now_ms, time, |event| promises.is_open(event));
         match next {
             Some(submission) => self.submit(node, submission),
             None => Ok(()),
@@ -54,7 +63,9 @@ impl Simulation {
 
     /// The client that waits longest gives up on its node.
     fn hang_up(&mut self) -> Result<(), Failure> {
-        let Some((client, (node, _))) = self.clients.waiting.pop_first() else { return Ok(()) };
+        let Some((client, (node, _))) = self.clients.waiting.pop_first() else {
+            return Ok(());
+        };
         self.clients.workload.on_unreachable(client, self.now_ms);
         self.handle(node, Input::ClientGone { client })
     }
@@ -85,29 +96,49 @@ impl Simulation {
             return match response {
                 Response::NoLeader => Ok(()),
                 Response::Refused(found) if *found == rejection => Ok(()),
-                other => Err(wrong_answer(format!("nonsense got {other:?}, not {rejection:?}"))),
+                other => Err(wrong_answer(format!(
+                    "nonsense got {other:?}, not {rejection:?}"
+                ))),
             };
         }
         // Who hung up may still be answered, if the node had not heard of it when it crashed.
-        let Some((_, event)) = self.clients.waiting.remove(&client) else { return Ok(()) };
+        let Some((_, event)) = self.clients.waiting.remove(&client) else {
+            return Ok(());
+        };
         self.acknowledgements.observe(event, response)?;
         if !self.is_healed && self.clients.stream.chance(self.options.answers_lost) {
             return Ok(());
         }
-        self.clients.workload.on_answer(client, response, self.now_ms).map_err(wrong_answer)
+        self.clients
+            .workload
+            .on_answer(client, response, self.now_ms)
+            .map_err(wrong_answer)
     }
 
     /// A planted mistake: whoever waits for the event is told that it is the next leaf.
     pub(super) fn answer_too_early(&mut self, node: usize, event: &[u8]) -> Result<(), Failure> {
         let event = event_hash(event);
-        let client = self.clients.waiting.iter().find(|(_, (_, waits_for))| *waits_for == event);
-        let Some((client, _)) = client else { return Ok(()) };
+        let client = self
+            .clients
+            .waiting
+            .iter()
+            .find(|(_, (_, waits_for))| *waits_for == event);
+        let Some((client, _)) = client else {
+            return Ok(());
+        };
         let leaf = self.log.size_of(self.nodes[node].id);
-        let response = Response::Committed { event, leaf, outcome: vec![0] };
+        let response = Response::Committed {
+            event,
+            leaf,
+            outcome: vec![0],
+        };
         self.answer(node, *client, &response)
     }
 }
 
 fn wrong_answer(what: String) -> Failure {
-    Failure::Correctness { checker: "answers", what }
+    Failure::Correctness {
+        checker: "answers",
+        what,
+    }
 }

@@ -1,0 +1,103 @@
+//! Whole runs: healthy ones, repeated ones, and ones with a planted mistake that must be found.
+#![allow(clippy::unwrap_used)]
+
+use wattle_sim::failure::Failure;
+use wattle_sim::options::{Options, Plant};
+use wattle_sim::simulation::{Ending, Statistics, run};
+
+/// Runs seeds until one fails with a planted mistake; its seed and failure.
+fn first_found(plant: Plant, seeds: std::ops::Range<u64>) -> Option<(u64, Failure)> {
+    seeds.into_iter().find_map(|seed| {
+        let mut options = Options::draw(seed, Some(3), Some(400));
+        // Crashes are what a missing write shows itself by.
+        options.crash_every_ms = 4_000;
+        options.crash_in_outputs = 10;
+        options.plant = Some(plant);
+        Some((seed, run(&options, None).failure?))
+    })
+}
+
+#[track_caller]
+fn assert_found(plant: Plant, seeds: u64, checkers: &[&str]) {
+    match first_found(plant, 0..seeds) {
+        Some((_, Failure::Correctness { checker, .. })) if checkers.contains(&checker) => {}
+        Some((_, Failure::Liveness { .. })) if checkers.contains(&"liveness") => {}
+        other => panic!("{plant:?} should be found by {checkers:?}, but {other:?}"),
+    }
+}
+
+fn run_well(seed: u64, nodes: u64, ticks: u64) -> Ending {
+    let options = Options::draw(seed, Some(nodes), Some(ticks));
+    let ending = run(&options, None);
+    assert_eq!(ending.failure, None, "{options:#?}");
+    ending
+}
+
+#[test]
+fn a_seed_always_ends_the_same() {
+    for seed in [3, 4] {
+        let first = run_well(seed, 3, 300);
+        assert_eq!(run_well(seed, 3, 300), first);
+    }
+    assert_ne!(run_well(3, 3, 300).digest, run_well(4, 3, 300).digest);
+}
+
+#[test]
+fn parks_of_one_three_and_five_nodes_survive_faults_and_come_together() {
+    let mut sum = Statistics::default();
+    for (seed, nodes) in [(11, 1), (12, 3), (14, 5)] {
+        let statistics = run_well(seed, nodes, 800).statistics;
+        sum.crashes += statistics.crashes;
+        sum.refused += statistics.refused;
+        sum.acknowledged += statistics.acknowledged;
+        sum.published += statistics.published;
+        sum.trades += statistics.trades;
+        sum.settled += statistics.settled;
+        sum.refusals += statistics.refusals;
+    }
+    // A run without faults, trades and refusals would show nothing.
+    assert!(sum.crashes > 3 && sum.refused > 0, "{sum:?}");
+    assert!(sum.acknowledged > 100 && sum.published > 50, "{sum:?}");
+    assert!(
+        sum.trades > 0 && sum.settled > 0 && sum.refusals > 0,
+        "{sum:?}"
+    );
+}
+
+#[test]
+fn entries_that_were_not_synced_are_missed() {
+    let checkers = [
+        "alarms",
+        "log",
+        "start",
+        "stop",
+        "leaders",
+        "acknowledgements",
+    ];
+    assert_found(Plant::EntriesNotSynced, 40, &checkers);
+}
+
+#[test]
+fn a_vote_that_was_not_stored_is_missed() {
+    assert_found(Plant::VoteNotStored, 60, &["leaders", "log", "start"]);
+}
+
+#[test]
+fn a_signed_head_that_was_not_stored_is_missed() {
+    assert_found(Plant::SignedHeadNotStored, 20, &["checkpoints"]);
+}
+
+#[test]
+fn a_promise_that_was_not_stored_is_missed() {
+    assert_found(Plant::PromiseNotStored, 60, &["liveness"]);
+}
+
+#[test]
+fn an_answer_before_the_commit_is_found() {
+    assert_found(Plant::AnswerBeforeCommit, 10, &["acknowledgements"]);
+}
+
+#[test]
+fn a_changed_leaf_is_found() {
+    assert_found(Plant::LeafChanged, 10, &["log", "checkpoints"]);
+}
