@@ -18,6 +18,8 @@ pub(crate) struct Args {
 pub(crate) enum Command {
     /// Run a park of real node processes through its days, then audit an export of its ledger
     Run(RunArgs),
+    /// Measure how many signed events a second a park of real node processes commits
+    Load(LoadArgs),
     /// Settle a park's days in this process, with the market's rules alone, and print the table
     Replay(ReplayArgs),
     /// Verify an export offline and print its figures
@@ -112,6 +114,28 @@ pub(crate) struct AuditArgs {
     pub(crate) policy: PathBuf,
 
     /// Print the content of report.json
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// What is measured.
+#[derive(Debug, ClapArgs)]
+pub(crate) struct LoadArgs {
+    /// Nodes, each a process of its own
+    #[arg(long, value_name = "N", default_value_t = 3, value_parser = nodes)]
+    pub(crate) nodes: u64,
+
+    /// Clients, each with a key and a closed loop of its own
+    #[arg(long, value_name = "N", default_value_t = 32,
+        value_parser = clap::value_parser!(u16).range(1..=500))]
+    pub(crate) clients: u16,
+
+    /// How long they send
+    #[arg(long, value_name = "N", default_value_t = 10,
+        value_parser = clap::value_parser!(u64).range(1..=600))]
+    pub(crate) seconds: u64,
+
+    /// Print the figures as JSON
     #[arg(long)]
     pub(crate) json: bool,
 }

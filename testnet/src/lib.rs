@@ -12,6 +12,7 @@
 //! * [`keyring`], [`script`]: who signs what, and when.
 //! * [`record`]: the days as a signed export of one node, made in this process.
 //! * [`park`], [`drive`]: real node processes, and the people and meters that use them.
+//! * [`load`]: events a second.
 //! * [`audit`]: an export verified and summed up.
 //! * [`report`]: the sums of settled intervals, and their checks.
 //! * [`table`]: plain text tables and numbers.
@@ -39,6 +40,7 @@ pub mod dispatch;
 pub mod drive;
 pub mod import;
 pub mod keyring;
+pub mod load;
 pub mod park;
 pub mod profile;
 pub mod record;

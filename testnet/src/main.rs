@@ -15,11 +15,15 @@ use commands::Failure;
 
 fn main() -> ExitCode {
     // `run` starts this program again for each node, so that one binary is a whole park.
-    if std::env::args_os().nth(1).is_some_and(|first| first == "node") {
+    if std::env::args_os()
+        .nth(1)
+        .is_some_and(|first| first == "node")
+    {
         return wattle_node::daemon::main(std::env::args_os().skip(1));
     }
     let result = match Args::parse().command {
         Command::Run(args) => commands::run::run(&args),
+        Command::Load(args) => commands::load::run(&args),
         Command::Replay(args) => commands::replay::run(&args),
         Command::Audit(args) => commands::audit::run(&args),
     };

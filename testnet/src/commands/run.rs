@@ -78,7 +78,7 @@ pub(crate) fn run(args: &RunArgs) -> Result<(), Failure> {
 }
 
 /// A folder of its own for each run.
-fn park_folder() -> Result<PathBuf, Failure> {
+pub(crate) fn park_folder() -> Result<PathBuf, Failure> {
     let name = format!("wattle-park-{}", std::process::id());
     let folder = std::env::temp_dir().join(name);
     check_out(&folder).map_err(Failure::Usage)?;
