@@ -8,3 +8,4 @@ mod record;
 mod replay;
 mod replay_command;
 mod strategy;
+mod tidy;
