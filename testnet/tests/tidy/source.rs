@@ -74,8 +74,8 @@ pub(crate) fn has_word(line: &str, word: &str) -> bool {
     line.match_indices(word).any(|(at, _)| {
         let before = line[..at].chars().next_back();
         let after = line[at + word.len()..].chars().next();
-        let ends_open = word.ends_with(is_name);
-        !before.is_some_and(is_name) && !(ends_open && after.is_some_and(is_name))
+        let is_longer = word.ends_with(is_name) && after.is_some_and(is_name);
+        !before.is_some_and(is_name) && !is_longer
     })
 }
 
