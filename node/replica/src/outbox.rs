@@ -2,8 +2,9 @@
 
 use crate::input::ClientId;
 use crate::message::PeerMessage;
-use crate::output::{Alarm, Output, Response, StoredHardState, WriteBatch};
+use crate::output::{Alarm, Output, PendingEvent, Response, StoredHardState, WriteBatch};
 use std::collections::VecDeque;
+use wattle_ledger::event::event_hash;
 use wattle_ledger::hash::Hash;
 use wattle_ledger::registration::NodeId;
 
@@ -60,19 +61,21 @@ impl Outbox {
         self.push(Output::Alarm(alarm));
     }
 
-    /// Writes, together with what was waiting.
-    pub(crate) fn persist(&mut self, mut write: WriteBatch) {
-        let waiting = std::mem::take(&mut self.waiting);
-        write.hard_state = write.hard_state.or(waiting.hard_state);
-        write.pending_removed.extend(waiting.pending_removed);
-        // An event may be promised again after it was dropped: the promise is what counts.
-        let added: Vec<Hash> = write
-            .pending_added
-            .iter()
-            .map(|pending| wattle_ledger::event::event_hash(&pending.event))
-            .collect();
-        write.pending_removed.retain(|hash| !added.contains(hash));
-        self.push(Output::Persist(write));
+    /// Writes, together with what was waiting and with what is to be written in this turn already.
+    ///
+    /// To write earlier than asked is always safe, since whatever must wait for the write comes
+    /// after it all the same; so a turn costs the disk one synchronization at most.
+    pub(crate) fn persist(&mut self, write: WriteBatch) {
+        let mut whole = std::mem::take(&mut self.waiting);
+        merge(&mut whole, write);
+        let queued = self.queue.iter_mut().find_map(|output| match output {
+            Output::Persist(queued) => Some(queued),
+            _ => None,
+        });
+        match queued {
+            Some(queued) if !self.stopped => merge(queued, whole),
+            _ => self.push(Output::Persist(whole)),
+        }
     }
 
     /// A hard state of which only the commit index is new; it goes with the next write.
@@ -93,11 +96,30 @@ impl Outbox {
     }
 }
 
+/// Lets `first` do what it and then `second` would have done.
+fn merge(first: &mut WriteBatch, second: WriteBatch) {
+    if let Some(from) = second.entries.first() {
+        first.entries.retain(|entry| entry.index < from.index);
+        first.entries.extend(second.entries);
+    }
+    first.hard_state = second.hard_state.or(first.hard_state);
+    first.signed = second.signed.or(first.signed);
+    // An event that is promised and forgotten in one turn may have been stored before.
+    let hash = |pending: &PendingEvent| event_hash(&pending.event);
+    first
+        .pending_added
+        .retain(|pending| !second.pending_removed.contains(&hash(pending)));
+    first.pending_removed.extend(second.pending_removed);
+    // One that was forgotten may be promised again: the promise is what counts.
+    let added: Vec<Hash> = second.pending_added.iter().map(hash).collect();
+    first.pending_removed.retain(|hash| !added.contains(hash));
+    first.pending_added.extend(second.pending_added);
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::output::PendingEvent;
-    use wattle_ledger::event::event_hash;
+    use crate::output::{SignedHead, StoredEntry};
 
     fn hard_state(commit: u64) -> StoredHardState {
         StoredHardState {
@@ -141,6 +163,60 @@ mod tests {
         };
         outbox.persist(write.clone());
         assert_eq!(outbox.poll(), Some(Output::Persist(write)));
+    }
+
+    #[test]
+    fn the_writes_of_one_turn_become_the_first_of_them() {
+        let entries = |indexes: std::ops::RangeInclusive<u64>, term| {
+            let entry = |index| StoredEntry {
+                index,
+                term,
+                data: Vec::new(),
+            };
+            indexes.map(entry).collect::<Vec<_>>()
+        };
+        let kept = PendingEvent {
+            event: b"kept".to_vec(),
+        };
+        let gone = PendingEvent {
+            event: b"gone".to_vec(),
+        };
+        let mut outbox = Outbox::default();
+        outbox.persist(WriteBatch {
+            entries: entries(4..=6, 1),
+            hard_state: Some(hard_state(1)),
+            pending_added: vec![gone.clone(), kept.clone()],
+            ..WriteBatch::default()
+        });
+        outbox.reply(ClientId(1), Response::Busy);
+        let signed = Some(SignedHead {
+            size: 9,
+            root: Hash([1; 32]),
+        });
+        outbox.persist(WriteBatch {
+            entries: entries(6..=7, 2),
+            signed,
+            pending_removed: vec![event_hash(&gone.event)],
+            ..WriteBatch::default()
+        });
+        let whole = WriteBatch {
+            entries: [entries(4..=5, 1), entries(6..=7, 2)].concat(),
+            hard_state: Some(hard_state(1)),
+            signed,
+            pending_added: vec![kept],
+            pending_removed: vec![event_hash(&gone.event)],
+        };
+        assert_eq!(outbox.poll(), Some(Output::Persist(whole)));
+        assert!(matches!(outbox.poll(), Some(Output::Reply { .. })));
+        assert!(outbox.is_drained());
+        outbox.persist(WriteBatch {
+            signed,
+            ..WriteBatch::default()
+        });
+        assert!(
+            matches!(outbox.poll(), Some(Output::Persist(_))),
+            "another turn, another write"
+        );
     }
 
     #[test]

@@ -1,11 +1,13 @@
 //! Single replicas, and small parks whose network loses nothing; faults are the simulator's.
 
 use super::*;
+use crate::election::timeout_ticks;
 use crate::fixture::{config, event, genesis, named_event, node_keys, start};
 use crate::input::ClientId;
 use crate::output::{PendingEvent, Response, StoredHardState};
 use wattle_ledger::batch::Batch;
 use wattle_ledger::event::event_hash;
+use wattle_ledger::hash::Hash;
 use wattle_ledger::rejection::Rejection;
 
 /// A replica with its disk, and what it had performed.
@@ -420,6 +422,116 @@ fn a_strangers_and_a_forged_message_change_nothing() {
     }
     assert_eq!(node.alarms.len(), 4);
     assert_eq!((node.replica.term(), node.replica.leader()), (0, None));
+}
+
+/// A peer that says anything at all, with numbers near those that matter, must not make the node
+/// panic: every message that the guard lets through is one that Raft can take.
+#[test]
+fn no_message_of_a_faulty_peer_makes_a_node_panic() {
+    let mut passed = 0;
+    let park = genesis(3).park();
+    for seed in 0..30 {
+        let mut draws =
+            (0..).map(|at| timeout_ticks(seed, 1_000_000, NodeId(at), (at, StateRole::Leader)));
+        let mut below = move |end: u64| draws.next().unwrap() as u64 % end;
+        let mut node = Node::start(3, 1, Durable::default());
+        let mut now = start();
+        for _ in 0..400 {
+            now = now.plus_millis(below(500));
+            if below(4) == 0 {
+                node.handle(now, Input::Tick);
+            }
+            let from = NodeId(2 + below(2));
+            let message = any_message(&node, (from, park), now, &mut below);
+            let alarms = node.alarms.len();
+            let bytes = PeerMessage::Raft(message).encode();
+            node.handle(now, Input::PeerMessage { from, bytes });
+            passed += u64::from(node.alarms.len() == alarms);
+        }
+        assert_eq!(node.stopped, None);
+        let node = node.restart(3);
+        assert!(!node.leaves.is_empty());
+    }
+    assert!(passed > 2_500, "only {passed} messages passed the guard");
+}
+
+fn any_message(
+    node: &Node,
+    (from, park): (NodeId, Hash),
+    now: Timestamp,
+    below: &mut impl FnMut(u64) -> u64,
+) -> RaftMessage {
+    const KINDS: [RaftKind; 8] = [
+        RaftKind::Append,
+        RaftKind::AppendResponse,
+        RaftKind::RequestVote,
+        RaftKind::RequestVoteResponse,
+        RaftKind::RequestPreVote,
+        RaftKind::RequestPreVoteResponse,
+        RaftKind::Heartbeat,
+        RaftKind::HeartbeatResponse,
+    ];
+    let last = node.durable.entries.len() as u64;
+    let kind = if below(3) == 0 {
+        RaftKind::Append
+    } else {
+        KINDS[below(8) as usize]
+    };
+    let term = (node.replica.term() + below(3)).max(1) - below(2).min(node.replica.term());
+    let index = (last + below(3)).saturating_sub(below(4));
+    let at = (index as usize).checked_sub(1);
+    let known = at.and_then(|at| Some(node.durable.entries.get(at)?.term));
+    let log_term = if below(5) == 0 {
+        below(term + 2)
+    } else {
+        known.unwrap_or(0)
+    };
+    let mut entries = Vec::new();
+    if kind == RaftKind::Append {
+        for next in 1..=below(4) {
+            let entry_term = term - below(2).min(term.saturating_sub(1));
+            let keys = node_keys(from.0);
+            let time = now.plus_millis(below(11_000));
+            let batch = Batch::sign(park, (from, &keys.batch), entry_term, time, Vec::new());
+            let data = if below(3) == 0 {
+                Vec::new()
+            } else {
+                batch.encode()
+            };
+            entries.push(StoredEntry {
+                index: index + next + u64::from(below(40) == 0),
+                term: entry_term,
+                data,
+            });
+        }
+    }
+    let is_answer = matches!(
+        kind,
+        RaftKind::AppendResponse
+            | RaftKind::HeartbeatResponse
+            | RaftKind::RequestVoteResponse
+            | RaftKind::RequestPreVoteResponse
+    );
+    RaftMessage {
+        kind,
+        to: NodeId(1),
+        from,
+        term: if below(200) == 0 {
+            u64::MAX - below(3)
+        } else {
+            term
+        },
+        log_term,
+        index: if below(200) == 0 {
+            u64::MAX - below(3)
+        } else {
+            index
+        },
+        entries,
+        commit: (last + below(3)).saturating_sub(below(3)),
+        reject: is_answer && below(2) == 0,
+        reject_hint: if is_answer { below(last + 3) } else { 0 },
+    }
 }
 
 #[test]
