@@ -23,7 +23,8 @@ def holds(name):  # A witness has signed, or enough members of a group hold.
     if name in witnesses:
         return signed(witnesses[name])
     threshold, members = groups[name][0], groups[name][1:]
-    return sum(map(holds, members)) >= {"any": 1, "all": len(members)}.get(threshold) or int(threshold)
+    threshold = {"any": 1, "all": len(members)}.get(threshold) or int(threshold)
+    return sum(map(holds, members)) >= threshold
 def fold(hashes):  # RFC 6962: the left part is the largest power of two below the whole.
     left = 1 << (len(hashes) - 1).bit_length() >> 1
     return hashes[0] if len(hashes) == 1 else sha(b"\1", fold(hashes[:left]), fold(hashes[left:]))
