@@ -1,0 +1,51 @@
+//! One file per command; each prints its result and leaves errors to the caller.
+
+mod balance;
+mod book;
+mod key;
+mod log_export;
+mod log_policy;
+mod log_verify;
+mod node_init;
+mod node_status;
+mod order;
+mod outbox;
+mod park_init;
+mod pool;
+mod prices;
+mod registrar;
+mod statement;
+mod trades;
+mod treasurer;
+
+use crate::args::{Command, LogCommand, NodeCommand, ParkCommand, PoolCommand};
+use crate::failure::Failure;
+use crate::output::Output;
+use crate::settings::Settings;
+
+/// Runs the command that was typed.
+pub(crate) fn run(
+    command: &Command,
+    settings: &Settings,
+    output: &mut Output<'_>,
+) -> Result<(), Failure> {
+    match command {
+        Command::Park(ParkCommand::Init(args)) => park_init::run(args, settings, output),
+        Command::Node(NodeCommand::Init(args)) => node_init::run(args, settings, output),
+        Command::Node(NodeCommand::Status) => node_status::run(settings, output),
+        Command::Registrar(command) => registrar::run(command, settings, output),
+        Command::Treasurer(command) => treasurer::run(command, settings, output),
+        Command::Key(command) => key::run(command, settings, output),
+        Command::Order(command) => order::run(command, settings, output),
+        Command::Book(args) => book::run(args, settings, output),
+        Command::Trades(args) => trades::run(args, settings, output),
+        Command::Statement(args) => statement::run(args, settings, output),
+        Command::Balance(args) => balance::run(args, settings, output),
+        Command::Pool(PoolCommand::Set(args)) => pool::run(args, settings, output),
+        Command::Prices(args) => prices::run(args, settings, output),
+        Command::Log(LogCommand::Export { out }) => log_export::run(out, settings, output),
+        Command::Log(LogCommand::Verify(args)) => log_verify::run(args, output),
+        Command::Log(LogCommand::Policy { genesis }) => log_policy::run(genesis, output),
+        Command::Outbox(command) => outbox::run(command, settings, output),
+    }
+}

@@ -1,0 +1,194 @@
+//! `wattle log verify`: a copy of the log against a policy, offline.
+
+use std::io::{self, IsTerminal as _, Write};
+
+use wattle_ledger::log::policy::Policy;
+use wattle_ledger::verify::claim::{Finding, Report, Status};
+use wattle_ledger::verify::directory::Directory;
+use wattle_ledger::verify::summary::Summary;
+use wattle_ledger::verify::{Progress, verify};
+use wattle_market::units::{Money, WattHours};
+
+use crate::args::VerifyArgs;
+use crate::failure::{Exit, Failure};
+use crate::folder;
+use crate::moment;
+use crate::output::{Output, Table, printable};
+
+/// How many of the files that are not covered are shown one by one.
+const NOT_COVERED_SHOWN_MAX: usize = 20;
+
+pub(super) fn run(args: &VerifyArgs, output: &mut Output<'_>) -> Result<(), Failure> {
+    let policy = read_policy(args)?;
+    std::fs::read_dir(&args.folder)
+        .map_err(|error| Failure::file("read the export in", &args.folder, &error))?;
+    let report = verify(&Directory::new(&args.folder), &policy, &mut progress());
+    output.print(&report.claims, |writer| write(writer, &report))?;
+    if report.is_ok() {
+        return Ok(());
+    }
+    Err(verdict(&report))
+}
+
+fn verdict(report: &Report) -> Failure {
+    let of = |status| {
+        report
+            .claims
+            .iter()
+            .filter(move |claim| claim.status == status)
+    };
+    let failed: Vec<&str> = of(Status::Failed).map(|claim| claim.claim).collect();
+    let unchecked = match of(Status::NotChecked).count() {
+        0 => String::new(),
+        count => format!(" ({count} more could not be checked)"),
+    };
+    let what = format!(
+        "the export does not verify: {} failed{unchecked}",
+        failed.join(", ")
+    );
+    let next = "take another export from another node; if that fails alike, ask the park's \
+                operator for an explanation";
+    let mut failure = Failure::new(Exit::Verification, what, next);
+    if let (Failure::Told(told), Some(first)) = (&mut failure, of(Status::Failed).next()) {
+        told.chain
+            .push(format!("{}: {}", first.claim, finding_text(first)));
+    }
+    failure
+}
+
+fn read_policy(args: &VerifyArgs) -> Result<Policy, Failure> {
+    let text = folder::read_text(&args.policy)?;
+    Policy::parse(&text).map_err(|error| {
+        let mut failure = Failure::of(Exit::Failure, &error, "pin the policy again");
+        if let Failure::Told(told) = &mut failure {
+            told.chain
+                .insert(0, format!("{} is not a policy", args.policy.display()));
+        }
+        failure
+    })
+}
+
+/// Counts on a terminal, one line that is written over.
+fn progress() -> impl FnMut(Progress) {
+    let is_terminal = io::stderr().is_terminal();
+    let mut shown = u64::MAX;
+    move |progress| {
+        let percent = progress.done.saturating_mul(100) / progress.of.max(1);
+        if is_terminal && percent != shown {
+            shown = percent;
+            let end = if progress.done == progress.of {
+                "\n"
+            } else {
+                ""
+            };
+            let _ = write!(io::stderr(), "\rverified {percent} %{end}");
+        }
+    }
+}
+
+fn finding_text(finding: &Finding) -> String {
+    let status = match (finding.status, finding.entry) {
+        (Status::Ok, _) => return "ok".to_owned(),
+        (Status::Failed, Some(entry)) => format!("FAILED (entry {entry})"),
+        (Status::Failed, None) => "FAILED".to_owned(),
+        (Status::NotChecked, _) => "not checked".to_owned(),
+    };
+    format!("{status}: {}", finding.reason)
+}
+
+fn write(writer: &mut dyn Write, report: &Report) -> io::Result<()> {
+    let widest = report
+        .claims
+        .iter()
+        .map(|finding| finding.claim.len())
+        .max();
+    let width = widest.unwrap_or(0);
+    for finding in &report.claims {
+        let text = printable(&finding_text(finding));
+        writeln!(writer, "{:width$}  {text}", finding.claim)?;
+    }
+    if let (Some(origin), Some(root)) = (&report.origin, &report.root) {
+        writeln!(
+            writer,
+            "\nlog {}\n{} entries, root {root}",
+            printable(origin),
+            report.size
+        )?;
+    }
+    for (name, seconds) in &report.cosigners {
+        let offset = report.summary.utc_offset_minutes;
+        let time = wattle_market::interval::Timestamp(seconds.saturating_mul(1_000));
+        let time = moment::time_text(time, offset);
+        writeln!(writer, "cosigned {time} by {}", printable(name))?;
+    }
+    write_summary(writer, &report.summary)?;
+    write_not_covered(writer, &report.not_covered)
+}
+
+/// Sums over the entries; what they are worth is said by the claims above them.
+fn write_summary(writer: &mut dyn Write, summary: &Summary) -> io::Result<()> {
+    if summary.park.is_empty() {
+        return Ok(());
+    }
+    let energy = |of: fn(&_) -> WattHours| WattHours(summary.total(|row| of(row).0));
+    let money = |of: fn(&_) -> Money| Money(summary.total(|row| of(row).0));
+    let credit = money(|row| row.credit);
+    let grid_alone = money(|row| row.grid_alone);
+    let mut table = Table::new(&[&format!("park {}", summary.park), ">sum"]);
+    let rows: [(&str, String); 11] = [
+        ("participants", summary.participants.len().to_string()),
+        ("settled intervals", summary.intervals.len().to_string()),
+        ("signatures", summary.signatures.to_string()),
+        ("generated", energy(|row| row.generated).to_string()),
+        ("used", energy(|row| row.used).to_string()),
+        ("traded forward", energy(|row| row.sold_forward).to_string()),
+        ("matched in the pool", summary.pool_volume.to_string()),
+        ("exported", energy(|row| row.exported).to_string()),
+        (
+            "taken from the grid",
+            energy(|row| row.imported).to_string(),
+        ),
+        ("paid by participants", Money(-credit.0).to_string()),
+        ("with the grid alone", Money(-grid_alone.0).to_string()),
+    ];
+    for (name, value) in rows {
+        table.row(vec![name.to_owned(), value]);
+    }
+    writeln!(writer)?;
+    table.write(writer, "")?;
+    let kilograms = summary.carbon_avoided_ug / 1_000_000_000;
+    let grams = summary.carbon_avoided_ug / 1_000_000 % 1_000;
+    for factor in &summary.factors {
+        writeln!(
+            writer,
+            "carbon avoided {kilograms}.{grams:03} kg CO2, by {} {}: {}.{:06} kg/kWh ({})",
+            printable(&factor.name),
+            factor.year,
+            factor.milligrams_per_kwh / 1_000_000,
+            factor.milligrams_per_kwh % 1_000_000,
+            printable(&factor.source)
+        )?;
+    }
+    match summary.held.len() {
+        0 => Ok(()),
+        held => writeln!(writer, "{held} intervals are held for the registrar"),
+    }
+}
+
+fn write_not_covered(writer: &mut dyn Write, paths: &[String]) -> io::Result<()> {
+    if paths.is_empty() {
+        return Ok(());
+    }
+    let count = paths.len();
+    writeln!(
+        writer,
+        "\n{count} files lie outside the checkpoint's size and were not read:"
+    )?;
+    for path in paths.iter().take(NOT_COVERED_SHOWN_MAX) {
+        writeln!(writer, "  {}", printable(path))?;
+    }
+    if count > NOT_COVERED_SHOWN_MAX {
+        writeln!(writer, "  and {} more", count - NOT_COVERED_SHOWN_MAX)?;
+    }
+    Ok(())
+}

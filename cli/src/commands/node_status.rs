@@ -1,0 +1,97 @@
+//! `wattle node status`: what each node says of itself.
+
+use serde::Serialize;
+use wattle_client::api::Status;
+use wattle_client::{Client, ClientError};
+
+use crate::failure::{Exit, Failure};
+use crate::moment;
+use crate::output::{Output, Table};
+use crate::settings::Settings;
+
+/// One node's answer.
+#[derive(Debug, Serialize)]
+struct Answer {
+    url: String,
+    status: Option<Status>,
+    error: Option<String>,
+}
+
+pub(super) fn run(settings: &Settings, output: &mut Output<'_>) -> Result<(), Failure> {
+    let (mut answers, mut last_error) = (Vec::new(), None);
+    for url in settings.urls()? {
+        let client = Client::new(std::slice::from_ref(url))?.with_timeout(settings.timeout);
+        let (status, error) = match client.status() {
+            Ok(status) => (Some(status), None),
+            Err(error) => {
+                let text = error.to_string();
+                last_error = Some(error);
+                (None, Some(text))
+            }
+        };
+        answers.push(Answer {
+            url: url.clone(),
+            status,
+            error,
+        });
+    }
+    output.print(&answers, |writer| table(&answers).write(writer, "no nodes"))?;
+    judge(&answers, last_error)
+}
+
+fn table(answers: &[Answer]) -> Table {
+    let header = [
+        "url",
+        ">node",
+        "role",
+        ">leader",
+        ">term",
+        ">applied",
+        ">entries",
+        ">sealed",
+        "park time",
+    ];
+    let mut table = Table::new(&header);
+    for answer in answers {
+        let mut row = vec![answer.url.clone()];
+        if let Some(status) = &answer.status {
+            let or_none = |number: Option<String>| number.unwrap_or_else(|| "none".to_owned());
+            row.extend([
+                status.node.to_string(),
+                status.role.to_string(),
+                or_none(status.leader.map(|leader| leader.to_string())),
+                status.term.to_string(),
+                status.applied.to_string(),
+                status.tree_size.to_string(),
+                or_none(status.sealed.as_ref().map(|sealed| sealed.size.to_string())),
+                moment::time_text(status.park_time_ms, status.utc_offset_minutes),
+            ]);
+        } else {
+            row.extend(["-", "unreachable", "-", "-", "-", "-", "-", "-"].map(str::to_owned));
+        }
+        table.row(row);
+    }
+    table
+}
+
+/// A park that cannot commit is a failure, and so is one that does not answer at all.
+fn judge(answers: &[Answer], last_error: Option<ClientError>) -> Result<(), Failure> {
+    let mut answered = answers
+        .iter()
+        .filter_map(|answer| answer.status.as_ref())
+        .peekable();
+    if answered.peek().is_none() {
+        return Err(last_error.map_or_else(
+            || Failure::usage("no node's address was given", "give --url"),
+            Failure::from,
+        ));
+    }
+    if answered.all(|status| status.leader.is_none()) {
+        return Err(Failure::new(
+            Exit::NoQuorum,
+            "no node knows a leader",
+            "start more of the park's nodes, or wait for the election to end",
+        ));
+    }
+    Ok(())
+}

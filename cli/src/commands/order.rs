@@ -1,0 +1,119 @@
+//! `wattle order …`: place, cancel and list orders.
+
+mod worst_case;
+
+use serde::Serialize;
+use wattle_client::api::{EventOutcome, ItemOutcome};
+use wattle_ledger::event::{Action, OrderId, OrderItem};
+use wattle_market::order::Side;
+use wattle_market::point::PointId;
+
+use crate::args::{CancelArgs, OrderCommand, PlaceArgs, SideArg, WhoArgs};
+use crate::failure::Failure;
+use crate::output::{Output, Table};
+use crate::park::{Park, Recorded, TENANT_KEY};
+use crate::settings::Settings;
+
+pub(super) fn run(
+    command: &OrderCommand,
+    settings: &Settings,
+    output: &mut Output<'_>,
+) -> Result<(), Failure> {
+    let park = Park::open(settings)?;
+    match command {
+        OrderCommand::Place(args) => place(args, &park, output),
+        OrderCommand::Cancel(args) => cancel(args, &park, output),
+        OrderCommand::List(args) => list(args, &park, output),
+    }
+}
+
+/// An event of orders, with the names that its orders have from now on.
+#[derive(Debug, Serialize)]
+struct Placed<'a> {
+    #[serde(flatten)]
+    outcome: &'a EventOutcome,
+    /// In the order of the outcome's items; an id whose item was refused names nothing.
+    orders: Vec<String>,
+}
+
+fn place(args: &PlaceArgs, park: &Park<'_>, output: &mut Output<'_>) -> Result<(), Failure> {
+    let items = items(args, park)?;
+    if args.dry_run {
+        return worst_case::print(&items, park, output);
+    }
+    let recorded = park.submit(&park.key(TENANT_KEY)?, Action::PlaceOrders(items.clone()))?;
+    let Recorded { event, outcome } = &recorded;
+    let body = event.body();
+    let (key, sequence) = (body.author, body.sequence);
+    let ids = (0..items.len()).map(|item| OrderId {
+        key,
+        sequence,
+        item: u16::try_from(item).expect("at most 768 orders are typed at once"),
+    });
+    let orders: Vec<String> = ids.map(|id| id.to_string()).collect();
+    // An action that was refused whole has one outcome for all its items.
+    let told = |place: usize| outcome.items.get(place).or(outcome.items.first());
+    let mut table = Table::new(&[
+        "interval",
+        "side",
+        ">quantity",
+        ">limit",
+        "outcome",
+        "order",
+    ]);
+    for (place, item) in items.iter().enumerate() {
+        let is_accepted = told(place).is_some_and(ItemOutcome::is_accepted);
+        table.row(vec![
+            park.interval_text(item.interval),
+            item.side.to_string(),
+            item.quantity.to_string(),
+            item.limit.to_string(),
+            told(place).map_or_else(String::new, |told| told.name.clone()),
+            if is_accepted {
+                orders[place].clone()
+            } else {
+                "-".to_owned()
+            },
+        ]);
+    }
+    let placed = Placed { outcome, orders };
+    output.print(&placed, |writer| table.write(writer, ""))?;
+    recorded.check()
+}
+
+fn items(args: &PlaceArgs, park: &Park<'_>) -> Result<Vec<OrderItem>, Failure> {
+    let first = args.interval.interval(park.offset())?;
+    let item = |later: u16| OrderItem {
+        point: PointId(args.point),
+        interval: first.plus(u64::from(later)),
+        side: match args.side {
+            SideArg::Buy => Side::Buy,
+            SideArg::Sell => Side::Sell,
+        },
+        quantity: args.quantity,
+        limit: args.limit,
+    };
+    Ok((0..args.intervals).map(item).collect())
+}
+
+fn cancel(args: &CancelArgs, park: &Park<'_>, output: &mut Output<'_>) -> Result<(), Failure> {
+    let action = Action::CancelOrders(args.orders.clone());
+    park.submit(&park.key(TENANT_KEY)?, action)?.print(output)
+}
+
+fn list(args: &WhoArgs, park: &Park<'_>, output: &mut Output<'_>) -> Result<(), Failure> {
+    let (client, participant) = park.private_of(args)?;
+    let open = client.orders(participant)?;
+    let mut table = Table::new(&["interval", ">point", "side", ">quantity", ">limit", "order"]);
+    for order in &open.orders {
+        table.row(vec![
+            park.interval_text(order.interval),
+            order.point.0.to_string(),
+            order.side.to_string(),
+            order.quantity.to_string(),
+            order.limit.to_string(),
+            order.order.clone(),
+        ]);
+    }
+    output.print(&open, |writer| table.write(writer, "no open orders"))
+}

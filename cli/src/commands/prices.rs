@@ -1,0 +1,45 @@
+//! `wattle prices`: what cleared.
+
+use crate::args::PeriodArgs;
+use crate::failure::Failure;
+use crate::output::{Output, Table};
+use crate::park::Park;
+use crate::settings::Settings;
+
+pub(super) fn run(
+    args: &PeriodArgs,
+    settings: &Settings,
+    output: &mut Output<'_>,
+) -> Result<(), Failure> {
+    let park = Park::open(settings)?;
+    let (from, to) = park.period(args)?;
+    let prices = park.client.prices(from, to)?;
+    let header = [
+        "interval",
+        ">auction price",
+        ">auction volume",
+        ">bids",
+        ">offers",
+        ">pool price",
+        ">pool volume",
+    ];
+    let mut table = Table::new(&header);
+    let or_dash = |text: Option<String>| text.unwrap_or_else(|| "-".to_owned());
+    for cleared in &prices.intervals {
+        table.row(vec![
+            park.interval_text(cleared.interval),
+            or_dash(cleared.price.map(|price| price.to_string())),
+            cleared.volume.to_string(),
+            cleared.bids.to_string(),
+            cleared.offers.to_string(),
+            or_dash(cleared.pool_price.map(|price| price.to_string())),
+            or_dash(cleared.settled.then(|| cleared.pool_volume.to_string())),
+        ]);
+    }
+    output.print(&prices, |writer| {
+        table.write(
+            writer,
+            "nothing cleared in this period; choose another with --from and --to",
+        )
+    })
+}

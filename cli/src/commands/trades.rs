@@ -1,0 +1,40 @@
+//! `wattle trades`: one's orders that were filled.
+
+use crate::args::RangeArgs;
+use crate::failure::Failure;
+use crate::output::{Output, Table};
+use crate::park::Park;
+use crate::settings::Settings;
+
+pub(super) fn run(
+    args: &RangeArgs,
+    settings: &Settings,
+    output: &mut Output<'_>,
+) -> Result<(), Failure> {
+    let park = Park::open(settings)?;
+    let (from, to) = park.period(&args.period)?;
+    let (client, participant) = park.private_of(&args.who)?;
+    let trades = client.trades(participant, from, to)?;
+    let header = [
+        "interval", ">point", "side", ">ordered", ">filled", ">price", ">amount", ">entry",
+    ];
+    let mut table = Table::new(&header);
+    for trade in &trades.trades {
+        table.row(vec![
+            park.interval_text(trade.interval),
+            trade.point.0.to_string(),
+            trade.side.to_string(),
+            trade.ordered.to_string(),
+            trade.filled.to_string(),
+            trade.price.to_string(),
+            trade.amount.to_string(),
+            trade.leaf.to_string(),
+        ]);
+    }
+    output.print(&trades, |writer| {
+        table.write(
+            writer,
+            "no trades in this period; choose another with --from and --to",
+        )
+    })
+}

@@ -1,0 +1,45 @@
+//! `wattle treasurer …`: money that came and went.
+
+use wattle_ledger::event::Action;
+
+use crate::args::TreasurerCommand;
+use crate::failure::Failure;
+use crate::output::Output;
+use crate::park::{self, Park, TREASURER_KEY};
+use crate::settings::Settings;
+
+pub(super) fn run(
+    command: &TreasurerCommand,
+    settings: &Settings,
+    output: &mut Output<'_>,
+) -> Result<(), Failure> {
+    let park = Park::open(settings)?;
+    let registry = park.client.registry()?;
+    let whose = |text: &str| park::participant(&registry, text);
+    let action = match command {
+        TreasurerCommand::Deposit {
+            participant,
+            amount,
+            reference,
+        } => Action::Deposit {
+            participant: whose(participant)?,
+            amount: *amount,
+            reference: reference.clone(),
+        },
+        TreasurerCommand::Withdraw {
+            participant,
+            amount,
+            reference,
+        } => Action::Withdraw {
+            participant: whose(participant)?,
+            amount: *amount,
+            reference: reference.clone(),
+        },
+        TreasurerCommand::Credit { participant, limit } => Action::SetCreditLimit {
+            participant: whose(participant)?,
+            limit: *limit,
+        },
+    };
+    park.submit(&park.key(TREASURER_KEY)?, action)?
+        .print(output)
+}

@@ -1,0 +1,12 @@
+//! The `wattle` command from outside: what it prints, what it writes, and how it ends.
+
+#![allow(clippy::unwrap_used)]
+
+mod it {
+    mod founding;
+    mod keys;
+    mod parks;
+    mod program;
+    mod usage;
+    mod verification;
+}
