@@ -431,7 +431,7 @@ impl Simulation {
         self.digest.bytes(&bytes);
         self.statistics.messages += 1;
         if let Ok(PeerMessage::Cosignature(signed)) = PeerMessage::decode(&bytes) {
-            self.checkpoints.on_sent(from, &signed)?;
+            self.checkpoints.on_sent(from, &signed, &self.log)?;
         }
         let fate = self.network.send(&self.options, from, to, bytes);
         for letter in fate.letters {

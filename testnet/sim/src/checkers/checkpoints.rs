@@ -42,7 +42,8 @@ impl Checkpoints {
     /// A node stores the head that it is about to sign.
     ///
     /// # Errors
-    /// If it is not larger than all that it ever stored, or not a root of the log.
+    /// If it is not larger than all that it ever stored, or another root than the log's. The
+    /// leaves may still be about to be appended.
     pub fn on_stored(&mut self, node: NodeId, head: SignedHead, log: &Log) -> Result<(), Failure> {
         if let Some(before) = self
             .stored
@@ -51,22 +52,33 @@ impl Checkpoints {
         {
             return fail(format!("node {node} stored {before:?} and now {head:?}"));
         }
-        check_root(node, head.size, head.root, log)
+        match log.root_at(head.size) {
+            Some(_) => check_root(node, head.size, head.root, log),
+            None => Ok(()),
+        }
     }
 
     /// A node sends its signatures over a checkpoint.
     ///
     /// # Errors
-    /// If it has stored no head as large.
-    pub fn on_sent(&self, node: NodeId, signed: &SignedCheckpoint) -> Result<(), Failure> {
+    /// If it has stored no head as large, or the checkpoint is not of the log.
+    pub fn on_sent(
+        &self,
+        node: NodeId,
+        signed: &SignedCheckpoint,
+        log: &Log,
+    ) -> Result<(), Failure> {
         match self.stored.get(&node) {
-            Some(head) if head.size > signed.size => Ok(()),
-            Some(head) if head.size == signed.size && head.root == signed.root => Ok(()),
-            stored => fail(format!(
-                "node {node} sent size {} having stored {stored:?}",
-                signed.size
-            )),
+            Some(head) if head.size > signed.size => {}
+            Some(head) if head.size == signed.size && head.root == signed.root => {}
+            stored => {
+                let size = signed.size;
+                return fail(format!(
+                    "node {node} sent size {size} having stored {stored:?}"
+                ));
+            }
         }
+        check_root(node, signed.size, signed.root, log)
     }
 
     /// A node publishes a note.
