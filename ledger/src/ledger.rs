@@ -48,6 +48,9 @@ pub enum BatchRefusal {
     /// Its bytes are not a batch.
     #[error("{0}")]
     Malformed(#[from] BatchError),
+    /// Its version is not known.
+    #[error("the batch has version {0}, this program knows version 0")]
+    UnknownVersion(u8),
     /// It is for another park.
     #[error("the batch is for park {0}")]
     OtherPark(Hash),
@@ -272,6 +275,9 @@ impl Ledger {
 
     fn check_header(&self, term: u64, signed: &SignedHeader) -> Result<(), BatchRefusal> {
         let header = signed.body();
+        if header.version != 0 {
+            return Err(BatchRefusal::UnknownVersion(header.version));
+        }
         if header.park != self.genesis.park() {
             return Err(BatchRefusal::OtherPark(header.park));
         }

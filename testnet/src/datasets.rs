@@ -63,8 +63,8 @@ impl fmt::Display for Available {
 /// The bundled park for `days` days from `first_day` on, with the meters of the day before for the
 /// forecasts.
 ///
-/// The data's German clock is read as the park's own (UTC+8, no daylight saving), so that noon stays
-/// noon under Shanghai's tariff. Batteries begin empty at midnight before the day before.
+/// The data's German clock is read as the park's own (UTC+8, no daylight saving), so that noon
+/// stays noon under Shanghai's tariff. Batteries begin empty at midnight before the day before.
 ///
 /// # Errors
 /// [`BundledError`] if the extract does not hold these days and the one before.

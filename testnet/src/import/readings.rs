@@ -74,8 +74,8 @@ struct LineCounter<'a> {
 }
 
 impl LineCounter<'_> {
-    /// The line of the first byte of the record that the reader says begins at `start`, which may be
-    /// the end of a line before it. Calls must come with rising `start`.
+    /// The line of the first byte of the record that the reader says begins at `start`, which may
+    /// be the end of a line before it. Calls must come with rising `start`.
     fn line_of_record(&mut self, start: u64) -> u64 {
         let start = usize::try_from(start).expect("the bytes are in memory");
         let is_line_end = |byte: &u8| matches!(byte, b'\r' | b'\n');
