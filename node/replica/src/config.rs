@@ -46,7 +46,8 @@ pub enum StartError {
     UnknownNode(NodeId),
     /// A key is not the one that the genesis names.
     #[error(
-        "the {role} key is not the one that the genesis names for node {node}; check which key files the node is given"
+        "the {role} key is not the one that the genesis names for node {node}; \
+         check which key files the node is given"
     )]
     OtherKey {
         /// This node.
@@ -59,7 +60,8 @@ pub enum StartError {
     Ticks,
     /// The stored data contradicts itself.
     #[error(
-        "the stored data contradicts itself: {reason}; the node cannot vote with it and must rejoin under a new id"
+        "the stored data contradicts itself: {reason}; \
+         the node cannot vote with it and must rejoin under a new id"
     )]
     DurableInvalid {
         /// What was found.

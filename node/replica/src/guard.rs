@@ -62,7 +62,8 @@ pub(crate) enum GuardError {
     #[error("entry {index} contradicts one that is committed here")]
     ContradictsCommitted { index: u64 },
     #[error(
-        "{commit} is committed, but this node's log ends at {last_index}; if the node's data was restored from a copy, it must rejoin under a new id"
+        "{commit} is committed, but this node's log ends at {last_index}; \
+         if the node's data was restored from a copy, it must rejoin under a new id"
     )]
     CommitBeyondLog { commit: u64, last_index: u64 },
     #[error("the answer speaks of entry {index}, but the log ends at {last_index}")]

@@ -132,7 +132,9 @@ pub enum Response {
         /// 0 or a refusal's number, for each item.
         outcome: Vec<u16>,
     },
-    /// The event leaves no leaf, and resending the same bytes will not help.
+    /// The event leaves no leaf, and resending the same bytes will not help. An unknown key, a
+    /// sequence too far ahead and a used-up quota are the exceptions: a node that lags behind the
+    /// log may say so too early, and the same bytes may be recorded later.
     Refused(Rejection),
     /// The node holds as many waiting events as it may; try again shortly.
     Busy,

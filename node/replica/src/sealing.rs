@@ -253,7 +253,7 @@ impl Sealing {
         if against >= self.genesis.seal_quorum() {
             let reason = format!(
                 "a quorum of nodes has sealed another root at size {size} than this node computed; \
-                 keep this node's data as evidence, and compare versions and logs before any restart"
+                 keep this node's data as evidence, and compare versions and logs before a restart"
             );
             outbox.push(Output::Stop { reason });
         }
@@ -395,7 +395,7 @@ impl Sealing {
 fn contradiction(head: &SignedHead) -> String {
     format!(
         "this node has signed size {} with root {}, but its log does not have that root there; the \
-         data was mixed up or the log was rewritten: keep both as evidence and rejoin under a new id",
+         data was mixed up or the log rewritten: keep both as evidence and rejoin under a new id",
         head.size, head.root
     )
 }
