@@ -80,7 +80,10 @@ impl Api {
         &self,
         question: impl FnOnce(&View) -> T + Send + 'static,
     ) -> Result<T, Failure> {
-        self.handle.ask(question).await.map_err(|_| Failure::stopping())
+        self.handle
+            .ask(question)
+            .await
+            .map_err(|_| Failure::stopping())
     }
 }
 

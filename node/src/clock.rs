@@ -26,7 +26,12 @@ pub struct ClockSettings {
 impl Default for ClockSettings {
     /// Park time is the wall clock.
     fn default() -> ClockSettings {
-        ClockSettings { speed: 1, wall_base_ms: 0, base_ms: 0, slow_from_ms: None }
+        ClockSettings {
+            speed: 1,
+            wall_base_ms: 0,
+            base_ms: 0,
+            slow_from_ms: None,
+        }
     }
 }
 
@@ -53,7 +58,10 @@ pub struct Clock {
 impl Clock {
     /// A clock with these settings.
     pub fn new(settings: ClockSettings) -> Clock {
-        Clock { settings, latest: Timestamp(0) }
+        Clock {
+            settings,
+            latest: Timestamp(0),
+        }
     }
 
     /// Park time now; where the wall clock was set back it stands still until that has caught up.
@@ -74,7 +82,9 @@ impl Clock {
 
 /// Milliseconds since 1970-01-01 UTC by the wall clock; 0 for a clock set before that.
 pub fn wall_ms() -> u64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let since = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default();
     u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
 }
 
@@ -84,12 +94,20 @@ mod tests {
 
     #[test]
     fn production_time_is_the_wall_clock() {
-        assert_eq!(ClockSettings::default().park_time(1_700_000_000_000).0, 1_700_000_000_000);
+        assert_eq!(
+            ClockSettings::default().park_time(1_700_000_000_000).0,
+            1_700_000_000_000
+        );
     }
 
     #[test]
     fn park_time_runs_faster_from_its_base_on() {
-        let settings = ClockSettings { speed: 720, wall_base_ms: 1_000, base_ms: 50_000_000, slow_from_ms: None };
+        let settings = ClockSettings {
+            speed: 720,
+            wall_base_ms: 1_000,
+            base_ms: 50_000_000,
+            slow_from_ms: None,
+        };
         assert_eq!(settings.park_time(1_000), Timestamp(50_000_000));
         assert_eq!(settings.park_time(2_000), Timestamp(50_720_000));
         assert_eq!(settings.park_time(999), Timestamp(49_999_280));
@@ -99,7 +117,12 @@ mod tests {
     #[test]
     fn park_time_slows_down_where_it_is_told_to() {
         let slow_from_ms = Some(1_000_000);
-        let settings = ClockSettings { speed: 1_000, wall_base_ms: 0, base_ms: 0, slow_from_ms };
+        let settings = ClockSettings {
+            speed: 1_000,
+            wall_base_ms: 0,
+            base_ms: 0,
+            slow_from_ms,
+        };
         assert_eq!(settings.park_time(999), Timestamp(999_000));
         assert_eq!(settings.park_time(1_000), Timestamp(1_000_000));
         assert_eq!(settings.park_time(1_001), Timestamp(1_000_001));
@@ -116,9 +139,19 @@ mod tests {
 
     #[test]
     fn absurd_settings_saturate() {
-        let settings = ClockSettings { speed: u32::MAX, wall_base_ms: u64::MAX, base_ms: 0, slow_from_ms: None };
+        let settings = ClockSettings {
+            speed: u32::MAX,
+            wall_base_ms: u64::MAX,
+            base_ms: 0,
+            slow_from_ms: None,
+        };
         assert_eq!(settings.park_time(0), Timestamp(0));
-        let settings = ClockSettings { speed: u32::MAX, wall_base_ms: 0, base_ms: u64::MAX, slow_from_ms: None };
+        let settings = ClockSettings {
+            speed: u32::MAX,
+            wall_base_ms: 0,
+            base_ms: u64::MAX,
+            slow_from_ms: None,
+        };
         assert_eq!(settings.park_time(u64::MAX), Timestamp(u64::MAX));
     }
 }

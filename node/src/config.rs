@@ -166,22 +166,45 @@ impl Config {
 
 impl RawConfig {
     fn check(self, path: &Path) -> Result<Config, ConfigError> {
-        let value = |key, reason: String| ConfigError::Value { path: path.to_owned(), key, reason };
+        let value = |key, reason: String| ConfigError::Value {
+            path: path.to_owned(),
+            key,
+            reason,
+        };
         let folder = path.parent().unwrap_or(Path::new("."));
         let genesis_path = folder.join(&self.genesis);
-        let genesis = Genesis::parse(&read(&genesis_path)?)
-            .map_err(|source| ConfigError::Genesis { path: genesis_path, source })?;
+        let genesis =
+            Genesis::parse(&read(&genesis_path)?).map_err(|source| ConfigError::Genesis {
+                path: genesis_path,
+                source,
+            })?;
         let records = &genesis.body().nodes;
-        let record = records.iter().find(|record| record.id.0 == self.node).cloned();
+        let record = records
+            .iter()
+            .find(|record| record.id.0 == self.node)
+            .cloned();
         let record = record.ok_or_else(|| {
             let ids: Vec<String> = records.iter().map(|record| record.id.to_string()).collect();
-            value("node", format!("{} is not in the genesis, only {}", self.node, ids.join(", ")))
+            value(
+                "node",
+                format!(
+                    "{} is not in the genesis, only {}",
+                    self.node,
+                    ids.join(", ")
+                ),
+            )
         })?;
-        self.check_numbers().map_err(|(key, reason)| value(key, reason))?;
-        let peers = self.check_peers(&genesis).map_err(|reason| value("peers", reason))?;
+        self.check_numbers()
+            .map_err(|(key, reason)| value(key, reason))?;
+        let peers = self
+            .check_peers(&genesis)
+            .map_err(|reason| value("peers", reason))?;
         let address = |key, text: &str| {
             text.parse::<SocketAddr>().map_err(|_| {
-                value(key, format!("{text:?} is not an address like 127.0.0.1:8080"))
+                value(
+                    key,
+                    format!("{text:?} is not an address like 127.0.0.1:8080"),
+                )
             })
         };
         let api_listen = address("api_listen", &self.api_listen)?;
@@ -212,15 +235,33 @@ impl RawConfig {
     fn check_numbers(&self) -> Result<(), (&'static str, String)> {
         let raft = &self.raft;
         let ranges: [(&'static str, u64, u64, u64); 5] = [
-            ("clock.speed", u64::from(self.clock.speed), 1, u64::from(SPEED_MAX)),
+            (
+                "clock.speed",
+                u64::from(self.clock.speed),
+                1,
+                u64::from(SPEED_MAX),
+            ),
             ("raft.tick_ms", raft.tick_ms, 1, 10_000),
             ("raft.election_ticks", raft.election_ticks as u64, 5, 10_000),
-            ("raft.heartbeat_ticks", raft.heartbeat_ticks as u64, 1, 1_000),
-            ("raft.window_bytes_max", raft.window_bytes_max, 1024 * 1024, 1 << 40),
+            (
+                "raft.heartbeat_ticks",
+                raft.heartbeat_ticks as u64,
+                1,
+                1_000,
+            ),
+            (
+                "raft.window_bytes_max",
+                raft.window_bytes_max,
+                1024 * 1024,
+                1 << 40,
+            ),
         ];
         for (key, found, least, most) in ranges {
             if !(least..=most).contains(&found) {
-                return Err((key, format!("is {found}; it must be between {least} and {most}")));
+                return Err((
+                    key,
+                    format!("is {found}; it must be between {least} and {most}"),
+                ));
             }
         }
         if raft.election_ticks <= 2 * raft.heartbeat_ticks {
@@ -235,10 +276,16 @@ impl RawConfig {
         let mut peers = BTreeMap::new();
         for peer in &self.peers {
             let address: SocketAddr = peer.address.parse().map_err(|_| {
-                format!("has {:?}, which is not an address like 127.0.0.1:9080", peer.address)
+                format!(
+                    "has {:?}, which is not an address like 127.0.0.1:9080",
+                    peer.address
+                )
             })?;
             if peer.node == self.node {
-                return Err(format!("names node {}, which is this node itself", peer.node));
+                return Err(format!(
+                    "names node {}, which is this node itself",
+                    peer.node
+                ));
             }
             if peers.insert(NodeId(peer.node), address).is_some() {
                 return Err(format!("names node {} twice", peer.node));
@@ -257,5 +304,8 @@ impl RawConfig {
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, ConfigError> {
-    fs::read(path).map_err(|source| ConfigError::Read { path: path.to_owned(), source })
+    fs::read(path).map_err(|source| ConfigError::Read {
+        path: path.to_owned(),
+        source,
+    })
 }

@@ -55,7 +55,11 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Err(error) => {
             // Nothing can be done where the message cannot be printed.
             let _ = error.print();
-            return if error.use_stderr() { ExitCode::from(2) } else { ExitCode::SUCCESS };
+            return if error.use_stderr() {
+                ExitCode::from(2)
+            } else {
+                ExitCode::SUCCESS
+            };
         }
     };
     let Command::Run { config } = arguments.command;
@@ -99,11 +103,15 @@ async fn node(config: Config) -> anyhow::Result<()> {
     let mut terminate = signal(SignalKind::terminate()).context("cannot listen for SIGTERM")?;
     let mut interrupt = signal(SignalKind::interrupt()).context("cannot listen for SIGINT")?;
     let ready_file = config.data_dir.join(READY_FILE);
-    let listener = TcpListener::bind(config.api_listen).await.with_context(|| {
-        let address = config.api_listen;
-        format!("cannot listen on {address}; choose another api_listen or stop what uses it")
-    })?;
-    let api_addr = listener.local_addr().context("cannot tell the API's address")?;
+    let listener = TcpListener::bind(config.api_listen)
+        .await
+        .with_context(|| {
+            let address = config.api_listen;
+            format!("cannot listen on {address}; choose another api_listen or stop what uses it")
+        })?;
+    let api_addr = listener
+        .local_addr()
+        .context("cannot tell the API's address")?;
 
     let clock: SharedClock = Arc::new(Mutex::new(Clock::new(config.clock)));
     let event_loop = recover(&config, Arc::clone(&clock))?;
@@ -152,7 +160,10 @@ async fn node(config: Config) -> anyhow::Result<()> {
 
 /// Opens store and history and performs what a replica wants done at its start.
 fn recover(config: &Config, clock: SharedClock) -> anyhow::Result<EventLoop> {
-    let identity = Identity { park: config.genesis.park(), node: config.record.id };
+    let identity = Identity {
+        park: config.genesis.park(),
+        node: config.record.id,
+    };
     let (storage, durable) = Storage::open(&config.data_dir.join("store"), identity)?;
     let history = History::open(&config.data_dir.join("history"))?;
     let entries = durable.entries.len();
@@ -216,7 +227,11 @@ fn start_loop(
 }
 
 fn say_ready(path: &Path, api_addr: SocketAddr, p2p_addr: SocketAddr) -> anyhow::Result<()> {
-    let ready = Ready { api_addr, p2p_addr, pid: std::process::id() };
+    let ready = Ready {
+        api_addr,
+        p2p_addr,
+        pid: std::process::id(),
+    };
     let text = serde_json::to_vec(&ready).context("cannot write down where the node listens")?;
     folder::write_whole(path, &text).with_context(|| format!("cannot write {}", path.display()))?;
     tracing::info!(api = %api_addr, p2p = %p2p_addr, "listening");

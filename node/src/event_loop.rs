@@ -152,7 +152,9 @@ impl EventLoop {
     }
 
     fn next_tick(&self, last: Instant) -> Instant {
-        let earliest = Instant::now().checked_sub(self.tick * TICKS_BEHIND_MAX).unwrap_or(last);
+        let earliest = Instant::now()
+            .checked_sub(self.tick * TICKS_BEHIND_MAX)
+            .unwrap_or(last);
         last.max(earliest) + self.tick
     }
 
@@ -223,7 +225,10 @@ impl EventLoop {
 
     fn send(&mut self, to: NodeId, bytes: Vec<u8>) {
         self.counters.sent += 1;
-        let complete = self.network.as_ref().is_some_and(|network| network.send(to, bytes));
+        let complete = self
+            .network
+            .as_ref()
+            .is_some_and(|network| network.send(to, bytes));
         if !complete {
             self.unreachable.insert(to);
         }
@@ -280,8 +285,12 @@ impl EventLoop {
 
     /// Forgets clients that hung up; their events are carried on.
     fn sweep(&mut self, round: &mut Round) {
-        let gone: Vec<ClientId> =
-            self.waiters.iter().filter(|(_, w)| w.is_gone()).map(|(client, _)| *client).collect();
+        let gone: Vec<ClientId> = self
+            .waiters
+            .iter()
+            .filter(|(_, w)| w.is_gone())
+            .map(|(client, _)| *client)
+            .collect();
         for client in gone {
             self.waiters.remove(&client);
             self.handle(Input::ClientGone { client }, round);

@@ -66,7 +66,10 @@ impl History {
     /// # Errors
     /// [`HistoryError::File`].
     pub fn open(folder: &Path) -> Result<History, HistoryError> {
-        let failed = |source| HistoryError::File { path: folder.to_owned(), source };
+        let failed = |source| HistoryError::File {
+            path: folder.to_owned(),
+            source,
+        };
         folder::create(folder).map_err(failed)?;
         let size = published_size(folder)?;
         Ok(History {
@@ -98,7 +101,11 @@ impl History {
     /// # Panics
     /// If the leaves do not follow the last one: the replica would have lost count.
     pub fn append(&mut self, first: u64, leaves: &[Vec<u8>]) -> Result<(), HistoryError> {
-        assert_eq!(first, self.builder.size(), "leaves are appended without a gap");
+        assert_eq!(
+            first,
+            self.builder.size(),
+            "leaves are appended without a gap"
+        );
         for leaf in leaves {
             self.builder.push(leaf);
             for file in self.builder.take_full() {
@@ -117,15 +124,20 @@ impl History {
     /// # Panics
     /// If the history has not that many leaves yet: the replica publishes what it has appended.
     pub fn publish(&mut self, size: u64, note: &str) -> Result<(), HistoryError> {
-        assert!(size <= self.builder.size(), "a checkpoint is of leaves that were appended");
+        assert!(
+            size <= self.builder.size(),
+            "a checkpoint is of leaves that were appended"
+        );
         let partials: Vec<TilePath> = partials_of(size).collect();
         if size != self.published {
             self.write_partials(size)?;
         }
         let checkpoints = self.folder.join("checkpoints").join(size.to_string());
         for target in [checkpoints, self.folder.join("checkpoint")] {
-            folder::write_whole(&target, note.as_bytes())
-                .map_err(|source| HistoryError::File { path: target, source })?;
+            folder::write_whole(&target, note.as_bytes()).map_err(|source| HistoryError::File {
+                path: target,
+                source,
+            })?;
         }
         let outdated = std::mem::replace(&mut self.partials, partials);
         for path in outdated.iter().filter(|path| !self.partials.contains(path)) {
@@ -150,7 +162,9 @@ impl History {
         let width = u64::from(TILE_WIDTH);
         let first = self.builder.size() / width * width;
         let partials = self.builder.partials();
-        let bundle = partials.into_iter().find(|file| file.path.kind() == TileKind::Entries);
+        let bundle = partials
+            .into_iter()
+            .find(|file| file.path.kind() == TileKind::Entries);
         (first, bundle.map_or_else(Vec::new, |file| file.bytes))
     }
 
@@ -163,8 +177,10 @@ impl History {
         for path in partials_of(size) {
             let bytes = self.content(&path)?;
             let target = self.folder.join(path.to_string());
-            folder::write_whole(&target, &bytes)
-                .map_err(|source| HistoryError::File { path: target, source })?;
+            folder::write_whole(&target, &bytes).map_err(|source| HistoryError::File {
+                path: target,
+                source,
+            })?;
         }
         Ok(())
     }
@@ -181,16 +197,25 @@ impl History {
             return reader::beginning(file.bytes, path)
                 .ok_or_else(|| damaged(self.folder.join(path.to_string())));
         }
-        let full = path.full().expect("a tile that was filled is within the bounds of a log");
+        let full = path
+            .full()
+            .expect("a tile that was filled is within the bounds of a log");
         let source = self.folder.join(full.to_string());
-        let bytes = folder::read_if_there(&source)
-            .map_err(|error| HistoryError::File { path: source.clone(), source: error })?;
-        bytes.and_then(|bytes| reader::beginning(bytes, path)).ok_or_else(|| damaged(source))
+        let bytes = folder::read_if_there(&source).map_err(|error| HistoryError::File {
+            path: source.clone(),
+            source: error,
+        })?;
+        bytes
+            .and_then(|bytes| reader::beginning(bytes, path))
+            .ok_or_else(|| damaged(source))
     }
 
     fn write_full(&self, file: &TileFile) -> Result<(), HistoryError> {
         let path = self.folder.join(file.path.to_string());
-        let failed = |source| HistoryError::File { path: path.clone(), source };
+        let failed = |source| HistoryError::File {
+            path: path.clone(),
+            source,
+        };
         match folder::read_if_there(&path).map_err(failed)? {
             None => folder::write_durably(&path, &file.bytes).map_err(failed),
             Some(bytes) if bytes == file.bytes => Ok(()),
@@ -213,8 +238,13 @@ impl History {
 /// the next seal writes another.
 fn published_size(folder: &Path) -> Result<Option<u64>, HistoryError> {
     let path = folder.join("checkpoint");
-    let failed = |source| HistoryError::File { path: path.clone(), source };
-    let Some(bytes) = folder::read_if_there(&path).map_err(failed)? else { return Ok(None) };
+    let failed = |source| HistoryError::File {
+        path: path.clone(),
+        source,
+    };
+    let Some(bytes) = folder::read_if_there(&path).map_err(failed)? else {
+        return Ok(None);
+    };
     let note = Note::parse(&bytes).ok();
     match note.and_then(|note| Checkpoint::parse(note.text()).ok()) {
         Some(checkpoint) => Ok(Some(checkpoint.size())),
@@ -231,7 +261,9 @@ mod tests {
     use wattle_ledger::log::tiles::{files_of, parse_bundle};
 
     fn leaves(range: std::ops::Range<u64>) -> Vec<Vec<u8>> {
-        range.map(|index| format!("leaf {index}").into_bytes()).collect()
+        range
+            .map(|index| format!("leaf {index}").into_bytes())
+            .collect()
     }
 
     fn check_export(folder: &Path, size: u64, note: &str) {
@@ -256,9 +288,14 @@ mod tests {
         let mut history = History::open(folder.path()).unwrap();
         let mut size = 0;
         // The checkpoint may be behind the leaves, also across the end of a bundle.
-        for (appended, published) in
-            [(1, 1), (300, 200), (300, 256), (300, 300), (700, 520), (70_000, 65_537)]
-        {
+        for (appended, published) in [
+            (1, 1),
+            (300, 200),
+            (300, 256),
+            (300, 300),
+            (700, 520),
+            (70_000, 65_537),
+        ] {
             history.append(size, &leaves(size..appended)).unwrap();
             size = appended;
             let note = format!("note of {published}");
@@ -301,7 +338,10 @@ mod tests {
         fs::write(&path, bytes).unwrap();
         let mut third = History::open(folder.path()).unwrap();
         let error = third.append(0, &leaves(0..600)).unwrap_err();
-        assert!(matches!(&error, HistoryError::Differs { path: p } if *p == path), "{error}");
+        assert!(
+            matches!(&error, HistoryError::Differs { path: p } if *p == path),
+            "{error}"
+        );
     }
 
     #[test]
@@ -312,7 +352,8 @@ mod tests {
         history.append(0, &leaves(0..300)).unwrap();
         let checkpoint = Checkpoint::new("wattle/test", 300, history.builder.root()).unwrap();
         let mut note = checkpoint.to_note();
-        note.add(checkpoint.sign(&SigningKey::from_seed(&[1; 32]))).unwrap();
+        note.add(checkpoint.sign(&SigningKey::from_seed(&[1; 32])))
+            .unwrap();
         history.publish(300, &note.to_string()).unwrap();
         let partial = folder.path().join("tile/entries/001.p/44");
         fs::write(&partial, b"").unwrap();
@@ -323,7 +364,10 @@ mod tests {
         again.restore_partials().unwrap();
         check_export(folder.path(), 300, &note.to_string());
         again.publish(310, "next").unwrap();
-        assert!(!partial.exists(), "partial files of before the start go as well");
+        assert!(
+            !partial.exists(),
+            "partial files of before the start go as well"
+        );
 
         fs::write(folder.path().join("checkpoint"), b"").unwrap();
         let third = History::open(folder.path()).unwrap();

@@ -51,7 +51,10 @@ impl Index {
 
     /// A participant's leaves; none if nothing concerned him yet.
     pub fn of(&self, participant: ParticipantId) -> Places {
-        self.participants.get(&participant).cloned().unwrap_or_default()
+        self.participants
+            .get(&participant)
+            .cloned()
+            .unwrap_or_default()
     }
 
     /// The leaf of an event.
@@ -85,7 +88,9 @@ impl Index {
             Entry::Event { signed, .. } => {
                 self.events.insert(event_hash(&signed), place);
             }
-            Entry::Derived { participant, fact, .. } => self.take_fact(participant, &fact, place),
+            Entry::Derived {
+                participant, fact, ..
+            } => self.take_fact(participant, &fact, place),
             Entry::Seal { state_root } => self.state_root = Some(state_root),
         }
     }
@@ -94,21 +99,36 @@ impl Index {
         let time = self.time;
         let mut own = participant.map(|id| self.participants.entry(id).or_default());
         match (fact, &mut own) {
-            (Fact::OrderClosed { item, filled, .. }, Some(places))
-                if *filled > WattHours::ZERO =>
-            {
+            (Fact::OrderClosed { item, filled, .. }, Some(places)) if *filled > WattHours::ZERO => {
                 places.trades.push((item.interval, place));
             }
             (Fact::PointSettled { interval, .. }, Some(places)) => {
                 places.settled.push((*interval, place));
             }
             (Fact::FundsMoved { .. }, Some(places)) => places.funds.push((time, place)),
-            (Fact::IntervalCleared { interval, price, volume, bids, offers }, _) => {
+            (
+                Fact::IntervalCleared {
+                    interval,
+                    price,
+                    volume,
+                    bids,
+                    offers,
+                },
+                _,
+            ) => {
                 let cleared = self.cleared_mut(*interval);
                 (cleared.price, cleared.volume) = (*price, *volume);
                 (cleared.bids, cleared.offers) = (*bids, *offers);
             }
-            (Fact::IntervalSettled { interval, pool_price, pool_volume, .. }, _) => {
+            (
+                Fact::IntervalSettled {
+                    interval,
+                    pool_price,
+                    pool_volume,
+                    ..
+                },
+                _,
+            ) => {
                 let cleared = self.cleared_mut(*interval);
                 cleared.settled = true;
                 (cleared.pool_price, cleared.pool_volume) = (*pool_price, *pool_volume);
@@ -118,15 +138,17 @@ impl Index {
     }
 
     fn cleared_mut(&mut self, interval: DeliveryInterval) -> &mut ClearedInterval {
-        self.cleared.entry(interval).or_insert_with(|| ClearedInterval {
-            interval,
-            price: None,
-            volume: WattHours::ZERO,
-            bids: 0,
-            offers: 0,
-            settled: false,
-            pool_price: None,
-            pool_volume: WattHours::ZERO,
-        })
+        self.cleared
+            .entry(interval)
+            .or_insert_with(|| ClearedInterval {
+                interval,
+                price: None,
+                volume: WattHours::ZERO,
+                bids: 0,
+                offers: 0,
+                settled: false,
+                pool_price: None,
+                pool_volume: WattHours::ZERO,
+            })
     }
 }

@@ -123,7 +123,10 @@ impl NodeSecrets {
         for ((name, own), (_, expected)) in own.keys().into_iter().zip(record.keys()) {
             if own != expected {
                 let path = self.folder.join(format!("{name}.pem"));
-                return Err(SetupError::OtherKey { path, node: record.id });
+                return Err(SetupError::OtherKey {
+                    path,
+                    node: record.id,
+                });
             }
         }
         Ok(())
@@ -141,8 +144,10 @@ pub fn create_node_keys(
     passphrase: Option<&str>,
 ) -> Result<NodeRecord, SetupError> {
     let folder = data_dir.join("keys");
-    folder::create(&folder)
-        .map_err(|source| SetupError::File { path: folder.clone(), source })?;
+    folder::create(&folder).map_err(|source| SetupError::File {
+        path: folder.clone(),
+        source,
+    })?;
     for name in KEY_NAMES {
         keyfile::generate(&folder.join(format!("{name}.pem")), passphrase)?;
     }
@@ -157,10 +162,18 @@ pub fn create_network_key(path: &Path) -> Result<(), SetupError> {
     let mut key = Zeroizing::new([0; 32]);
     getrandom::fill(&mut *key).map_err(|error| SetupError::Random(error.to_string()))?;
     let text = Zeroizing::new(format!("{}\n", hex::encode(&*key)));
-    let failed = |source| SetupError::File { path: path.to_owned(), source };
+    let failed = |source| SetupError::File {
+        path: path.to_owned(),
+        source,
+    };
     use std::os::unix::fs::OpenOptionsExt as _;
     let mut options = fs::OpenOptions::new();
-    let mut file = options.write(true).create_new(true).mode(0o600).open(path).map_err(failed)?;
+    let mut file = options
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(path)
+        .map_err(failed)?;
     io::Write::write_all(&mut file, text.as_bytes()).map_err(failed)?;
     file.sync_all().map_err(failed)
 }
@@ -171,26 +184,37 @@ pub fn create_network_key(path: &Path) -> Result<(), SetupError> {
 /// [`SetupError::File`].
 pub fn write_config(path: &Path, config: &RawConfig) -> Result<(), SetupError> {
     let text = toml::to_string(config).expect("a configuration has no value TOML cannot say");
-    folder::write_durably(path, text.as_bytes())
-        .map_err(|source| SetupError::File { path: path.to_owned(), source })
+    folder::write_durably(path, text.as_bytes()).map_err(|source| SetupError::File {
+        path: path.to_owned(),
+        source,
+    })
 }
 
 pub(crate) fn read_network_key(path: &Path) -> Result<[u8; 32], SetupError> {
     let text = read_secret(path)?;
-    hex::decode_array(text.trim_end())
-        .map_err(|_| SetupError::NetworkKey { path: path.to_owned() })
+    hex::decode_array(text.trim_end()).map_err(|_| SetupError::NetworkKey {
+        path: path.to_owned(),
+    })
 }
 
 pub(crate) fn read_passphrase(path: &Path) -> Result<Zeroizing<String>, SetupError> {
     let text = read_secret(path)?;
-    Ok(Zeroizing::new(text.lines().next().unwrap_or_default().to_owned()))
+    Ok(Zeroizing::new(
+        text.lines().next().unwrap_or_default().to_owned(),
+    ))
 }
 
 fn read_secret(path: &Path) -> Result<Zeroizing<String>, SetupError> {
-    let failed = |source| SetupError::File { path: path.to_owned(), source };
+    let failed = |source| SetupError::File {
+        path: path.to_owned(),
+        source,
+    };
     let mode = fs::metadata(path).map_err(failed)?.mode() & 0o777;
     if mode & 0o077 != 0 {
-        return Err(SetupError::TooOpen { path: path.to_owned(), mode });
+        return Err(SetupError::TooOpen {
+            path: path.to_owned(),
+            mode,
+        });
     }
     fs::read_to_string(path).map(Zeroizing::new).map_err(failed)
 }

@@ -23,6 +23,7 @@ use block::Blocks;
 use std::collections::BTreeMap;
 use std::fs::{self, File, TryLockError};
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 use wattle_ledger::codec;
 use wattle_ledger::hash::{Hash, sha256};
 use wattle_ledger::registration::NodeId;
@@ -35,6 +36,9 @@ pub const VALUE_BYTES_MAX: usize = 4 * 1024;
 const FORMAT: u32 = 0;
 /// sled's page cache; what it needs is read once at start.
 const CACHE_BYTES: u64 = 8 * 1024 * 1024;
+
+/// How long sled's threads may take to let go of a folder that was closed.
+const LOCK_PATIENCE: Duration = Duration::from_secs(5);
 
 const FORMAT_KEY: &[u8] = b"f";
 const IDENTITY_KEY: &[u8] = b"i";
@@ -74,17 +78,18 @@ impl Storage {
     /// # Errors
     /// Any [`StorageError`]; each says what to do.
     pub fn open(folder: &Path, identity: Identity) -> Result<(Storage, Durable), StorageError> {
-        let failed = |source| StorageError::Folder { path: folder.to_owned(), source };
+        let failed = |source| StorageError::Folder {
+            path: folder.to_owned(),
+            source,
+        };
         folder::create(folder).map_err(failed)?;
         let lock = lock(folder)?;
         remove_half_written_snapshots(folder).map_err(failed)?;
-        let database = sled::Config::new()
-            .path(folder)
-            .cache_capacity(CACHE_BYTES)
-            .flush_every_ms(None)
-            .open()
-            .map_err(|error| StorageError::open(folder, error))?;
-        let file = File::options().write(true).open(folder.join("db")).map_err(failed)?;
+        let database = open_sled(folder).map_err(|error| StorageError::open(folder, error))?;
+        let file = File::options()
+            .write(true)
+            .open(folder.join("db"))
+            .map_err(failed)?;
         let mut storage = Storage {
             folder: folder.to_owned(),
             database,
@@ -109,7 +114,8 @@ impl Storage {
     /// [`StorageError::Sled`]; the process must then end, since what was written is not known.
     pub fn write(&mut self, batch: &WriteBatch) -> Result<(), StorageError> {
         let mut changes = sled::Batch::default();
-        self.blocks.replace(&self.database, &batch.entries, &mut changes)?;
+        self.blocks
+            .replace(&self.database, &batch.entries, &mut changes)?;
         if let Some(hard_state) = batch.hard_state {
             changes.insert(HARD_STATE_KEY, codec::encode(&hard_state));
         }
@@ -126,7 +132,9 @@ impl Storage {
                 chunk::remove(&pending_key(event), records, &mut changes);
             }
         }
-        self.database.apply_batch(changes).map_err(|error| self.failed(error))?;
+        self.database
+            .apply_batch(changes)
+            .map_err(|error| self.failed(error))?;
         self.unsynced = true;
         Ok(())
     }
@@ -141,9 +149,10 @@ impl Storage {
             return Ok(());
         }
         self.database.flush().map_err(|error| self.failed(error))?;
-        self.file
-            .sync_data()
-            .map_err(|source| StorageError::Sync { path: self.folder.join("db"), source })?;
+        self.file.sync_data().map_err(|source| StorageError::Sync {
+            path: self.folder.join("db"),
+            source,
+        })?;
         self.unsynced = false;
         self.syncs += 1;
         Ok(())
@@ -164,11 +173,17 @@ impl Storage {
             let mut changes = sled::Batch::default();
             changes.insert(FORMAT_KEY, codec::encode(&FORMAT));
             changes.insert(IDENTITY_KEY, codec::encode(&identity));
-            return self.database.apply_batch(changes).map_err(|error| self.failed(error));
+            return self
+                .database
+                .apply_batch(changes)
+                .map_err(|error| self.failed(error));
         };
         let format: u32 = self.decode("format", &format)?;
         if format != FORMAT {
-            return Err(StorageError::OtherFormat { path: self.folder.clone(), found: format });
+            return Err(StorageError::OtherFormat {
+                path: self.folder.clone(),
+                found: format,
+            });
         }
         let found: Identity = self.decode("identity", &found)?;
         if found != identity {
@@ -191,7 +206,9 @@ impl Storage {
                 (_, HARD_STATE_KEY) => durable.hard_state = self.decode("hard state", &value)?,
                 (_, SIGNED_KEY) => durable.signed = Some(self.decode("signed head", &value)?),
                 (Some(&(ENTRY_PREFIX | PENDING_PREFIX)), _) => {
-                    chunks.add(&key, &value).map_err(|reason| self.corrupt(reason))?;
+                    chunks
+                        .add(&key, &value)
+                        .map_err(|reason| self.corrupt(reason))?;
                 }
                 _ => return Err(self.corrupt("it has a record of unknown kind")),
             }
@@ -205,7 +222,9 @@ impl Storage {
                         return Err(self.corrupt("a promised event is not the one it should be"));
                     }
                     self.pending.insert(event, joined.records);
-                    durable.pending.push(PendingEvent { event: joined.value });
+                    durable.pending.push(PendingEvent {
+                        event: joined.value,
+                    });
                 }
                 None => return Err(self.corrupt("it has a record without a key")),
             }
@@ -263,7 +282,10 @@ impl Storage {
     }
 
     fn corrupt(&self, reason: &str) -> StorageError {
-        StorageError::Corrupt { path: self.folder.clone(), reason: reason.to_owned() }
+        StorageError::Corrupt {
+            path: self.folder.clone(),
+            reason: reason.to_owned(),
+        }
     }
 
     fn failed(&self, error: sled::Error) -> StorageError {
@@ -277,20 +299,54 @@ fn pending_key(event: &Hash) -> Vec<u8> {
 
 fn lock(folder: &Path) -> Result<File, StorageError> {
     let path = folder.join("lock");
-    let failed = |source| StorageError::Folder { path: path.clone(), source };
-    let file = File::options().create(true).write(true).truncate(false).open(&path);
+    let failed = |source| StorageError::Folder {
+        path: path.clone(),
+        source,
+    };
+    let file = File::options()
+        .create(true)
+        .write(true)
+        .truncate(false)
+        .open(&path);
     let file = file.map_err(failed)?;
     match file.try_lock() {
         Ok(()) => Ok(file),
-        Err(TryLockError::WouldBlock) => Err(StorageError::InUse { path: folder.to_owned() }),
+        Err(TryLockError::WouldBlock) => Err(StorageError::InUse {
+            path: folder.to_owned(),
+        }),
         Err(TryLockError::Error(source)) => Err(failed(source)),
+    }
+}
+
+/// Opens sled under our lock. Where the same process has just closed this folder, sled's own
+/// threads may hold it a moment longer.
+fn open_sled(folder: &Path) -> Result<sled::Db, sled::Error> {
+    let start = Instant::now();
+    loop {
+        let opened = sled::Config::new()
+            .path(folder)
+            .cache_capacity(CACHE_BYTES)
+            .flush_every_ms(None)
+            .open();
+        match opened {
+            Err(sled::Error::Io(error))
+                if error.to_string().contains("could not acquire lock")
+                    && start.elapsed() < LOCK_PATIENCE =>
+            {
+                std::thread::sleep(Duration::from_millis(5));
+            }
+            result => return result,
+        }
     }
 }
 
 fn remove_half_written_snapshots(folder: &Path) -> std::io::Result<()> {
     for entry in fs::read_dir(folder)? {
         let path = entry?.path();
-        let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+        let name = path
+            .file_name()
+            .and_then(|name| name.to_str())
+            .unwrap_or_default();
         if name.starts_with("snap.") && name.ends_with(".generating") {
             tracing::warn!(file = %path.display(), "removing a half-written snapshot of the store");
             fs::remove_file(&path)?;

@@ -45,15 +45,29 @@ impl FromRequestParts<Api> for Reader {
     type Rejection = Failure;
 
     async fn from_request_parts(parts: &mut Parts, api: &Api) -> Result<Reader, Failure> {
-        let header = |name| parts.headers.get(name).and_then(|value| value.to_str().ok());
+        let header = |name| {
+            parts
+                .headers
+                .get(name)
+                .and_then(|value| value.to_str().ok())
+        };
         let unauthorized = |error: &dyn std::fmt::Display| {
             Failure::new(StatusCode::UNAUTHORIZED, "unauthorized", error.to_string())
         };
         let signed = SignedRequest::from_headers(header).map_err(|error| unauthorized(&error))?;
-        let target = parts.uri.path_and_query().map_or("/", |target| target.as_str());
+        let target = parts
+            .uri
+            .path_and_query()
+            .map_or("/", |target| target.as_str());
         let now = event_loop::now(&api.clock);
         signed
-            .verify(&api.genesis.park(), parts.method.as_str(), target, now, api.clock_speed)
+            .verify(
+                &api.genesis.park(),
+                parts.method.as_str(),
+                target,
+                now,
+                api.clock_speed,
+            )
             .map_err(|error| unauthorized(&error))?;
         reader(api, signed.key).await?.ok_or_else(|| {
             Failure::forbidden("the key is registered for nothing that may read this")
@@ -63,7 +77,11 @@ impl FromRequestParts<Api> for Reader {
 
 async fn reader(api: &Api, key: PublicKey) -> Result<Option<Reader>, Failure> {
     let nodes = &api.genesis.body().nodes;
-    if nodes.iter().flat_map(|node| node.keys()).any(|(_, own)| own == key) {
+    if nodes
+        .iter()
+        .flat_map(|node| node.keys())
+        .any(|(_, own)| own == key)
+    {
         return Ok(Some(Reader::Office));
     }
     let record = api

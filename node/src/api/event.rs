@@ -28,16 +28,24 @@ pub(super) async fn submit(
     body: Result<Bytes, BytesRejection>,
 ) -> Result<Response, Failure> {
     let parameters = Parameters::parse(query.as_deref(), &["wait_ms"])?;
-    let wait = parameters.optional("wait_ms")?.map_or(Duration::ZERO, Duration::from_millis);
+    let wait = parameters
+        .optional("wait_ms")?
+        .map_or(Duration::ZERO, Duration::from_millis);
     let bytes = body.map_err(|rejection| match rejection.status() {
         StatusCode::PAYLOAD_TOO_LARGE => Rejection::EventTooLarge.into(),
-        _ => Failure::malformed(format!("the body was not received: {}", rejection.body_text())),
+        _ => Failure::malformed(format!(
+            "the body was not received: {}",
+            rejection.body_text()
+        )),
     })?;
     let event = event_hash(&bytes);
-    let mut submission = api.handle.submit(bytes.to_vec()).map_err(|error| match error {
-        SubmitError::Busy => busy(),
-        SubmitError::Closed(_) => Failure::stopping(),
-    })?;
+    let mut submission = api
+        .handle
+        .submit(bytes.to_vec())
+        .map_err(|error| match error {
+            SubmitError::Busy => busy(),
+            SubmitError::Closed(_) => Failure::stopping(),
+        })?;
     match outcome(&mut submission, wait.min(WAIT_MAX)).await? {
         None => Ok((StatusCode::ACCEPTED, Json(EventPending { event })).into_response()),
         Some(answer) => answered(answer),
@@ -45,10 +53,7 @@ pub(super) async fn submit(
 }
 
 /// The answer within the time; `None` if until then there is only the node's promise.
-async fn outcome(
-    submission: &mut Submission,
-    wait: Duration,
-) -> Result<Option<Answer>, Failure> {
+async fn outcome(submission: &mut Submission, wait: Duration) -> Result<Option<Answer>, Failure> {
     match submission.next().await {
         None => return Err(Failure::stopping()),
         Some(Progress::Answered(answer)) => return Ok(Some(answer)),
@@ -63,9 +68,11 @@ async fn outcome(
 
 fn answered(answer: Answer) -> Result<Response, Failure> {
     match answer {
-        Answer::Committed { event, leaf, outcome } => {
-            Ok(Json(EventOutcome::from_codes(event, leaf, &outcome)).into_response())
-        }
+        Answer::Committed {
+            event,
+            leaf,
+            outcome,
+        } => Ok(Json(EventOutcome::from_codes(event, leaf, &outcome)).into_response()),
         Answer::Refused(rejection) => Err(rejection.into()),
         Answer::Busy => Err(busy()),
         Answer::Full => Err(Failure::new(
@@ -96,7 +103,9 @@ pub(super) async fn lookup(
     let event: Hash = hash
         .parse()
         .map_err(|error| Failure::malformed(format!("{hash:?} is not an event's hash: {error}")))?;
-    let place = api.ask(move |view| (view.index.event(&event), view.history.open_bundle())).await?;
+    let place = api
+        .ask(move |view| (view.index.event(&event), view.history.open_bundle()))
+        .await?;
     let (Some(leaf), open) = place else {
         return Err(Failure::not_found(format!(
             "no event {event} is in this node's log; it may be on its way, so send the same \
@@ -105,9 +114,12 @@ pub(super) async fn lookup(
     };
     let bytes = super::log::leaf(&api, leaf, &open)?;
     match Entry::decode(&bytes) {
-        Ok(Entry::Event { outcome, .. }) => {
-            Ok(Json(EventState::Committed(EventOutcome::from_codes(event, leaf, &outcome))))
-        }
-        _ => Err(Failure::internal("read the event's leaf", &"it is not an event")),
+        Ok(Entry::Event { outcome, .. }) => Ok(Json(EventState::Committed(
+            EventOutcome::from_codes(event, leaf, &outcome),
+        ))),
+        _ => Err(Failure::internal(
+            "read the event's leaf",
+            &"it is not an event",
+        )),
     }
 }

@@ -57,16 +57,28 @@ impl IntoResponse for Failure {
         let status = StatusCode::from_u16(self.0.status)
             .expect("every status in this package is a valid one");
         let body = serde_json::to_vec(&self.0).expect("a problem has nothing JSON cannot say");
-        (status, [(header::CONTENT_TYPE, "application/problem+json")], body).into_response()
+        (
+            status,
+            [(header::CONTENT_TYPE, "application/problem+json")],
+            body,
+        )
+            .into_response()
     }
 }
 
 pub(super) async fn no_such_path(request: Request) -> Failure {
-    Failure::not_found(format!("there is no {}; look at the API's paths", request.uri().path()))
+    Failure::not_found(format!(
+        "there is no {}; look at the API's paths",
+        request.uri().path()
+    ))
 }
 
 pub(super) async fn wrong_method(request: Request) -> Failure {
-    let detail = format!("{} does not take {}", request.uri().path(), request.method());
+    let detail = format!(
+        "{} does not take {}",
+        request.uri().path(),
+        request.method()
+    );
     Failure::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", detail)
 }
 

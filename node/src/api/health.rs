@@ -46,7 +46,11 @@ pub(super) async fn readyz(
         .expect("writing to a String cannot fail");
     }
     text.push_str(if ready { "ready\n" } else { "not ready\n" });
-    let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    let status = if ready {
+        StatusCode::OK
+    } else {
+        StatusCode::SERVICE_UNAVAILABLE
+    };
     Ok((status, text).into_response())
 }
 
@@ -55,13 +59,31 @@ type Check = (&'static str, Result<(), String>);
 fn checks(view: &View, speed: u64) -> Vec<Check> {
     let replica = view.replica;
     let leader = replica.leader().map(|_| ());
-    let lag = replica.commit_index().saturating_sub(replica.applied_index());
-    let ahead = view.ledger().state().clock().time.0.saturating_sub(view.now.0) / speed.max(1);
+    let lag = replica
+        .commit_index()
+        .saturating_sub(replica.applied_index());
+    let ahead = view
+        .ledger()
+        .state()
+        .clock()
+        .time
+        .0
+        .saturating_sub(view.now.0)
+        / speed.max(1);
     let within = |good: bool, reason: String| if good { Ok(()) } else { Err(reason) };
     vec![
-        ("leader", leader.ok_or_else(|| "no leader is known".to_owned())),
-        ("applied", within(lag == 0, format!("{lag} committed entries are not applied"))),
-        ("replica", within(replica.is_ready(), "it is not ready".to_owned())),
+        (
+            "leader",
+            leader.ok_or_else(|| "no leader is known".to_owned()),
+        ),
+        (
+            "applied",
+            within(lag == 0, format!("{lag} committed entries are not applied")),
+        ),
+        (
+            "replica",
+            within(replica.is_ready(), "it is not ready".to_owned()),
+        ),
         (
             "clock",
             within(
@@ -75,8 +97,16 @@ fn checks(view: &View, speed: u64) -> Vec<Check> {
 /// `GET /metrics`: Prometheus text format.
 pub(super) async fn metrics(State(api): State<Api>) -> Result<Response, Failure> {
     let mut figures = api.ask(figures).await?;
-    figures.push(("wattle_peers_connected", "gauge", api.network.connected().len() as u64));
-    figures.push(("wattle_peer_messages_dropped_total", "counter", api.network.dropped()));
+    figures.push((
+        "wattle_peers_connected",
+        "gauge",
+        api.network.connected().len() as u64,
+    ));
+    figures.push((
+        "wattle_peer_messages_dropped_total",
+        "counter",
+        api.network.dropped(),
+    ));
     figures.push(("wattle_window_bytes_max", "gauge", api.window_bytes_max));
     if let Some(free) = free_bytes(&api) {
         figures.push(("wattle_disk_free_bytes", "gauge", free));
@@ -99,25 +129,43 @@ fn figures(view: &View) -> Vec<Figure> {
     let replica = view.replica;
     let counters = view.counters;
     let leads = replica.leader() == Some(replica.node());
-    let sealed = replica.sealed().map_or(0, |sealed| sealed.checkpoint.size());
+    let sealed = replica
+        .sealed()
+        .map_or(0, |sealed| sealed.checkpoint.size());
     vec![
         ("wattle_raft_term", "gauge", replica.term()),
         ("wattle_raft_commit_index", "gauge", replica.commit_index()),
-        ("wattle_raft_applied_index", "gauge", replica.applied_index()),
+        (
+            "wattle_raft_applied_index",
+            "gauge",
+            replica.applied_index(),
+        ),
         ("wattle_raft_is_leader", "gauge", u64::from(leads)),
-        ("wattle_raft_has_leader", "gauge", u64::from(replica.leader().is_some())),
+        (
+            "wattle_raft_has_leader",
+            "gauge",
+            u64::from(replica.leader().is_some()),
+        ),
         ("wattle_window_bytes", "gauge", replica.window_bytes()),
         ("wattle_log_leaves", "gauge", view.history.size()),
         ("wattle_log_sealed_leaves", "gauge", sealed),
         ("wattle_park_time_ms", "gauge", view.now.0),
-        ("wattle_events_promised", "gauge", replica.pending_len() as u64),
+        (
+            "wattle_events_promised",
+            "gauge",
+            replica.pending_len() as u64,
+        ),
         ("wattle_events_queued", "gauge", replica.queue_len() as u64),
         ("wattle_clients_waiting", "gauge", counters.waiting),
         ("wattle_submissions_total", "counter", counters.submissions),
         ("wattle_replies_total", "counter", counters.replies),
         ("wattle_peer_messages_sent_total", "counter", counters.sent),
         ("wattle_alarms_total", "counter", counters.alarms),
-        ("wattle_evidence", "gauge", replica.evidence().count() as u64),
+        (
+            "wattle_evidence",
+            "gauge",
+            replica.evidence().count() as u64,
+        ),
         ("wattle_disk_syncs_total", "counter", counters.syncs),
     ]
 }
@@ -130,7 +178,9 @@ fn free_bytes(api: &Api) -> Option<u64> {
 /// Linux: the line `VmRSS:  N kB`.
 fn resident_bytes() -> Option<u64> {
     let status = fs::read_to_string("/proc/self/status").ok()?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
+    let line = status
+        .lines()
+        .find_map(|line| line.strip_prefix("VmRSS:"))?;
     let kilobytes: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
     Some(kilobytes * 1024)
 }

@@ -16,7 +16,10 @@ const BYTES: [(header::HeaderName, &str); 1] = [(header::CONTENT_TYPE, "applicat
 /// `GET /checkpoint`: the last one with its quorum of cosignatures.
 pub(super) async fn checkpoint(State(api): State<Api>) -> Result<Response, Failure> {
     let note = api.history.checkpoint();
-    note_or_none(note, "no checkpoint has its quorum of cosignatures yet; try again shortly")
+    note_or_none(
+        note,
+        "no checkpoint has its quorum of cosignatures yet; try again shortly",
+    )
 }
 
 /// `GET /checkpoint/{size}`: an older one.
@@ -24,10 +27,14 @@ pub(super) async fn checkpoint_of(
     State(api): State<Api>,
     Path(size): Path<String>,
 ) -> Result<Response, Failure> {
-    let size: u64 =
-        size.parse().map_err(|_| Failure::malformed(format!("{size:?} is not a tree size")))?;
+    let size: u64 = size
+        .parse()
+        .map_err(|_| Failure::malformed(format!("{size:?} is not a tree size")))?;
     let note = api.history.checkpoint_of(size);
-    note_or_none(note, &format!("no checkpoint of size {size} was published by this node"))
+    note_or_none(
+        note,
+        &format!("no checkpoint of size {size} was published by this node"),
+    )
 }
 
 fn note_or_none(
@@ -44,15 +51,24 @@ fn note_or_none(
 /// `GET /tile/…`: hash tiles for everyone, entry bundles for those who may read all entries.
 pub(super) async fn tile(State(api): State<Api>, request: Request) -> Result<Response, Failure> {
     let (mut parts, _) = request.into_parts();
-    let path: TilePath = parts.uri.path().trim_start_matches('/').parse().map_err(|error| {
-        Failure::not_found(format!("{} is no path of a log: {error}", parts.uri.path()))
-    })?;
+    let path: TilePath = parts
+        .uri
+        .path()
+        .trim_start_matches('/')
+        .parse()
+        .map_err(|error| {
+            Failure::not_found(format!("{} is no path of a log: {error}", parts.uri.path()))
+        })?;
     if path.kind() == TileKind::Entries {
-        Reader::from_request_parts(&mut parts, &api).await?.check_office()?;
+        Reader::from_request_parts(&mut parts, &api)
+            .await?
+            .check_office()?;
     }
     match api.history.tile(&path) {
         Ok(Some(bytes)) => Ok((BYTES, bytes).into_response()),
-        Ok(None) => Err(Failure::not_found(format!("the published log has no {path} yet"))),
+        Ok(None) => Err(Failure::not_found(format!(
+            "the published log has no {path} yet"
+        ))),
         Err(error) => Err(Failure::internal("read a tile", &error)),
     }
 }
@@ -63,7 +79,9 @@ pub(super) type OpenBundle = (u64, Vec<u8>);
 /// One leaf.
 pub(super) fn leaf(api: &Api, index: u64, open: &OpenBundle) -> Result<Vec<u8>, Failure> {
     let mut leaves = leaves(api, &[index], open)?;
-    leaves.pop().ok_or_else(|| Failure::internal("read a leaf", &index))
+    leaves
+        .pop()
+        .ok_or_else(|| Failure::internal("read a leaf", &index))
 }
 
 /// Leaves of the log, out of its bundles; the open one is what the loop had when it was asked for

@@ -35,7 +35,11 @@ fn book_of(view: &View, interval: DeliveryInterval) -> Book {
             Side::Sell => &mut offers,
         };
         let price = order.item.limit;
-        let empty = Level { price, quantity: WattHours::ZERO, orders: 0 };
+        let empty = Level {
+            price,
+            quantity: WattHours::ZERO,
+            orders: 0,
+        };
         let level = levels.entry(price).or_insert(empty);
         level.quantity = WattHours(level.quantity.0.saturating_add(order.item.quantity.0));
         level.orders += 1;
@@ -55,8 +59,9 @@ pub(super) async fn prices(
 ) -> Result<Json<Prices>, Failure> {
     let parameters = Parameters::parse(query.as_deref(), &["from", "to"])?;
     let (from, to) = range(&parameters)?;
-    let intervals =
-        api.ask(move |view| view.index.cleared(from, to).cloned().collect::<Vec<_>>()).await?;
+    let intervals = api
+        .ask(move |view| view.index.cleared(from, to).cloned().collect::<Vec<_>>())
+        .await?;
     Ok(Json(Prices { intervals }))
 }
 

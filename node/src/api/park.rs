@@ -45,7 +45,13 @@ fn status_of(api: &Api, view: &View) -> Status {
         root: view.ledger().root(),
         state_root: view.index.state_root(),
         sealed: sealed(view),
-        voters: api.genesis.body().nodes.iter().map(|node| node.id).collect(),
+        voters: api
+            .genesis
+            .body()
+            .nodes
+            .iter()
+            .map(|node| node.id)
+            .collect(),
         window_bytes: replica.window_bytes(),
         window_bytes_max: api.window_bytes_max,
         version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -64,7 +70,10 @@ fn sealed(view: &View) -> Option<Sealed> {
     let sealed = view.replica.sealed()?;
     let size = sealed.checkpoint.size();
     let signatures = view.replica.cosignatures(size);
-    let times = signatures.into_iter().flatten().map(|(_, signed)| signed.cosignature.time);
+    let times = signatures
+        .into_iter()
+        .flatten()
+        .map(|(_, signed)| signed.cosignature.time);
     Some(Sealed {
         size,
         root: *sealed.checkpoint.root(),
@@ -89,7 +98,9 @@ pub(super) async fn key(
         .map_err(|error| Failure::malformed(format!("{key:?} is not a public key: {error}")))?;
     let record = api.ask(move |view| view.ledger().state().registry.keys().get(&key).cloned());
     let record = record.await?.ok_or_else(|| {
-        Failure::not_found(format!("the key {key} is not registered; ask the registrar to add it"))
+        Failure::not_found(format!(
+            "the key {key} is not registered; ask the registrar to add it"
+        ))
     })?;
     Ok(Json(KeyStatus {
         key,
@@ -111,7 +122,11 @@ fn registry_of(api: &Api, view: &View) -> Registry {
     let registry = &state.registry;
     let gate = state.clock().next_gate;
     let point = |point: &Point| {
-        let instruction = registry.instructions().get(&point.id).copied().unwrap_or_default();
+        let instruction = registry
+            .instructions()
+            .get(&point.id)
+            .copied()
+            .unwrap_or_default();
         RegisteredPoint {
             point: point.clone(),
             enrolled: instruction.enrolled,
@@ -129,11 +144,27 @@ fn registry_of(api: &Api, view: &View) -> Registry {
     };
     Registry {
         park: api.genesis.park(),
-        participants: registry.participants().iter().map(|(_, row)| row.clone()).collect(),
-        points: registry.points().iter().map(|(_, row)| point(row)).collect(),
-        meters: registry.meters().iter().map(|(_id, row): (&MeterId, _)| row.clone()).collect(),
+        participants: registry
+            .participants()
+            .iter()
+            .map(|(_, row)| row.clone())
+            .collect(),
+        points: registry
+            .points()
+            .iter()
+            .map(|(_, row)| point(row))
+            .collect(),
+        meters: registry
+            .meters()
+            .iter()
+            .map(|(_id, row): (&MeterId, _)| row.clone())
+            .collect(),
         nodes: api.genesis.body().nodes.iter().map(node).collect(),
-        tariffs: registry.tariffs().iter().map(|((id, from), _)| tariff(*id, *from)).collect(),
+        tariffs: registry
+            .tariffs()
+            .iter()
+            .map(|((id, from), _)| tariff(*id, *from))
+            .collect(),
         terms: registry.terms_at(gate),
         factor: registry.factor_at(gate).clone(),
     }

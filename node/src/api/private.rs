@@ -43,7 +43,10 @@ pub(super) async fn orders(
         });
         open.collect()
     });
-    Ok(Json(OpenOrders { participant, orders: orders.await? }))
+    Ok(Json(OpenOrders {
+        participant,
+        orders: orders.await?,
+    }))
 }
 
 /// `GET /v1/balance?participant=N`.
@@ -60,7 +63,9 @@ pub(super) async fn balance(
         is_registered.then(|| state.accounts.get(AccountId::Participant(participant)))
     });
     let account = account.await?.ok_or_else(|| unknown(participant))?;
-    let available = account.available().clamp(i128::from(i64::MIN), i128::from(i64::MAX));
+    let available = account
+        .available()
+        .clamp(i128::from(i64::MIN), i128::from(i64::MAX));
     Ok(Json(Balance {
         participant,
         balance: account.balance,
@@ -79,12 +84,19 @@ pub(super) async fn trades(
     let parameters = Parameters::parse(query.as_deref(), &["participant", "from", "to"])?;
     let participant = participant(&parameters, reader)?;
     let (from, to) = range(&parameters)?;
-    let (places, open) =
-        api.ask(move |view| (view.index.of(participant), view.history.open_bundle())).await?;
+    let (places, open) = api
+        .ask(move |view| (view.index.of(participant), view.history.open_bundle()))
+        .await?;
     let places = within(&places.trades, from, to);
     let mut trades = Vec::new();
     for (leaf, fact) in facts(&api, &places, &open)? {
-        if let Fact::OrderClosed { order, item, filled, price } = fact {
+        if let Fact::OrderClosed {
+            order,
+            item,
+            filled,
+            price,
+        } = fact
+        {
             let price = price.unwrap_or(Price::ZERO);
             let cost = filled.cost(price).unwrap_or_default();
             let amount = match item.side {
@@ -104,7 +116,10 @@ pub(super) async fn trades(
             });
         }
     }
-    Ok(Json(Trades { participant, trades }))
+    Ok(Json(Trades {
+        participant,
+        trades,
+    }))
 }
 
 /// `GET /v1/statement?participant=N&from=N&to=N`.
@@ -116,24 +131,54 @@ pub(super) async fn statement(
     let parameters = Parameters::parse(query.as_deref(), &["participant", "from", "to"])?;
     let participant = participant(&parameters, reader)?;
     let (from, to) = range(&parameters)?;
-    let (places, open) =
-        api.ask(move |view| (view.index.of(participant), view.history.open_bundle())).await?;
+    let (places, open) = api
+        .ask(move |view| (view.index.of(participant), view.history.open_bundle()))
+        .await?;
     let mut lines = Vec::new();
     let (mut credit, mut grid_alone) = (0i64, 0i64);
     for (leaf, fact) in facts(&api, &within(&places.settled, from, to), &open)? {
-        if let Fact::PointSettled { interval, point, terms, substituted, line, postings, .. } = fact
+        if let Fact::PointSettled {
+            interval,
+            point,
+            terms,
+            substituted,
+            line,
+            postings,
+            ..
+        } = fact
         {
             credit = credit.saturating_add(line.credit.0);
             grid_alone = grid_alone.saturating_add(line.grid_alone.0);
             let posting = |(kind, amount)| Posting { kind, amount };
             let postings = postings.into_iter().map(posting).collect();
             let (line, retail) = (*line, terms.retail);
-            lines.push(SettledLine { leaf, interval, point, retail, substituted, line, postings });
+            lines.push(SettledLine {
+                leaf,
+                interval,
+                point,
+                retail,
+                substituted,
+                line,
+                postings,
+            });
         }
     }
-    let funds = funds(&api, &within(&places.funds, from.start(), to.end()), &places.funds, &open)?;
+    let funds = funds(
+        &api,
+        &within(&places.funds, from.start(), to.end()),
+        &places.funds,
+        &open,
+    )?;
     let (credit, grid_alone) = (Money(credit), Money(grid_alone));
-    Ok(Json(Statement { participant, from, to, lines, funds, credit, grid_alone }))
+    Ok(Json(Statement {
+        participant,
+        from,
+        to,
+        lines,
+        funds,
+        credit,
+        grid_alone,
+    }))
 }
 
 fn funds(
@@ -144,9 +189,16 @@ fn funds(
 ) -> Result<Vec<Funds>, Failure> {
     let mut funds = Vec::new();
     for (leaf, fact) in facts(api, places, open)? {
-        let time = times.iter().find(|(_, place)| *place == leaf).map(|(time, _)| *time);
+        let time = times
+            .iter()
+            .find(|(_, place)| *place == leaf)
+            .map(|(time, _)| *time);
         if let (Fact::FundsMoved { amount }, Some(time_ms)) = (fact, time) {
-            funds.push(Funds { leaf, time_ms, amount });
+            funds.push(Funds {
+                leaf,
+                time_ms,
+                amount,
+            });
         }
     }
     Ok(funds)
@@ -161,8 +213,13 @@ pub(super) async fn entries(
     reader.check_office()?;
     let parameters = Parameters::parse(query.as_deref(), &["from", "count"])?;
     let from: u64 = parameters.required("from")?;
-    let count = parameters.optional("count")?.unwrap_or(ENTRIES_MAX).min(ENTRIES_MAX);
-    let (size, open) = api.ask(|view| (view.history.size(), view.history.open_bundle())).await?;
+    let count = parameters
+        .optional("count")?
+        .unwrap_or(ENTRIES_MAX)
+        .min(ENTRIES_MAX);
+    let (size, open) = api
+        .ask(|view| (view.history.size(), view.history.open_bundle()))
+        .await?;
     let indices: Vec<u64> = (from..size.min(from.saturating_add(count))).collect();
     let mut records = Vec::new();
     for (index, leaf) in indices.iter().zip(leaves(&api, &indices, &open)?) {
@@ -196,13 +253,22 @@ fn entry_record(index: u64, entry: &Entry) -> EntryRecord {
             });
             (None, value)
         }
-        Entry::Derived { participant, blind, fact } => {
+        Entry::Derived {
+            participant,
+            blind,
+            fact,
+        } => {
             let value = serde_json::json!({ "blind": blind, "fact": fact });
             (*participant, value)
         }
         Entry::Seal { state_root } => (None, serde_json::json!({ "state_root": state_root })),
     };
-    EntryRecord { index, kind: entry.kind().to_owned(), participant, value }
+    EntryRecord {
+        index,
+        kind: entry.kind().to_owned(),
+        participant,
+        value,
+    }
 }
 
 fn participant(parameters: &Parameters, reader: Reader) -> Result<ParticipantId, Failure> {
@@ -212,7 +278,9 @@ fn participant(parameters: &Parameters, reader: Reader) -> Result<ParticipantId,
 }
 
 fn unknown(participant: ParticipantId) -> Failure {
-    Failure::not_found(format!("no participant has id {participant}; look at the registry"))
+    Failure::not_found(format!(
+        "no participant has id {participant}; look at the registry"
+    ))
 }
 
 fn within<K: Ord + Copy>(places: &[(K, u64)], from: K, to: K) -> Vec<u64> {
@@ -233,4 +301,3 @@ fn facts(api: &Api, places: &[u64], open: &OpenBundle) -> Result<Vec<(u64, Fact)
 fn decode(leaf: &[u8]) -> Result<Entry, Failure> {
     Entry::decode(leaf).map_err(|error| Failure::internal("decode a leaf", &error))
 }
-

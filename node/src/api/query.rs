@@ -13,7 +13,11 @@ impl Parameters {
     /// Reads a query of which all names must be among `known`.
     pub(super) fn parse(query: Option<&str>, known: &[&str]) -> Result<Parameters, Failure> {
         let mut parameters = BTreeMap::new();
-        for pair in query.unwrap_or_default().split('&').filter(|pair| !pair.is_empty()) {
+        for pair in query
+            .unwrap_or_default()
+            .split('&')
+            .filter(|pair| !pair.is_empty())
+        {
             let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
             if !known.contains(&name) {
                 return Err(Failure::malformed(format!(
@@ -21,8 +25,13 @@ impl Parameters {
                     known.join(", ")
                 )));
             }
-            if parameters.insert(name.to_owned(), value.to_owned()).is_some() {
-                return Err(Failure::malformed(format!("the parameter {name} is there twice")));
+            if parameters
+                .insert(name.to_owned(), value.to_owned())
+                .is_some()
+            {
+                return Err(Failure::malformed(format!(
+                    "the parameter {name} is there twice"
+                )));
             }
         }
         Ok(Parameters(parameters))

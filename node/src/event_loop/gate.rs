@@ -154,7 +154,13 @@ impl Handle {
         let place = Arc::clone(&self.submissions);
         let place = place.try_acquire_owned().map_err(|_| SubmitError::Busy)?;
         let (sender, progress) = tokio::sync::mpsc::channel(2);
-        self.put(Message::Submit { event, waiter: Waiter(sender) }, place)?;
+        self.put(
+            Message::Submit {
+                event,
+                waiter: Waiter(sender),
+            },
+            place,
+        )?;
         Ok(Submission { progress })
     }
 
@@ -187,7 +193,12 @@ impl Handle {
 
     fn put(&self, message: Message, place: OwnedSemaphorePermit) -> Result<(), LoopClosed> {
         // The queue has a place for each permit, so it is never full; only its end can fail.
-        self.queue.try_send(Queued { message, _place: place }).map_err(|_| LoopClosed)
+        self.queue
+            .try_send(Queued {
+                message,
+                _place: place,
+            })
+            .map_err(|_| LoopClosed)
     }
 }
 
@@ -219,6 +230,9 @@ mod tests {
         assert_eq!(taken, PEER_PLACES + SUBMIT_PLACES + 1);
         handle.submit(vec![2]).unwrap();
         drop(receiver);
-        assert_eq!(handle.submit(vec![2]).unwrap_err(), SubmitError::Closed(LoopClosed));
+        assert_eq!(
+            handle.submit(vec![2]).unwrap_err(),
+            SubmitError::Closed(LoopClosed)
+        );
     }
 }

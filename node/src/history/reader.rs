@@ -18,7 +18,9 @@ pub struct HistoryReader {
 
 impl HistoryReader {
     pub(super) fn new(folder: &Path) -> HistoryReader {
-        HistoryReader { folder: folder.to_owned() }
+        HistoryReader {
+            folder: folder.to_owned(),
+        }
     }
 
     /// The last published checkpoint.
@@ -38,7 +40,9 @@ impl HistoryReader {
         if let Some(bytes) = folder::read_if_there(&self.folder.join(path.to_string()))? {
             return Ok(Some(bytes));
         }
-        let Some(full) = path.full().filter(|_| !path.is_full()) else { return Ok(None) };
+        let Some(full) = path.full().filter(|_| !path.is_full()) else {
+            return Ok(None);
+        };
         let full = self.folder.join(full.to_string());
         for _ in 0..LOOKS_MAX {
             if let Some(bytes) = folder::read_if_there(&full)? {
@@ -46,7 +50,9 @@ impl HistoryReader {
             }
             let mut partials = full.clone().into_os_string();
             partials.push(".p");
-            let Some(width) = widest(Path::new(&partials))? else { return Ok(None) };
+            let Some(width) = widest(Path::new(&partials))? else {
+                return Ok(None);
+            };
             if width < path.width() {
                 return Ok(None);
             }

@@ -91,9 +91,14 @@ impl request_response::Codec for FrameCodec {
 
 fn encode(messages: &[Vec<u8>]) -> Vec<u8> {
     let prefix = |length: usize| {
-        u32::try_from(length).expect("a frame has at most 256 KiB").to_le_bytes()
+        u32::try_from(length)
+            .expect("a frame has at most 256 KiB")
+            .to_le_bytes()
     };
-    let total: usize = messages.iter().map(|message| message.len() + FRAME_OVERHEAD_BYTES).sum();
+    let total: usize = messages
+        .iter()
+        .map(|message| message.len() + FRAME_OVERHEAD_BYTES)
+        .sum();
     let mut bytes = prefix(total).to_vec();
     for message in messages {
         bytes.extend(prefix(message.len()));
@@ -144,8 +149,14 @@ mod tests {
         assert_eq!(error.kind(), io::ErrorKind::InvalidData);
         let mut cut_off = encode(&[vec![1, 2, 3]]);
         cut_off[4] = 9;
-        assert_eq!(read(&cut_off).unwrap_err().kind(), io::ErrorKind::InvalidData);
+        assert_eq!(
+            read(&cut_off).unwrap_err().kind(),
+            io::ErrorKind::InvalidData
+        );
         let short = &encode(&[vec![1, 2, 3]])[..8];
-        assert_eq!(read(short).unwrap_err().kind(), io::ErrorKind::UnexpectedEof);
+        assert_eq!(
+            read(short).unwrap_err().kind(),
+            io::ErrorKind::UnexpectedEof
+        );
     }
 }

@@ -8,9 +8,9 @@ use tokio::sync::Notify;
 use wattle_ledger::registration::NodeId;
 
 /// Messages that wait for one peer; the oldest goes when another comes.
-pub const QUEUE_MESSAGES_MAX: usize = 1_024;
+const QUEUE_MESSAGES_MAX: usize = 1_024;
 /// Their bytes; the oldest go when it is passed.
-pub const QUEUE_BYTES_MAX: usize = 8 * 1024 * 1024;
+const QUEUE_BYTES_MAX: usize = 8 * 1024 * 1024;
 
 /// The way to the peers, from the node's loop.
 #[derive(Debug, Clone)]
@@ -30,7 +30,10 @@ struct Queue {
 impl Outbound {
     pub(super) fn new(peers: impl Iterator<Item = NodeId>) -> Outbound {
         let queues = peers.map(|peer| (peer, Queue::default())).collect();
-        Outbound { queues: Arc::new(Mutex::new(queues)), wake: Arc::new(Notify::new()) }
+        Outbound {
+            queues: Arc::new(Mutex::new(queues)),
+            wake: Arc::new(Notify::new()),
+        }
     }
 
     /// Queues a message; `false` if it or an older one to the same peer is lost by that, so that
@@ -38,7 +41,9 @@ impl Outbound {
     /// be out of date when it arrives.
     pub fn send(&self, to: NodeId, bytes: Vec<u8>) -> bool {
         let mut queues = self.lock();
-        let Some(queue) = queues.get_mut(&to) else { return false };
+        let Some(queue) = queues.get_mut(&to) else {
+            return false;
+        };
         if !queue.connected || bytes.len() > MESSAGE_BYTES_MAX {
             queue.dropped += 1;
             return false;
@@ -58,7 +63,11 @@ impl Outbound {
     /// Peers that are connected.
     pub fn connected(&self) -> Vec<NodeId> {
         let queues = self.lock();
-        queues.iter().filter(|(_, queue)| queue.connected).map(|(peer, _)| *peer).collect()
+        queues
+            .iter()
+            .filter(|(_, queue)| queue.connected)
+            .map(|(peer, _)| *peer)
+            .collect()
     }
 
     /// Messages that were dropped so far.
@@ -69,7 +78,9 @@ impl Outbound {
     /// Takes messages that together fit into one frame.
     pub(super) fn take_frame(&self, peer: NodeId) -> Vec<Vec<u8>> {
         let mut queues = self.lock();
-        let Some(queue) = queues.get_mut(&peer) else { return Vec::new() };
+        let Some(queue) = queues.get_mut(&peer) else {
+            return Vec::new();
+        };
         let mut frame = Vec::new();
         let mut bytes = 0;
         while let Some(next) = queue.messages.front() {
@@ -86,7 +97,11 @@ impl Outbound {
     pub(super) fn set_connected(&self, peer: NodeId, connected: bool) {
         if let Some(queue) = self.lock().get_mut(&peer) {
             let dropped = queue.dropped + queue.messages.len() as u64;
-            *queue = Queue { connected, dropped, ..Queue::default() };
+            *queue = Queue {
+                connected,
+                dropped,
+                ..Queue::default()
+            };
         }
     }
 

@@ -75,7 +75,9 @@ pub(super) async fn start(
         address: config.p2p_listen,
         source: io::Error::other(reason),
     };
-    swarm.listen_on(multiaddr(config.p2p_listen)).map_err(|error| listen(error.to_string()))?;
+    swarm
+        .listen_on(multiaddr(config.p2p_listen))
+        .map_err(|error| listen(error.to_string()))?;
     let address = loop {
         match swarm.select_next_some().await {
             SwarmEvent::NewListenAddr { address, .. } => break address,
@@ -87,7 +89,12 @@ pub(super) async fn start(
     let address =
         socket_address(&address).ok_or_else(|| listen(format!("{address} is no TCP address")))?;
     let outbound = Outbound::new(peers.values().map(|peer| peer.node));
-    let driver = Driver { swarm, peers, outbound: outbound.clone(), deliver };
+    let driver = Driver {
+        swarm,
+        peers,
+        outbound: outbound.clone(),
+        deliver,
+    };
     tokio::spawn(driver.run(stop));
     Ok((outbound, address))
 }
@@ -96,11 +103,18 @@ fn peers(config: &Config) -> Result<BTreeMap<PeerId, Peer>, NetworkError> {
     let now = Instant::now();
     let mut peers = BTreeMap::new();
     for record in &config.genesis.body().nodes {
-        let Some(address) = config.peers.get(&record.id) else { continue };
-        let id = peer_id(&record.transport)
-            .map_err(|reason| NetworkError::Key { node: record.id, reason })?;
-        let wait =
-            if config.record.id > record.id { HIGHER_ID_WAITS } else { Duration::ZERO };
+        let Some(address) = config.peers.get(&record.id) else {
+            continue;
+        };
+        let id = peer_id(&record.transport).map_err(|reason| NetworkError::Key {
+            node: record.id,
+            reason,
+        })?;
+        let wait = if config.record.id > record.id {
+            HIGHER_ID_WAITS
+        } else {
+            Duration::ZERO
+        };
         let peer = Peer {
             node: record.id,
             address: multiaddr(*address),
@@ -144,9 +158,8 @@ fn build(
         .with_other_transport(|key| {
             let noise = noise::Config::new(key)?;
             let tcp = tcp::tokio::Transport::new(tcp::Config::default().nodelay(true));
-            let private = tcp.and_then(move |socket, _| {
-                PnetConfig::new(network_key).handshake(socket)
-            });
+            let private =
+                tcp.and_then(move |socket, _| PnetConfig::new(network_key).handshake(socket));
             let upgraded = private
                 .upgrade(Version::V1Lazy)
                 .authenticate(noise)
@@ -198,18 +211,30 @@ impl Driver {
 
     fn on_event(&mut self, event: SwarmEvent<BehaviourEvent>) {
         match event {
-            SwarmEvent::ConnectionEstablished { peer_id, num_established, .. } => {
-                if num_established.get() == 1 {
-                    self.on_connected(&peer_id);
-                }
-            }
-            SwarmEvent::ConnectionClosed { peer_id, num_established: 0, .. } => {
+            SwarmEvent::ConnectionEstablished {
+                peer_id,
+                num_established,
+                ..
+            } if num_established.get() == 1 => self.on_connected(&peer_id),
+            SwarmEvent::ConnectionClosed {
+                peer_id,
+                num_established: 0,
+                ..
+            } => {
                 self.on_disconnected(&peer_id);
             }
-            SwarmEvent::IncomingConnectionError { send_back_addr, error, .. } => {
+            SwarmEvent::IncomingConnectionError {
+                send_back_addr,
+                error,
+                ..
+            } => {
                 tracing::debug!(from = %send_back_addr, %error, "a connection was refused");
             }
-            SwarmEvent::OutgoingConnectionError { peer_id: Some(id), error, .. } => {
+            SwarmEvent::OutgoingConnectionError {
+                peer_id: Some(id),
+                error,
+                ..
+            } => {
                 if let Some(peer) = self.peers.get(&id) {
                     tracing::debug!(node = %peer.node, %error, "a node was not reached");
                 }
@@ -220,7 +245,9 @@ impl Driver {
     }
 
     fn on_connected(&mut self, id: &PeerId) {
-        let Some(peer) = self.peers.get_mut(id) else { return };
+        let Some(peer) = self.peers.get_mut(id) else {
+            return;
+        };
         tracing::info!(node = %peer.node, "connected");
         peer.dial_pause = DIAL_PAUSE_MIN;
         peer.in_flight = None;
@@ -228,7 +255,9 @@ impl Driver {
     }
 
     fn on_disconnected(&mut self, id: &PeerId) {
-        let Some(peer) = self.peers.get_mut(id) else { return };
+        let Some(peer) = self.peers.get_mut(id) else {
+            return;
+        };
         tracing::info!(node = %peer.node, "disconnected");
         peer.in_flight = None;
         self.outbound.set_connected(peer.node, false);
@@ -238,17 +267,30 @@ impl Driver {
     fn on_frame(&mut self, event: request_response::Event<Vec<Vec<u8>>, Arrived>) {
         match event {
             request_response::Event::Message { peer, message, .. } => match message {
-                Message::Request { request, channel, .. } => {
-                    let Some(from) = self.peers.get(&peer).map(|peer| peer.node) else { return };
+                Message::Request {
+                    request, channel, ..
+                } => {
+                    let Some(from) = self.peers.get(&peer).map(|peer| peer.node) else {
+                        return;
+                    };
                     for bytes in request {
                         (self.deliver)(NetworkEvent::Message { from, bytes });
                     }
                     // It fails only if the connection broke, which comes as an event.
-                    let _ = self.swarm.behaviour_mut().frames.send_response(channel, Arrived);
+                    let _ = self
+                        .swarm
+                        .behaviour_mut()
+                        .frames
+                        .send_response(channel, Arrived);
                 }
                 Message::Response { request_id, .. } => self.on_answered(&peer, request_id),
             },
-            request_response::Event::OutboundFailure { peer, request_id, error, .. } => {
+            request_response::Event::OutboundFailure {
+                peer,
+                request_id,
+                error,
+                ..
+            } => {
                 self.on_lost(&peer, request_id, &error);
             }
             request_response::Event::InboundFailure { peer, error, .. } => {
@@ -273,7 +315,9 @@ impl Driver {
         request: OutboundRequestId,
         error: &request_response::OutboundFailure,
     ) {
-        let Some(peer) = self.peers.get_mut(id) else { return };
+        let Some(peer) = self.peers.get_mut(id) else {
+            return;
+        };
         tracing::debug!(node = %peer.node, %error, "a frame was lost");
         (self.deliver)(NetworkEvent::Unreachable(peer.node));
         if peer.in_flight == Some(request) {
@@ -296,7 +340,9 @@ impl Driver {
 
     /// Sends the next frame to a peer that has answered the one before.
     fn send(&mut self, id: &PeerId) {
-        let Some(peer) = self.peers.get_mut(id) else { return };
+        let Some(peer) = self.peers.get_mut(id) else {
+            return;
+        };
         if peer.in_flight.is_some() || !self.swarm.is_connected(id) {
             return;
         }
@@ -309,7 +355,8 @@ impl Driver {
 
 fn peer_id(key: &PublicKey) -> Result<PeerId, String> {
     let key = identity::ed25519::PublicKey::try_from_bytes(&key.0);
-    key.map(|key| identity::PublicKey::from(key).to_peer_id()).map_err(|error| error.to_string())
+    key.map(|key| identity::PublicKey::from(key).to_peer_id())
+        .map_err(|error| error.to_string())
 }
 
 fn multiaddr(address: SocketAddr) -> Multiaddr {

@@ -16,9 +16,7 @@ const BLOCK_BYTES: usize = 16 * 1024;
 /// What an entry takes up beside its data.
 const ENTRY_BYTES: usize = 24;
 
-const _: () = assert!(
-    2 * (BLOCK_BYTES + ENTRY_BYTES) + BATCH_BYTES_MAX <= DECODE_BYTES_MAX
-);
+const _: () = assert!(2 * (BLOCK_BYTES + ENTRY_BYTES) + BATCH_BYTES_MAX <= DECODE_BYTES_MAX);
 
 /// Which blocks there are, by the index of the first entry of each.
 #[derive(Debug)]
@@ -43,19 +41,30 @@ pub(super) fn key(first: u64) -> Vec<u8> {
 impl Blocks {
     /// No blocks; the folder is named in errors.
     pub(super) fn new(folder: &Path) -> Blocks {
-        Blocks { folder: folder.to_owned(), bounds: BTreeMap::new() }
+        Blocks {
+            folder: folder.to_owned(),
+            bounds: BTreeMap::new(),
+        }
     }
 
     /// A block that was read.
     pub(super) fn note(&mut self, entries: &[StoredEntry], records: usize) {
         if let (Some(first), Some(last)) = (entries.first(), entries.last()) {
-            self.bounds.insert(first.index, Bound { last: last.index, records });
+            self.bounds.insert(
+                first.index,
+                Bound {
+                    last: last.index,
+                    records,
+                },
+            );
         }
     }
 
     /// Index of the last entry; 0 where there is none.
     pub(super) fn last(&self) -> u64 {
-        self.bounds.last_key_value().map_or(0, |(_, bound)| bound.last)
+        self.bounds
+            .last_key_value()
+            .map_or(0, |(_, bound)| bound.last)
     }
 
     /// Adds to `changes` what replaces everything from the first of `entries` on by them.
@@ -65,9 +74,14 @@ impl Blocks {
         entries: &[StoredEntry],
         changes: &mut sled::Batch,
     ) -> Result<(), StorageError> {
-        let Some(first) = entries.first() else { return Ok(()) };
+        let Some(first) = entries.first() else {
+            return Ok(());
+        };
         let last = self.last();
-        assert!(first.index <= last + 1, "Raft never leaves a gap between entries");
+        assert!(
+            first.index <= last + 1,
+            "Raft never leaves a gap between entries"
+        );
         self.cut(database, first.index, changes)?;
         let mut block = Vec::new();
         let mut bytes = 0;
@@ -96,7 +110,9 @@ impl Blocks {
         for (first, bound) in removed {
             chunk::remove(&key(first), bound.records, changes);
         }
-        let Some((&first, &bound)) = self.bounds.last_key_value() else { return Ok(()) };
+        let Some((&first, &bound)) = self.bounds.last_key_value() else {
+            return Ok(());
+        };
         if bound.last < index {
             return Ok(());
         }
@@ -109,8 +125,7 @@ impl Blocks {
             .ok_or_else(|| corrupt("a block of entries has vanished"))?;
         let entries: Vec<StoredEntry> =
             codec::decode(&value).map_err(|error| corrupt(&error.to_string()))?;
-        let kept: Vec<&StoredEntry> =
-            entries.iter().filter(|entry| entry.index < index).collect();
+        let kept: Vec<&StoredEntry> = entries.iter().filter(|entry| entry.index < index).collect();
         chunk::remove(&key(first), bound.records, changes);
         self.insert(&kept, changes);
         Ok(())
@@ -121,7 +136,13 @@ impl Blocks {
             return;
         };
         let records = chunk::insert(&key(first.index), &encode(entries), changes);
-        self.bounds.insert(first.index, Bound { last: last.index, records });
+        self.bounds.insert(
+            first.index,
+            Bound {
+                last: last.index,
+                records,
+            },
+        );
     }
 }
 

@@ -64,7 +64,9 @@ pub(super) struct Joined {
 impl Joined {
     /// The next record; an error says what is wrong with it.
     pub(super) fn add(&mut self, key: &[u8], chunk: &[u8]) -> Result<(), &'static str> {
-        let (key, number) = key.split_last_chunk::<2>().ok_or("a record's key is too short")?;
+        let (key, number) = key
+            .split_last_chunk::<2>()
+            .ok_or("a record's key is too short")?;
         let number = usize::from(u16::from_be_bytes(*number));
         let last = self.values.last_mut().filter(|last| last.key == key);
         match last {
@@ -74,7 +76,11 @@ impl Joined {
                 Ok(())
             }
             None if number == 0 => {
-                self.values.push(Value { key: key.to_vec(), value: chunk.to_vec(), records: 1 });
+                self.values.push(Value {
+                    key: key.to_vec(),
+                    value: chunk.to_vec(),
+                    records: 1,
+                });
                 Ok(())
             }
             _ => Err("a record of a longer value is missing"),

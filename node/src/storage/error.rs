@@ -95,6 +95,9 @@ impl StorageError {
             sled::Error::Io(error) => error,
             other => io::Error::other(other.to_string()),
         };
-        StorageError::Sled { path: folder.to_owned(), source }
+        StorageError::Sled {
+            path: folder.to_owned(),
+            source,
+        }
     }
 }

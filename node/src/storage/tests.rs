@@ -1,7 +1,10 @@
 use super::*;
 use wattle_replica::output::{SignedHead, StoredHardState};
 
-const IDENTITY: Identity = Identity { park: Hash([1; 32]), node: NodeId(1) };
+const IDENTITY: Identity = Identity {
+    park: Hash([1; 32]),
+    node: NodeId(1),
+};
 
 fn open(folder: &Path) -> (Storage, Durable) {
     Storage::open(folder, IDENTITY).unwrap()
@@ -9,7 +12,13 @@ fn open(folder: &Path) -> (Storage, Durable) {
 
 fn entries(range: std::ops::Range<u64>, term: u64, bytes: usize) -> Vec<StoredEntry> {
     let data = |index: u64| vec![index as u8; bytes];
-    range.map(|index| StoredEntry { index, term, data: data(index) }).collect()
+    range
+        .map(|index| StoredEntry {
+            index,
+            term,
+            data: data(index),
+        })
+        .collect()
 }
 
 fn write(storage: &mut Storage, batch: WriteBatch) {
@@ -26,17 +35,28 @@ fn everything_written_is_read_back() {
     let folder = tempfile::tempdir().unwrap();
     let (mut storage, durable) = open(folder.path());
     assert_eq!(durable, Durable::default());
-    let pending = |byte: u8| PendingEvent { event: vec![byte; 300] };
+    let pending = |byte: u8| PendingEvent {
+        event: vec![byte; 300],
+    };
     let batch = WriteBatch {
         entries: entries(1..40, 2, 4_000),
         hard_state: hard_state(2, 1, 7),
-        signed: Some(SignedHead { size: 9, root: Hash([4; 32]) }),
+        signed: Some(SignedHead {
+            size: 9,
+            root: Hash([4; 32]),
+        }),
         pending_added: vec![pending(1), pending(2)],
         pending_removed: Vec::new(),
     };
     write(&mut storage, batch.clone());
     let gone = sha256(&[&pending(1).event]);
-    write(&mut storage, WriteBatch { pending_removed: vec![gone], ..WriteBatch::default() });
+    write(
+        &mut storage,
+        WriteBatch {
+            pending_removed: vec![gone],
+            ..WriteBatch::default()
+        },
+    );
     drop(storage);
 
     let (_, durable) = open(folder.path());
@@ -53,10 +73,19 @@ fn a_conflicting_suffix_is_replaced_wherever_it_begins() {
         let (mut storage, _) = open(folder.path());
         for range in [1..5, 5..6, 6..10] {
             let entries = entries(range, 1, 6_000);
-            write(&mut storage, WriteBatch { entries, ..WriteBatch::default() });
+            write(
+                &mut storage,
+                WriteBatch {
+                    entries,
+                    ..WriteBatch::default()
+                },
+            );
         }
         let new = entries(conflict..conflict + 2, 3, 10);
-        let batch = WriteBatch { entries: new.clone(), ..WriteBatch::default() };
+        let batch = WriteBatch {
+            entries: new.clone(),
+            ..WriteBatch::default()
+        };
         write(&mut storage, batch);
         let mut expected = entries(1..conflict, 1, 6_000);
         expected.extend(new);
@@ -65,7 +94,13 @@ fn a_conflicting_suffix_is_replaced_wherever_it_begins() {
         assert_eq!(durable.entries, expected, "conflict at {conflict}");
         // What was read back can be replaced as well.
         let entries = entries(1..2, 4, 10);
-        write(&mut storage, WriteBatch { entries: entries.clone(), ..WriteBatch::default() });
+        write(
+            &mut storage,
+            WriteBatch {
+                entries: entries.clone(),
+                ..WriteBatch::default()
+            },
+        );
         drop(storage);
         assert_eq!(open(folder.path()).1.entries, entries);
     }
@@ -80,7 +115,11 @@ fn the_longest_entries_stay_below_the_size_of_a_blob() {
         let first = first.min(storage.blocks.last() + 1);
         let batch = WriteBatch {
             entries: entries(first..first + 20, 1, long),
-            pending_added: (0..9).map(|byte| PendingEvent { event: vec![byte; 60_000] }).collect(),
+            pending_added: (0..9)
+                .map(|byte| PendingEvent {
+                    event: vec![byte; 60_000],
+                })
+                .collect(),
             ..WriteBatch::default()
         };
         write(&mut storage, batch);
@@ -101,7 +140,10 @@ fn each_write_is_waited_for_once() {
     let (mut storage, _) = open(folder.path());
     let before = storage.syncs();
     for commit in 0..3 {
-        let batch = WriteBatch { hard_state: hard_state(2, 1, commit), ..WriteBatch::default() };
+        let batch = WriteBatch {
+            hard_state: hard_state(2, 1, commit),
+            ..WriteBatch::default()
+        };
         storage.write(&batch).unwrap();
     }
     storage.sync().unwrap();
@@ -114,12 +156,21 @@ fn the_folder_of_another_park_or_node_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     drop(open(folder.path()));
     let others = [
-        Identity { park: Hash([2; 32]), ..IDENTITY },
-        Identity { node: NodeId(2), ..IDENTITY },
+        Identity {
+            park: Hash([2; 32]),
+            ..IDENTITY
+        },
+        Identity {
+            node: NodeId(2),
+            ..IDENTITY
+        },
     ];
     for other in others {
         let error = Storage::open(folder.path(), other).unwrap_err();
-        assert!(matches!(error, StorageError::OtherIdentity { .. }), "{error}");
+        assert!(
+            matches!(error, StorageError::OtherIdentity { .. }),
+            "{error}"
+        );
     }
     open(folder.path());
 }
@@ -138,10 +189,17 @@ fn a_store_that_is_open_cannot_be_opened_again() {
 fn a_half_written_snapshot_does_not_lock_the_store() {
     let folder = tempfile::tempdir().unwrap();
     let (mut storage, _) = open(folder.path());
-    let batch = WriteBatch { entries: entries(1..9, 1, 100), ..WriteBatch::default() };
+    let batch = WriteBatch {
+        entries: entries(1..9, 1, 100),
+        ..WriteBatch::default()
+    };
     write(&mut storage, batch.clone());
     drop(storage);
-    fs::write(folder.path().join("snap.FFFFFFFFFFFFFFFF.generating"), b"half").unwrap();
+    fs::write(
+        folder.path().join("snap.FFFFFFFFFFFFFFFF.generating"),
+        b"half",
+    )
+    .unwrap();
     assert_eq!(open(folder.path()).1.entries, batch.entries);
 }
 
@@ -154,10 +212,22 @@ fn record(first: u64) -> Vec<u8> {
 fn damage_is_named_and_not_repaired() {
     type Damage = fn(&sled::Db);
     let damages: [(Damage, &str); 5] = [
-        (|db| drop(db.remove(record(1)).unwrap()), "entry 5 follows entry 0"),
-        (|db| drop(db.insert(record(5), &[1, 2][..]).unwrap()), "block of entries"),
-        (|db| drop(db.remove(record(9)).unwrap()), "entry 12 was committed"),
-        (|db| drop(db.remove(IDENTITY_KEY).unwrap()), "does not say whose"),
+        (
+            |db| drop(db.remove(record(1)).unwrap()),
+            "entry 5 follows entry 0",
+        ),
+        (
+            |db| drop(db.insert(record(5), &[1, 2][..]).unwrap()),
+            "block of entries",
+        ),
+        (
+            |db| drop(db.remove(record(9)).unwrap()),
+            "entry 12 was committed",
+        ),
+        (
+            |db| drop(db.remove(IDENTITY_KEY).unwrap()),
+            "does not say whose",
+        ),
         (|db| drop(db.insert(b"x", &[][..]).unwrap()), "unknown kind"),
     ];
     for (damage, expected) in damages {
@@ -165,14 +235,19 @@ fn damage_is_named_and_not_repaired() {
         let (mut storage, _) = open(folder.path());
         for range in [1..5, 5..9, 9..13] {
             let entries = entries(range, 1, 10);
-            let batch =
-                WriteBatch { entries, hard_state: hard_state(1, 1, 12), ..WriteBatch::default() };
+            let batch = WriteBatch {
+                entries,
+                hard_state: hard_state(1, 1, 12),
+                ..WriteBatch::default()
+            };
             write(&mut storage, batch);
         }
         damage(&storage.database);
         storage.database.flush().unwrap();
         drop(storage);
-        let error = Storage::open(folder.path(), IDENTITY).unwrap_err().to_string();
+        let error = Storage::open(folder.path(), IDENTITY)
+            .unwrap_err()
+            .to_string();
         assert!(error.contains(expected), "{error}");
         assert!(error.contains("under a new id"), "{error}");
     }

@@ -1,0 +1,13 @@
+//! Real `wattled` processes over real HTTP.
+
+// A failed unwrap in a test is its failure, and nothing here is anyone's API.
+#![allow(clippy::unwrap_used, missing_docs, unreachable_pub)]
+
+mod access;
+mod cluster;
+mod durability;
+mod market;
+mod park;
+mod requests;
+mod restart;
+mod start;
