@@ -1,7 +1,7 @@
 //! The park behind the nodes' addresses: pinned in the data folder, so that no event is ever
 //! signed for another one; and how an action is signed, stored and sent.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use wattle_client::api::{EventOutcome, Registry, Status};
 use wattle_client::outbox::OutboxError;
@@ -190,13 +190,10 @@ impl<'a> Park<'a> {
         let public = key.public();
         let mut author = Author::fetch(&self.client, park, key.clone())
             .map_err(|error| unknown_key(&public, error))?;
-        author.skip_waiting(&outbox).map_err(|error| {
-            Failure::file(
-                "read the outbox in",
-                self.settings.data_dir().unwrap_or("".as_ref()),
-                &error,
-            )
-        })?;
+        let data_dir = self.settings.data_dir()?;
+        author
+            .skip_waiting(&outbox)
+            .map_err(|error| Failure::file("read the outbox in", data_dir, &error))?;
         let event = author.sign(action, self.status.park_time_ms);
         let outcome = self.send(&outbox, &event)?;
         Ok(Recorded { event, outcome })
@@ -230,23 +227,23 @@ impl<'a> Park<'a> {
         outbox: &Outbox,
         event: &SignedEvent,
     ) -> Result<EventOutcome, Failure> {
-        let timeout = self.settings.timeout;
+        let (start, timeout) = (Instant::now(), self.settings.timeout);
+        let again = format!(
+            "wattle --data-dir {} outbox resend (the signed event waits there; it never acts twice)",
+            self.settings.data_dir()?.display()
+        );
         let first = outbox.send(&self.client, event, timeout.min(QUIET));
+        let left = timeout.saturating_sub(start.elapsed());
         let result = match first {
             Ok(Outcome::Pending(_)) | Err(OutboxError::Client(ClientError::NoQuorum { .. }))
-                if timeout > QUIET =>
+                if !left.is_zero() =>
             {
-                eprintln!(
-                    "waiting for the park to record the event; if you interrupt this, go on with: \
-                     wattle outbox resend"
-                );
-                let rest = timeout - QUIET;
-                let patient = self.settings.client()?.with_retries(rest);
-                outbox.send(&patient, event, rest)
+                eprintln!("waiting for the park; if you interrupt this, go on with: {again}");
+                let patient = self.settings.client()?.with_retries(left);
+                outbox.send(&patient, event, left)
             }
             other => other,
         };
-        let again = "wattle outbox resend (the signed event waits there; it never acts twice)";
         match result {
             Ok(Outcome::Committed(outcome)) => Ok(outcome),
             Ok(Outcome::Pending(_)) => Err(Failure::new(

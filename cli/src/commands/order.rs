@@ -32,8 +32,8 @@ pub(super) fn run(
 struct Placed<'a> {
     #[serde(flatten)]
     outcome: &'a EventOutcome,
-    /// In the order of the outcome's items; an id whose item was refused names nothing.
-    orders: Vec<String>,
+    /// In the order of the outcome's items; none where the item was refused.
+    orders: Vec<Option<String>>,
 }
 
 fn place(args: &PlaceArgs, park: &Park<'_>, output: &mut Output<'_>) -> Result<(), Failure> {
@@ -50,9 +50,13 @@ fn place(args: &PlaceArgs, park: &Park<'_>, output: &mut Output<'_>) -> Result<(
         sequence,
         item: u16::try_from(item).expect("at most 768 orders are typed at once"),
     });
-    let orders: Vec<String> = ids.map(|id| id.to_string()).collect();
     // An action that was refused whole has one outcome for all its items.
     let told = |place: usize| outcome.items.get(place).or(outcome.items.first());
+    let is_accepted = |place| told(place).is_some_and(ItemOutcome::is_accepted);
+    let orders: Vec<Option<String>> = ids
+        .enumerate()
+        .map(|(place, id)| is_accepted(place).then(|| id.to_string()))
+        .collect();
     let mut table = Table::new(&[
         "interval",
         "side",
@@ -61,19 +65,14 @@ fn place(args: &PlaceArgs, park: &Park<'_>, output: &mut Output<'_>) -> Result<(
         "outcome",
         "order",
     ]);
-    for (place, item) in items.iter().enumerate() {
-        let is_accepted = told(place).is_some_and(ItemOutcome::is_accepted);
+    for ((place, item), order) in items.iter().enumerate().zip(&orders) {
         table.row(vec![
             park.interval_text(item.interval),
             item.side.to_string(),
             item.quantity.to_string(),
             item.limit.to_string(),
             told(place).map_or_else(String::new, |told| told.name.clone()),
-            if is_accepted {
-                orders[place].clone()
-            } else {
-                "-".to_owned()
-            },
+            order.clone().unwrap_or_else(|| "-".to_owned()),
         ]);
     }
     let placed = Placed { outcome, orders };
