@@ -16,8 +16,8 @@ pub(crate) enum ParkCommand {
     /// Found a park: its keys, its genesis and the regulator's policy
     ///
     /// Writes into the data folder: registrar.pem, treasurer.pem and regulator.pem (private keys,
-    /// encrypted), `genesis` (signed; every node gets a copy), `policy` (for the regulator, who pins
-    /// it before he looks at any export) and `network.key` (secret; every node gets a copy).
+    /// encrypted), `genesis` (signed; every node gets a copy), `policy` (for the regulator, who
+    /// pins it before he looks at any export) and `network.key` (secret; every node gets a copy).
     ///
     /// The prices, the carbon factor and their names below are plausible for Shanghai and are
     /// ASSUMPTIONS: check each against the contract, the tariff sheet and the current publication
