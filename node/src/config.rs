@@ -75,7 +75,7 @@ impl Default for RaftSettings {
             election_ticks: 20,
             heartbeat_ticks: 3,
             clock_ahead_max_ms: 2_000,
-            window_bytes_max: 4 * 1024 * 1024 * 1024,
+            window_bytes_max: 1024 * 1024 * 1024,
         }
     }
 }

@@ -271,6 +271,7 @@ impl EventLoop {
             replica: &self.replica,
             index: &self.index,
             history: &self.history,
+            storage: &self.storage,
             now: now(&self.clock),
             counters: Counters {
                 syncs: self.storage.syncs(),

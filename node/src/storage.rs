@@ -158,6 +158,11 @@ impl Storage {
         Ok(())
     }
 
+    /// Whether an event is promised to a client and not known to be applied.
+    pub fn is_promised(&self, event: &Hash) -> bool {
+        self.pending.contains_key(event)
+    }
+
     /// How often the disk was waited for.
     pub fn syncs(&self) -> u64 {
         self.syncs

@@ -3,7 +3,7 @@
 use super::Api;
 use super::failure::Failure;
 use super::query::Parameters;
-use crate::event_loop::{Progress, Submission, SubmitError};
+use crate::event_loop::{Progress, Submission, SubmitError, View};
 use axum::Json;
 use axum::body::Bytes;
 use axum::extract::rejection::BytesRejection;
@@ -103,14 +103,24 @@ pub(super) async fn lookup(
     let event: Hash = hash
         .parse()
         .map_err(|error| Failure::malformed(format!("{hash:?} is not an event's hash: {error}")))?;
-    let place = api
-        .ask(move |view| (view.index.event(&event), view.history.open_bundle()))
-        .await?;
-    let (Some(leaf), open) = place else {
-        return Err(Failure::not_found(format!(
-            "no event {event} is in this node's log; it may be on its way, so send the same \
-             bytes again to be sure"
-        )));
+    let places = move |view: &View| {
+        let open = view.history.open_bundle();
+        (
+            view.index.event(&event),
+            view.storage.is_promised(&event),
+            open,
+        )
+    };
+    let (leaf, is_promised, open) = api.ask(places).await?;
+    let leaf = match leaf {
+        Some(leaf) => leaf,
+        None if is_promised => return Ok(Json(EventState::Pending(EventPending { event }))),
+        None => {
+            return Err(Failure::not_found(format!(
+                "this node's log has no event {event} and it carries none; send the same bytes \
+                 again to be sure"
+            )));
+        }
     };
     let bytes = super::log::leaf(&api, leaf, &open)?;
     match Entry::decode(&bytes) {

@@ -2,6 +2,7 @@
 
 use crate::history::History;
 use crate::index::Index;
+use crate::storage::Storage;
 use wattle_ledger::ledger::Ledger;
 use wattle_market::interval::Timestamp;
 use wattle_replica::replica::Replica;
@@ -14,6 +15,8 @@ pub struct View<'a> {
     pub index: &'a Index,
     /// The leaves.
     pub history: &'a History,
+    /// What is durable beside them.
+    pub storage: &'a Storage,
     /// Park time.
     pub now: Timestamp,
     /// What happened since the start.

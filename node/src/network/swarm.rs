@@ -249,7 +249,6 @@ impl Driver {
             return;
         };
         tracing::info!(node = %peer.node, "connected");
-        peer.dial_pause = DIAL_PAUSE_MIN;
         peer.in_flight = None;
         self.outbound.set_connected(peer.node, true);
     }
@@ -305,6 +304,9 @@ impl Driver {
             && peer.in_flight == Some(request)
         {
             peer.in_flight = None;
+            // Only now has the other end let this node in: whoever dials is told of a connection
+            // before the listener looks at his allow list.
+            peer.dial_pause = DIAL_PAUSE_MIN;
         }
         self.send(id);
     }

@@ -1,6 +1,8 @@
-use crate::park::{Node, PATIENCE, Park, participant, submit, wait_for};
+use crate::park::{Node, PATIENCE, Park, participant, submit, wait_for, wattled};
+use std::fs;
 use std::time::Duration;
 use wattle_client::{Client, ClientError};
+use wattle_ledger::genesis::Genesis;
 use wattle_ledger::registration::NodeId;
 
 fn leader_of(nodes: &[&Node]) -> usize {
@@ -112,4 +114,31 @@ fn a_node_with_another_network_key_is_not_let_in() {
     park.write_config(&park.configs[2]);
     let third = park.start(3);
     agree(&[&first, &second, &third], first.status().tree_size);
+}
+
+#[test]
+fn a_node_that_the_genesis_does_not_name_is_not_let_in() {
+    let park = Park::new(2);
+    let mut command = wattled(&park.config_path(1));
+    command.env("WATTLE_LOG", "info,wattle_node::network=debug");
+    let first = Node::start(command, &park.path("node-1"));
+
+    // Another park whose registrar names the first node's keys, and which got hold of the network
+    // key: everything but the first node's consent.
+    let mut stranger = Park::new(2);
+    let mut body = stranger.genesis.body().clone();
+    body.nodes[0] = park.genesis.body().nodes[0].clone();
+    let genesis = Genesis::sign(&body, &stranger.registrar).unwrap();
+    fs::write(stranger.path("genesis"), genesis.signed()).unwrap();
+    fs::copy(park.path("network.key"), stranger.path("network.key")).unwrap();
+    stranger.configs[1].peers[0].address = first.ready.p2p_addr.to_string();
+    stranger.write_config(&stranger.configs[1]);
+    let second = stranger.start(2);
+
+    let log = || fs::read_to_string(park.path("node-1/stderr.log")).unwrap();
+    wait_for("the stranger to be refused", || {
+        log().contains("a connection was refused").then_some(())
+    });
+    assert_eq!(second.status().leader, None);
+    assert!(!log().contains("connected node"), "{}", log());
 }
