@@ -1,0 +1,214 @@
+"""The log as C2SP files: policy, checkpoint, entries, tiles (FORMATS.md, sections 3 and 9, and the pages it names)."""
+
+import base64
+import binascii
+import os
+import re
+from collections import namedtuple
+from hashlib import sha256
+
+from .ed25519 import key_accepted, signature_holds
+
+MAX_LEAVES = 2**40
+NOTE_LIMIT = 1_000_000
+MAX_SIGNATURES = 100
+WIDTH = 256
+
+Key = namedtuple("Key", "name id kind public")
+Note = namedtuple("Note", "text signatures")
+Checkpoint = namedtuple("Checkpoint", "origin size root")
+Policy = namedtuple("Policy", "logs witnesses groups quorum")
+
+
+class Refused(Exception):
+    """A file that is not what its page says."""
+
+
+def unbase64(text):
+    """Strict base64."""
+    try:
+        data = base64.b64decode(text, validate=True)
+    except (binascii.Error, ValueError):
+        raise Refused("not base64: %.40r" % text)
+    if base64.b64encode(data).decode("ascii") != text:
+        raise Refused("not canonical base64: %.40r" % text)
+    return data
+
+
+def parse_key(text):
+    """A verifier key: name+id+base64 of type and public key."""
+    parts = text.split("+", 2)
+    if len(parts) != 3 or not re.fullmatch("[0-9a-f]{8}", parts[1]):
+        raise Refused("not a verifier key: %.80s" % text)
+    data = unbase64(parts[2])
+    key = Key(parts[0], bytes.fromhex(parts[1]), data[:1], data[1:])
+    if sha256(key.name.encode() + b"\n" + data).digest()[:4] != key.id:
+        raise Refused("the id does not belong to the key: %.80s" % text)
+    if key.kind not in (b"\1", b"\4") or len(key.public) != 32 or not key_accepted(key.public):
+        raise Refused("not an Ed25519 key that may be trusted: %.80s" % text)
+    return key
+
+
+def parse_policy(data):
+    """The trust file."""
+    if len(data) > NOTE_LIMIT:
+        raise Refused("the policy is larger than a million bytes")
+    logs, witnesses, groups, quorum = [], {}, {}, None
+    for line in data.decode("utf-8").splitlines():
+        words = line.split()
+        if not words or words[0].startswith("#"):
+            continue
+        if words[0] == "log" and len(words) in (2, 3):
+            logs.append(parse_key(words[1]))
+        elif words[0] == "witness" and len(words) in (3, 4) and words[1] not in witnesses:
+            witnesses[words[1]] = parse_key(words[2])
+        elif words[0] == "group" and len(words) > 3 and words[1] not in groups:
+            members = words[3:]
+            threshold = {"any": "1", "all": str(len(members))}.get(words[2], words[2])
+            if any(name not in witnesses and name not in groups for name in members) or not threshold.isdigit():
+                raise Refused("the policy's group %s is malformed" % words[1])
+            groups[words[1]] = (int(threshold), members)
+        elif words[0] == "quorum" and len(words) == 2 and quorum is None:
+            quorum = words[1]
+        else:
+            raise Refused("the policy has a line that is none of its: %.80s" % line)
+    if not logs or (quorum != "none" and quorum not in groups and quorum not in witnesses):
+        raise Refused("the policy names no log or no quorum")
+    return Policy(logs, witnesses, groups, quorum)
+
+
+def parse_note(data):
+    """A signed note: text and its signature lines as (name, key id, signature)."""
+    if len(data) > NOTE_LIMIT:
+        raise Refused("the note is larger than a million bytes")
+    try:
+        note = data.decode("utf-8")
+    except UnicodeDecodeError:
+        raise Refused("the note is not UTF-8")
+    if any(ord(c) < 32 and c != "\n" for c in note):
+        raise Refused("the note has control characters")
+    split = note.rfind("\n\n")
+    if split < 0 or not note.endswith("\n"):
+        raise Refused("the note has no signatures")
+    text, lines = note[: split + 1], note[split + 2 : -1].split("\n")
+    if len(lines) > MAX_SIGNATURES:
+        raise Refused("the note has more than 100 signatures")
+    signatures = []
+    for line in lines:
+        match = re.fullmatch("\u2014 ([^ +\n]+) ([A-Za-z0-9+/=]+)", line)
+        if not match:
+            raise Refused("a signature line is malformed")
+        blob = unbase64(match.group(2))
+        if len(blob) < 5:
+            raise Refused("a signature is too short")
+        signatures.append((match.group(1), blob[:4], blob[4:]))
+    return Note(text, signatures)
+
+
+def parse_checkpoint(text):
+    """Origin, size and root of a checkpoint's three lines."""
+    lines = text.split("\n")
+    if len(lines) != 4 or lines[3] or not lines[0]:
+        raise Refused("the checkpoint does not have three lines")
+    if not re.fullmatch("0|[1-9][0-9]{0,18}", lines[1]) or int(lines[1]) > MAX_LEAVES:
+        raise Refused("the checkpoint's size is not one that a log may have")
+    root = unbase64(lines[2])
+    if len(root) != 32:
+        raise Refused("the checkpoint's root is not 32 bytes")
+    return Checkpoint(lines[0], int(lines[1]), root)
+
+
+def verdict(note, key):
+    """True: the key signed the note; False: a signature in its name does not hold; None: it did not sign."""
+    result = None
+    for name, key_id, signature in note.signatures:
+        if (name, key_id) != (key.name, key.id):
+            continue
+        message = note.text.encode()
+        if key.kind == b"\4":  # cosignature/v1
+            if len(signature) != 72 or signature[0] > 127:
+                return False
+            time, signature = int.from_bytes(signature[:8], "big"), signature[8:]
+            message = b"cosignature/v1\ntime %d\n" % time + message
+        if len(signature) != 64 or not signature_holds(key.public, message, signature):
+            return False
+        result = True
+    return result
+
+
+def quorum_holds(policy, name, signed):
+    """Whether a witness is among those who signed, or enough members of a group hold."""
+    if name == "none":
+        return True
+    if name in policy.witnesses:
+        return name in signed
+    threshold, members = policy.groups[name]
+    return sum(quorum_holds(policy, member, signed) for member in members) >= threshold
+
+
+# Tree and files.
+
+
+def leaf_hash(leaf):
+    """RFC 6962."""
+    return sha256(b"\0" + leaf).digest()
+
+
+def tree_hash(hashes):
+    """RFC 6962: the root over leaf hashes."""
+    if not hashes:
+        return sha256(b"").digest()
+    while len(hashes) > 1:  # pairs from the left; a last one without a partner goes up as it is
+        pairs = range(0, len(hashes) - 1, 2)
+        above = [sha256(b"\1" + hashes[at] + hashes[at + 1]).digest() for at in pairs]
+        hashes = above + ([hashes[-1]] if len(hashes) % 2 else [])
+    return hashes[0]
+
+
+def file_path(kind, number, count):
+    """The path of file `number` of `kind` where there are `count` leaves or hashes in all."""
+    path = "%03d" % (number % 1000)
+    width = min(WIDTH, count - number * WIDTH)
+    while number >= 1000:
+        number //= 1000
+        path = "x%03d/%s" % (number % 1000, path)
+    return "tile/%s/%s" % (kind, path) + ("" if width == WIDTH else ".p/%d" % width)
+
+
+def files_of(kind, count):
+    """Number and path of each file that holds `count` leaves or hashes."""
+    return [(number, file_path(kind, number, count)) for number in range((count + WIDTH - 1) // WIDTH)]
+
+
+def split_bundle(data):
+    """The leaves of an entry bundle."""
+    leaves, at = [], 0
+    while at < len(data):
+        end = at + 2 + int.from_bytes(data[at : at + 2], "big")
+        if end > len(data) or at + 2 > len(data):
+            raise Refused("the bundle ends within an entry")
+        leaves.append(data[at + 2 : end])
+        at = end
+    return leaves
+
+
+def read(folder, path, limit):
+    """A file's bytes."""
+    full = os.path.join(folder, path)
+    try:
+        if os.path.getsize(full) > limit:
+            raise Refused("%s is larger than it can be" % path)
+        with open(full, "rb") as file:
+            return file.read()
+    except OSError as error:
+        raise Refused("%s cannot be read: %s" % (path, error.strerror))
+
+
+def tiles_of(hashes):
+    """Path and content of every tile over some leaf hashes."""
+    level = 0
+    while hashes:
+        for number, path in files_of(str(level), len(hashes)):
+            yield path, b"".join(hashes[number * WIDTH : number * WIDTH + WIDTH])
+        full = range(0, len(hashes) - WIDTH + 1, WIDTH)
+        level, hashes = level + 1, [tree_hash(hashes[at : at + WIDTH]) for at in full]
