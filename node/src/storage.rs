@@ -38,7 +38,7 @@ const FORMAT: u32 = 0;
 const CACHE_BYTES: u64 = 8 * 1024 * 1024;
 
 /// How long sled's threads may take to let go of a folder that was closed.
-const LOCK_PATIENCE: Duration = Duration::from_secs(5);
+const LOCK_PATIENCE: Duration = Duration::from_secs(20);
 
 const FORMAT_KEY: &[u8] = b"f";
 const IDENTITY_KEY: &[u8] = b"i";
