@@ -85,7 +85,7 @@ rejections! {
     207 CrossesOwnOrder "crosses_own_order" "The order would meet an order of your own; cancel that first.";
     208 InsufficientCollateral "insufficient_collateral" "Your balance and credit do not cover the order; deposit, or order less.";
     209 TooManyOrders "too_many_orders" "You have 4,000 open orders; cancel some first.";
-    210 UnknownOrder "unknown_order" "No open order of yours has this id; it was filled, expired or cancelled.";
+    210 UnknownOrder "unknown_order" "No open order of yours has this id, it was filled, expired or cancelled; list your open orders.";
     211 TooLateToCancel "too_late_to_cancel" "Orders are firm in the last five minutes before the gate; it can no longer be cancelled.";
     212 BeforeFirstInterval "before_first_interval" "The interval is before the park's first; choose a later one.";
 

@@ -28,8 +28,10 @@ use crate::replay::ParkPrices;
 use crate::script::{Script, participant_id};
 
 /// What is measured.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct LoadSettings {
+    /// The program that runs a node.
+    pub program: std::path::PathBuf,
     /// Nodes, each a process.
     pub nodes: u64,
     /// Clients, each a thread with a key.
@@ -63,18 +65,19 @@ pub struct LoadFigures {
 ///
 /// # Errors
 /// If the park does not come up or an event is refused.
-pub fn load(folder: &Path, settings: LoadSettings) -> anyhow::Result<LoadFigures> {
+pub fn load(folder: &Path, settings: &LoadSettings) -> anyhow::Result<LoadFigures> {
     let profile = datasets::bundled(datasets::DEFAULT_FIRST_DAY, 1)?;
     let prices = ParkPrices::bundled();
     let keyring = Keyring::from_seed([0; 32]);
     let script = Script::new(&profile, &prices, &keyring);
     let park_settings = ParkSettings {
+        program: settings.program.clone(),
         nodes: settings.nodes,
         speed: 1,
         head_start: Duration::from_secs(3_600),
     };
     let first_gate = profile.first_interval.gate_closure();
-    let park = Park::found(folder, &script, first_gate, park_settings)?;
+    let park = Park::found(folder, &script, first_gate, &park_settings)?;
     park.start()?;
     drive::register(&park, &script, &keyring, &Tally::default())?;
     let keys = register_clients(
@@ -191,7 +194,7 @@ fn send(
 }
 
 fn figures(
-    settings: LoadSettings,
+    settings: &LoadSettings,
     mut latencies: Vec<u64>,
     elapsed: Duration,
     event_bytes: usize,

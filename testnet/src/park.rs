@@ -28,8 +28,10 @@ const POLL: Duration = Duration::from_millis(20);
 const READY_MAX: Duration = Duration::from_secs(60);
 
 /// What a park is started with.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct ParkSettings {
+    /// The program that runs a node when it is told `node run`: `wattle-testnet` itself.
+    pub program: PathBuf,
     /// Nodes: 1, 3, 5 or 7.
     pub nodes: u64,
     /// Park time in one second of real time.
@@ -56,7 +58,7 @@ impl Park {
         folder: &Path,
         script: &Script<'_>,
         first_gate: Timestamp,
-        settings: ParkSettings,
+        settings: &ParkSettings,
     ) -> anyhow::Result<Self> {
         fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
         let ids: Vec<NodeId> = (1..=settings.nodes).map(NodeId).collect();
@@ -104,7 +106,8 @@ impl Park {
             let path = folder.join(format!("node-{id}.toml"));
             setup::write_config(&path, &config)?;
             let url = format!("http://127.0.0.1:{}", api[place]);
-            nodes.push(NodeProcess::new(*id, data(id), path, url));
+            let program = settings.program.clone();
+            nodes.push(NodeProcess::new(*id, program, data(id), path, url));
         }
         Ok(Self {
             folder: folder.to_owned(),

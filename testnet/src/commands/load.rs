@@ -7,17 +7,18 @@ use std::time::Duration;
 use wattle_testnet::load::{LoadSettings, load};
 
 use super::Failure;
-use super::run::park_folder;
+use super::run::{park_folder, this_program};
 use crate::args::LoadArgs;
 
 pub(crate) fn run(args: &LoadArgs) -> Result<(), Failure> {
     let folder = park_folder()?;
     let settings = LoadSettings {
+        program: this_program()?,
         nodes: args.nodes,
         clients: usize::from(args.clients),
         duration: Duration::from_secs(args.seconds),
     };
-    let figures = load(&folder, settings).map_err(Failure::Failed)?;
+    let figures = load(&folder, &settings).map_err(Failure::Failed)?;
     // What cannot be removed lies in the system's folder for temporary files.
     let _ = fs::remove_dir_all(&folder);
     let mut output = io::stdout().lock();

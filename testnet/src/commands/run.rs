@@ -77,6 +77,12 @@ pub(crate) fn run(args: &RunArgs) -> Result<(), Failure> {
     verdict
 }
 
+/// The program that runs each node: this one.
+pub(crate) fn this_program() -> Result<PathBuf, Failure> {
+    let found = std::env::current_exe().context("cannot tell which program this is");
+    found.map_err(Failure::Failed)
+}
+
 /// A folder of its own for each run.
 pub(crate) fn park_folder() -> Result<PathBuf, Failure> {
     let name = format!("wattle-park-{}", std::process::id());
@@ -98,12 +104,13 @@ fn live_and_audit(
     let keyring = Keyring::from_seed(seed);
     let script = Script::new(profile, &prices, &keyring);
     let settings = ParkSettings {
+        program: this_program()?,
         nodes: args.nodes,
         speed: args.speed,
         head_start: HEAD_START,
     };
     let first_gate = profile.first_interval.gate_closure();
-    let park = Park::found(folder, &script, first_gate, settings).map_err(Failure::Failed)?;
+    let park = Park::found(folder, &script, first_gate, &settings).map_err(Failure::Failed)?;
     writeln!(
         output,
         "{} tenants at {} points in {} buildings, {} nodes; {}\n{}",
@@ -299,15 +306,15 @@ fn progress_bar(intervals: u64) -> ProgressBar {
 
 /// Verifies in a process of its own, which sees nothing but the export and the policy.
 fn audit_apart(export_dir: &Path, policy: &Path) -> anyhow::Result<Audit> {
-    let program = std::env::current_exe().context("cannot tell which program this is")?;
-    let output = Command::new(program)
-        .arg("audit")
-        .arg(export_dir)
-        .arg("--policy")
-        .arg(policy)
-        .arg("--json")
-        .output()
-        .context("cannot start the verifier")?;
+    let output =
+        Command::new(std::env::current_exe().context("cannot tell which program this is")?)
+            .arg("audit")
+            .arg(export_dir)
+            .arg("--policy")
+            .arg(policy)
+            .arg("--json")
+            .output()
+            .context("cannot start the verifier")?;
     serde_json::from_slice(&output.stdout).with_context(|| {
         format!(
             "the verifier gave no report: {}",

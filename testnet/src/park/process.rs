@@ -21,6 +21,7 @@ const STOP_MAX: Duration = Duration::from_secs(20);
 #[derive(Debug)]
 pub struct NodeProcess {
     id: NodeId,
+    program: PathBuf,
     data: PathBuf,
     config: PathBuf,
     url: String,
@@ -29,9 +30,16 @@ pub struct NodeProcess {
 }
 
 impl NodeProcess {
-    pub(super) fn new(id: NodeId, data: PathBuf, config: PathBuf, url: String) -> Self {
+    pub(super) fn new(
+        id: NodeId,
+        program: PathBuf,
+        data: PathBuf,
+        config: PathBuf,
+        url: String,
+    ) -> Self {
         Self {
             id,
+            program,
             data,
             config,
             url,
@@ -75,7 +83,7 @@ impl NodeProcess {
         self.config.with_extension("log")
     }
 
-    /// Starts this very program again as a node.
+    /// Starts the program as a node.
     ///
     /// # Errors
     /// If the process cannot be started.
@@ -83,8 +91,7 @@ impl NodeProcess {
         // A node that was killed has left where it listened.
         let _ = fs::remove_file(self.ready_file());
         let log = File::options().create(true).append(true).open(self.log())?;
-        let program = std::env::current_exe().context("cannot tell which program this is")?;
-        let child = Command::new(program)
+        let child = Command::new(&self.program)
             .arg("node")
             .args(["run", "--config"])
             .arg(&self.config)
