@@ -118,13 +118,6 @@ fn local_text(time: Timestamp, utc_offset_minutes: i16, form: &str) -> Option<St
     ))
 }
 
-/// The first interval of the park's day that a moment lies in.
-pub(crate) fn day_start(time: Timestamp, utc_offset_minutes: i16) -> DeliveryInterval {
-    let now = DeliveryInterval::containing(time);
-    let local = wattle_market::interval::LocalQuarter::of(now, utc_offset_minutes);
-    now.minus(u64::from(local.quarter_of_day))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -168,15 +161,5 @@ mod tests {
         }
         let before_1970: Moment = "1960-01-01T00:00".parse().unwrap();
         assert!(before_1970.interval(SHANGHAI).is_err());
-    }
-
-    #[test]
-    fn day_begins_at_local_midnight() {
-        assert_eq!(day_start(JULY.plus(40).start(), SHANGHAI), JULY);
-        assert_eq!(day_start(JULY.start(), SHANGHAI), JULY);
-        assert_eq!(
-            day_start(JULY.start().minus_millis(1), SHANGHAI),
-            JULY.minus(96)
-        );
     }
 }

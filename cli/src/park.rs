@@ -120,16 +120,14 @@ impl<'a> Park<'a> {
         })
     }
 
-    /// First and last interval of a period; by default the park's day so far.
+    /// First and last interval of a period; by default the day up to the next gate.
     pub(crate) fn period(
         &self,
         args: &PeriodArgs,
     ) -> Result<(DeliveryInterval, DeliveryInterval), Failure> {
         let offset = self.offset();
-        let (day, next) = (
-            moment::day_start(self.status.park_time_ms, offset),
-            self.status.next_gate,
-        );
+        let next = self.status.next_gate;
+        let day = next.minus(DeliveryInterval::PER_DAY);
         let from = args.from.map_or(Ok(day), |from| from.interval(offset))?;
         let to = args
             .to

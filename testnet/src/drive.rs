@@ -143,10 +143,8 @@ pub fn live(
                 })
             })
             .collect();
-        let results = threads.into_iter().map(|thread| thread.join());
-        results
-            .map(|result| result.expect("a driver thread does not panic"))
-            .collect()
+        let mut results = threads.into_iter().map(|thread| thread.join());
+        results.try_for_each(|result| result.expect("a driver thread does not panic"))
     })
 }
 

@@ -63,7 +63,6 @@ impl Fixture {
         let park = Park::found(&folder.path().join("park"), &script, gate, &settings).unwrap();
         park.start().unwrap();
         drive::register(&park, &script, &keyring, &Tally::default()).unwrap();
-        drop(script);
         Fixture {
             wattle: wattle(),
             folder,

@@ -101,7 +101,7 @@ pub(crate) struct WhoArgs {
 /// From when to when.
 #[derive(Debug, Clone, ClapArgs)]
 pub(crate) struct PeriodArgs {
-    /// First delivery interval [default: the first of the park's day]
+    /// First delivery interval [default: a day before the next gate]
     #[arg(long, value_name = "TIME")]
     pub(crate) from: Option<Moment>,
 

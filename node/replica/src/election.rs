@@ -1,7 +1,7 @@
 //! Election timeouts from a seed.
 //!
 //! Raft draws a timeout from the thread's random numbers whenever it changes its role or term.
-//! That would make two runs of one seed differ, so [`crate::consensus`] replaces the timeout after
+//! That would make two runs of one seed differ, so `consensus` replaces the timeout after
 //! every call into Raft with the one that seed, node, term and role yield.
 
 use raft::StateRole;

@@ -1,7 +1,7 @@
 //! What replicas say to each other, in our own bounded encoding.
 //!
 //! Raft's protobuf decoder never sees a byte from the network: a message arrives as a
-//! [`PeerMessage`], passes the [guard](crate::guard), and only then becomes Raft's own type. Kinds
+//! [`PeerMessage`], passes the guard, and only then becomes Raft's own type. Kinds
 //! of Raft messages that no peer may send (proposals, snapshots, transfers, read requests and
 //! whatever Raft says to itself) have no encoding at all, and neither have changes of membership.
 

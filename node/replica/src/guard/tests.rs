@@ -80,41 +80,258 @@ fn attacks_are_refused() {
         ..message(RaftKind::RequestVote)
     };
     type Case = (&'static str, u64, RaftMessage, &'static str);
-    #[rustfmt::skip]
     let cases: Vec<Case> = vec![
-        ("append of a stranger", 99, RaftMessage { from: NodeId(99), term: 8, ..base() }, "not a voter"),
-        ("heartbeat of a stranger", 99, RaftMessage { from: NodeId(99), term: 8, ..heartbeat() }, "not a voter"),
-        ("message of this very node", 2, RaftMessage { from: NODE, ..base() }, "not a voter"),
+        (
+            "append of a stranger",
+            99,
+            RaftMessage {
+                from: NodeId(99),
+                term: 8,
+                ..base()
+            },
+            "not a voter",
+        ),
+        (
+            "heartbeat of a stranger",
+            99,
+            RaftMessage {
+                from: NodeId(99),
+                term: 8,
+                ..heartbeat()
+            },
+            "not a voter",
+        ),
+        (
+            "message of this very node",
+            2,
+            RaftMessage {
+                from: NODE,
+                ..base()
+            },
+            "not a voter",
+        ),
         ("peer 3 as peer 1", 3, base(), "claims to be from node 1"),
-        ("message for another", 1, RaftMessage { to: NodeId(3), ..base() }, "meant for node 3"),
-        ("greatest term", 1, RaftMessage { term: u64::MAX, ..heartbeat() }, "term"),
-        ("term 1,001 ahead", 1, RaftMessage { term: 1_008, ..heartbeat() }, "term"),
-        ("local term", 1, RaftMessage { term: 0, ..heartbeat() }, "term"),
-        ("index that overflows", 1, RaftMessage { index: u64::MAX, ..base() }, "count to"),
-        ("hint that overflows", 1, RaftMessage { reject: true, reject_hint: u64::MAX, ..message(RaftKind::AppendResponse) }, "count to"),
-        ("commit that overflows", 1, RaftMessage { commit: u64::MAX, ..heartbeat() }, "count to"),
-        ("entries in a heartbeat", 1, RaftMessage { entries: base().entries, ..heartbeat() }, "has none"),
-        ("entries in a vote", 1, RaftMessage { entries: base().entries, ..vote() }, "has none"),
-        ("refusal in an append", 1, RaftMessage { reject: true, ..base() }, "has none"),
-        ("gap in the entries", 1, append(5, 6, &[(6, 7), (8, 7)]), "stands where"),
-        ("entries that start late", 1, append(5, 6, &[(7, 7)]), "stands where"),
-        ("entries backwards", 1, append(5, 6, &[(6, 7), (5, 7)]), "stands where"),
-        ("entry of a later term", 1, append(5, 6, &[(6, 8)]), "outside"),
+        (
+            "message for another",
+            1,
+            RaftMessage {
+                to: NodeId(3),
+                ..base()
+            },
+            "meant for node 3",
+        ),
+        (
+            "greatest term",
+            1,
+            RaftMessage {
+                term: u64::MAX,
+                ..heartbeat()
+            },
+            "term",
+        ),
+        (
+            "term 1,001 ahead",
+            1,
+            RaftMessage {
+                term: 1_008,
+                ..heartbeat()
+            },
+            "term",
+        ),
+        (
+            "local term",
+            1,
+            RaftMessage {
+                term: 0,
+                ..heartbeat()
+            },
+            "term",
+        ),
+        (
+            "index that overflows",
+            1,
+            RaftMessage {
+                index: u64::MAX,
+                ..base()
+            },
+            "count to",
+        ),
+        (
+            "hint that overflows",
+            1,
+            RaftMessage {
+                reject: true,
+                reject_hint: u64::MAX,
+                ..message(RaftKind::AppendResponse)
+            },
+            "count to",
+        ),
+        (
+            "commit that overflows",
+            1,
+            RaftMessage {
+                commit: u64::MAX,
+                ..heartbeat()
+            },
+            "count to",
+        ),
+        (
+            "entries in a heartbeat",
+            1,
+            RaftMessage {
+                entries: base().entries,
+                ..heartbeat()
+            },
+            "has none",
+        ),
+        (
+            "entries in a vote",
+            1,
+            RaftMessage {
+                entries: base().entries,
+                ..vote()
+            },
+            "has none",
+        ),
+        (
+            "refusal in an append",
+            1,
+            RaftMessage {
+                reject: true,
+                ..base()
+            },
+            "has none",
+        ),
+        (
+            "gap in the entries",
+            1,
+            append(5, 6, &[(6, 7), (8, 7)]),
+            "stands where",
+        ),
+        (
+            "entries that start late",
+            1,
+            append(5, 6, &[(7, 7)]),
+            "stands where",
+        ),
+        (
+            "entries backwards",
+            1,
+            append(5, 6, &[(6, 7), (5, 7)]),
+            "stands where",
+        ),
+        (
+            "entry of a later term",
+            1,
+            append(5, 6, &[(6, 8)]),
+            "outside",
+        ),
         ("entry of term 0", 1, append(0, 0, &[(1, 0)]), "outside"),
-        ("terms that fall", 1, append(5, 6, &[(6, 7), (7, 6)]), "outside"),
-        ("entry older than the one before", 1, append(5, 6, &[(6, 5)]), "outside"),
-        ("log term above the term", 1, append(5, 8, &[]), "does not fit"),
-        ("log term without an index", 1, append(0, 3, &[]), "does not fit"),
-        ("index without a log term", 1, append(5, 0, &[]), "does not fit"),
-        ("second leader's append", 3, RaftMessage { from: NodeId(3), ..base() }, "has the leader 1"),
-        ("second leader's heartbeat", 3, RaftMessage { from: NodeId(3), ..heartbeat() }, "has the leader 1"),
-        ("other term before a committed entry", 1, append(3, 5, &[]), "contradicts"),
-        ("other entry at a committed index", 1, append(2, 1, &[(3, 5)]), "contradicts"),
-        ("other history by a new leader", 3, RaftMessage { from: NodeId(3), term: 9, ..append(0, 0, &[(1, 9)]) }, "contradicts"),
-        ("heartbeat beyond the log", 1, RaftMessage { commit: 6, ..heartbeat() }, "log ends at 5"),
-        ("new leader's heartbeat beyond the log", 3, RaftMessage { from: NodeId(3), term: 8, commit: 6, ..heartbeat() }, "log ends at 5"),
-        ("candidate with entries of its own term", 1, RaftMessage { log_term: 8, ..vote() }, "does not fit"),
-        ("candidate with a term but no log", 1, RaftMessage { index: 0, ..vote() }, "does not fit"),
+        (
+            "terms that fall",
+            1,
+            append(5, 6, &[(6, 7), (7, 6)]),
+            "outside",
+        ),
+        (
+            "entry older than the one before",
+            1,
+            append(5, 6, &[(6, 5)]),
+            "outside",
+        ),
+        (
+            "log term above the term",
+            1,
+            append(5, 8, &[]),
+            "does not fit",
+        ),
+        (
+            "log term without an index",
+            1,
+            append(0, 3, &[]),
+            "does not fit",
+        ),
+        (
+            "index without a log term",
+            1,
+            append(5, 0, &[]),
+            "does not fit",
+        ),
+        (
+            "second leader's append",
+            3,
+            RaftMessage {
+                from: NodeId(3),
+                ..base()
+            },
+            "has the leader 1",
+        ),
+        (
+            "second leader's heartbeat",
+            3,
+            RaftMessage {
+                from: NodeId(3),
+                ..heartbeat()
+            },
+            "has the leader 1",
+        ),
+        (
+            "other term before a committed entry",
+            1,
+            append(3, 5, &[]),
+            "contradicts",
+        ),
+        (
+            "other entry at a committed index",
+            1,
+            append(2, 1, &[(3, 5)]),
+            "contradicts",
+        ),
+        (
+            "other history by a new leader",
+            3,
+            RaftMessage {
+                from: NodeId(3),
+                term: 9,
+                ..append(0, 0, &[(1, 9)])
+            },
+            "contradicts",
+        ),
+        (
+            "heartbeat beyond the log",
+            1,
+            RaftMessage {
+                commit: 6,
+                ..heartbeat()
+            },
+            "log ends at 5",
+        ),
+        (
+            "new leader's heartbeat beyond the log",
+            3,
+            RaftMessage {
+                from: NodeId(3),
+                term: 8,
+                commit: 6,
+                ..heartbeat()
+            },
+            "log ends at 5",
+        ),
+        (
+            "candidate with entries of its own term",
+            1,
+            RaftMessage {
+                log_term: 8,
+                ..vote()
+            },
+            "does not fit",
+        ),
+        (
+            "candidate with a term but no log",
+            1,
+            RaftMessage { index: 0, ..vote() },
+            "does not fit",
+        ),
     ];
     for (name, from, message, expected) in cases {
         let error = follower_check(from, &message).expect_err(name).to_string();
@@ -130,14 +347,28 @@ fn a_leader_refuses_lies_about_its_own_log() {
         reject_hint: hint,
         ..message(kind)
     };
-    #[rustfmt::skip]
     let cases = [
-        ("acknowledges what was not sent", answer(RaftKind::AppendResponse, 6, 0, 0)),
-        ("has committed what was not sent", answer(RaftKind::AppendResponse, 5, 6, 0)),
-        ("hints beyond the log", answer(RaftKind::AppendResponse, 5, 3, 6)),
-        ("answers a heartbeat with too much", answer(RaftKind::HeartbeatResponse, 0, 6, 0)),
+        (
+            "acknowledges what was not sent",
+            answer(RaftKind::AppendResponse, 6, 0, 0),
+        ),
+        (
+            "has committed what was not sent",
+            answer(RaftKind::AppendResponse, 5, 6, 0),
+        ),
+        (
+            "hints beyond the log",
+            answer(RaftKind::AppendResponse, 5, 3, 6),
+        ),
+        (
+            "answers a heartbeat with too much",
+            answer(RaftKind::HeartbeatResponse, 0, 6, 0),
+        ),
         ("another leads in our term", append(5, 6, &[(6, 7)])),
-        ("another's heartbeat in our term", message(RaftKind::Heartbeat)),
+        (
+            "another's heartbeat in our term",
+            message(RaftKind::Heartbeat),
+        ),
     ];
     for (name, message) in cases {
         assert!(leader_check(1, &message).is_err(), "{name}");
@@ -151,21 +382,101 @@ fn honest_messages_pass() {
         from: NodeId(3),
         ..message
     };
-    #[rustfmt::skip]
     let cases = vec![
         ("new entries", 1, append(5, 6, &[(6, 7), (7, 7)])),
-        ("known entries again", 1, append(1, 1, &[(2, 1), (3, 4), (4, 6)])),
-        ("probe in front of a gap", 1, RaftMessage { commit: 40, ..append(40, 7, &[]) }),
-        ("commit beyond the entries sent", 1, RaftMessage { commit: 40, ..append(5, 6, &[(6, 7)]) }),
-        ("new leader replaces what was not committed", 3, from_3(RaftMessage { term: 9, ..append(3, 4, &[(4, 8), (5, 9)]) })),
-        ("deposed leader's late append", 3, from_3(old(append(2, 1, &[(3, 2)])))),
-        ("deposed leader's late heartbeat", 3, from_3(old(RaftMessage { commit: 40, ..message(RaftKind::Heartbeat) }))),
-        ("heartbeat", 1, RaftMessage { commit: 5, ..message(RaftKind::Heartbeat) }),
-        ("vote for a longer log", 3, from_3(RaftMessage { term: 8, index: 90, log_term: 7, ..message(RaftKind::RequestVote) })),
-        ("pre-vote with an empty log", 3, from_3(RaftMessage { term: 1, ..message(RaftKind::RequestPreVote) })),
-        ("refused vote", 3, from_3(RaftMessage { reject: true, ..message(RaftKind::RequestVoteResponse) })),
-        ("granted pre-vote of the next term", 3, from_3(RaftMessage { term: 8, ..message(RaftKind::RequestPreVoteResponse) })),
-        ("answer to a former leader", 1, RaftMessage { index: 90, term: 6, ..message(RaftKind::AppendResponse) }),
+        (
+            "known entries again",
+            1,
+            append(1, 1, &[(2, 1), (3, 4), (4, 6)]),
+        ),
+        (
+            "probe in front of a gap",
+            1,
+            RaftMessage {
+                commit: 40,
+                ..append(40, 7, &[])
+            },
+        ),
+        (
+            "commit beyond the entries sent",
+            1,
+            RaftMessage {
+                commit: 40,
+                ..append(5, 6, &[(6, 7)])
+            },
+        ),
+        (
+            "new leader replaces what was not committed",
+            3,
+            from_3(RaftMessage {
+                term: 9,
+                ..append(3, 4, &[(4, 8), (5, 9)])
+            }),
+        ),
+        (
+            "deposed leader's late append",
+            3,
+            from_3(old(append(2, 1, &[(3, 2)]))),
+        ),
+        (
+            "deposed leader's late heartbeat",
+            3,
+            from_3(old(RaftMessage {
+                commit: 40,
+                ..message(RaftKind::Heartbeat)
+            })),
+        ),
+        (
+            "heartbeat",
+            1,
+            RaftMessage {
+                commit: 5,
+                ..message(RaftKind::Heartbeat)
+            },
+        ),
+        (
+            "vote for a longer log",
+            3,
+            from_3(RaftMessage {
+                term: 8,
+                index: 90,
+                log_term: 7,
+                ..message(RaftKind::RequestVote)
+            }),
+        ),
+        (
+            "pre-vote with an empty log",
+            3,
+            from_3(RaftMessage {
+                term: 1,
+                ..message(RaftKind::RequestPreVote)
+            }),
+        ),
+        (
+            "refused vote",
+            3,
+            from_3(RaftMessage {
+                reject: true,
+                ..message(RaftKind::RequestVoteResponse)
+            }),
+        ),
+        (
+            "granted pre-vote of the next term",
+            3,
+            from_3(RaftMessage {
+                term: 8,
+                ..message(RaftKind::RequestPreVoteResponse)
+            }),
+        ),
+        (
+            "answer to a former leader",
+            1,
+            RaftMessage {
+                index: 90,
+                term: 6,
+                ..message(RaftKind::AppendResponse)
+            },
+        ),
     ];
     for (name, from, message) in cases {
         assert_eq!(follower_check(from, &message), Ok(()), "{name}");
