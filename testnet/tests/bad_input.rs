@@ -202,7 +202,21 @@ fn orders_are_refused(fixture: &Fixture) {
     refused("1000kWh", "0.5", later, 4, "exceeds_capacity");
     refused("1.5kWh", "0.5", past, 4, "before_first_interval");
     refused("1.5kWh", "0.0000001", later, 2, "");
-    refused("60kWh", "100", later, 0, "");
+    let key = fixture.path("offices.pem");
+    let order = [
+        "order",
+        "place",
+        "--point",
+        "4",
+        "--side",
+        "buy",
+        "--quantity",
+        "60kWh",
+    ];
+    let many = ["--limit", "100", "--interval", later, "--intervals", "40"];
+    // 40 times 6,000 yuan and their wheeling are more than the opening deposit of 200,000.
+    let args = [&["--key", key.to_str().unwrap()], &order[..], &many[..]].concat();
+    fixture.fails(&args, 4, "insufficient_collateral");
     fixture.order_fails("stranger.pem", "1kWh", "0.5", later, 4, "unknown_key");
 }
 
