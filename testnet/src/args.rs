@@ -22,6 +22,8 @@ pub(crate) enum Command {
     Load(LoadArgs),
     /// Settle a park's days in this process, with the market's rules alone, and print the table
     Replay(ReplayArgs),
+    /// Forge exports by the thousand; the verifier must find each
+    Doctor(DoctorArgs),
     /// Verify an export offline and print its figures
     Audit(AuditArgs),
 }
@@ -138,4 +140,16 @@ pub(crate) struct LoadArgs {
     /// Print the figures as JSON
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+/// How many forgeries.
+#[derive(Debug, ClapArgs)]
+pub(crate) struct DoctorArgs {
+    /// Mutations to try, each named by its seed
+    #[arg(long, value_name = "N", default_value_t = 10_000)]
+    pub(crate) mutations: u64,
+
+    /// The first seed
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub(crate) seed: u64,
 }

@@ -3,6 +3,7 @@
 use std::io;
 
 pub(crate) mod audit;
+pub(crate) mod doctor;
 pub(crate) mod load;
 pub(crate) mod replay;
 pub(crate) mod run;

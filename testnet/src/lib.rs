@@ -14,6 +14,7 @@
 //! * [`park`], [`drive`]: real node processes, and the people and meters that use them.
 //! * [`load`]: events a second.
 //! * [`audit`]: an export verified and summed up.
+//! * [`doctor`]: forged exports that the verifier must find.
 //! * [`report`]: the sums of settled intervals, and their checks.
 //! * [`table`]: plain text tables and numbers.
 //!
@@ -37,6 +38,7 @@
 pub mod audit;
 pub mod datasets;
 pub mod dispatch;
+pub mod doctor;
 pub mod drive;
 pub mod import;
 pub mod keyring;

@@ -56,11 +56,21 @@ pub enum RecordError {
 struct Recorder<'a> {
     keyring: &'a Keyring,
     ledger: Ledger,
-    files: TileBuilder,
+    leaves: Vec<Vec<u8>>,
     sequences: BTreeMap<Signer, u64>,
-    sealed: Option<(Checkpoint, Timestamp)>,
+    /// Whether the last batch has sealed.
+    is_sealed: bool,
     open: Vec<Vec<u8>>,
     now: Timestamp,
+}
+
+/// A recorded log with the keys of its one node.
+#[derive(Clone)]
+pub struct Recording {
+    keyring: Keyring,
+    genesis: Genesis,
+    leaves: Vec<Vec<u8>>,
+    sealed_at: Timestamp,
 }
 
 /// Records a profile's days and writes `export/` and `policy` below a folder that does not exist
@@ -74,31 +84,107 @@ pub fn record(
     keyring: &Keyring,
     out: &Path,
 ) -> Result<(), RecordError> {
-    let script = Script::new(profile, prices, keyring);
-    let node = keyring.node_record(NODE, BuildingId(1));
-    let genesis = script.genesis(vec![node])?;
-    let mut recorder = Recorder::new(keyring, &genesis, profile);
-    for (signer, action) in script.registrations() {
-        recorder.sign(&signer, &action)?;
+    let recording = Recording::of(profile, prices, keyring)?;
+    for (path, bytes) in recording.files() {
+        write(&out.join("export").join(path), &bytes)?;
     }
-    for step in script.days() {
-        recorder.advance_to(step.at)?;
-        recorder.sign(&step.signer, &step.action)?;
+    let policy = recording.genesis().policy().to_string();
+    write(&out.join("policy"), policy.as_bytes())
+}
+
+impl Recording {
+    /// Records a profile's days.
+    ///
+    /// # Errors
+    /// If the profile makes no park, or a rule refuses what the script signs.
+    pub fn of(
+        profile: &ParkProfile,
+        prices: &ParkPrices,
+        keyring: &Keyring,
+    ) -> Result<Self, RecordError> {
+        let script = Script::new(profile, prices, keyring);
+        let genesis = script.genesis(vec![keyring.node_record(NODE, BuildingId(1))])?;
+        let mut recorder = Recorder::new(keyring, &genesis, profile);
+        for (signer, action) in script.registrations() {
+            recorder.sign(&signer, &action)?;
+        }
+        for step in script.days() {
+            recorder.advance_to(step.at)?;
+            recorder.sign(&step.signer, &step.action)?;
+        }
+        recorder.advance_to(script.end())?;
+        assert!(recorder.is_sealed, "a settled day ends with a seal");
+        Ok(Self {
+            keyring: keyring.clone(),
+            genesis,
+            leaves: recorder.leaves,
+            sealed_at: recorder.now,
+        })
     }
-    recorder.advance_to(script.end())?;
-    recorder.write(&genesis, out)
+
+    /// The park's genesis.
+    #[must_use]
+    pub fn genesis(&self) -> &Genesis {
+        &self.genesis
+    }
+
+    /// The leaves in order.
+    #[must_use]
+    pub fn leaves(&self) -> &[Vec<u8>] {
+        &self.leaves
+    }
+
+    /// The export's files by path.
+    #[must_use]
+    pub fn files(&self) -> BTreeMap<String, Vec<u8>> {
+        self.resigned(&self.leaves)
+    }
+
+    /// An export of any leaves, with tiles, checkpoint and signatures of the node made for them.
+    #[must_use]
+    pub fn resigned(&self, leaves: &[Vec<u8>]) -> BTreeMap<String, Vec<u8>> {
+        let mut builder = TileBuilder::new();
+        for leaf in leaves {
+            builder.push(leaf);
+        }
+        let tiles = builder.take_full().into_iter().chain(builder.partials());
+        let mut files: BTreeMap<String, Vec<u8>> = tiles
+            .map(|file| (file.path.to_string(), file.bytes))
+            .collect();
+        let checkpoint = Checkpoint::new(self.genesis.origin(), builder.size(), builder.root())
+            .expect("a genesis's origin is a name");
+        files.insert(
+            "checkpoint".to_owned(),
+            self.signed(&checkpoint).into_bytes(),
+        );
+        files
+    }
+
+    fn signed(&self, checkpoint: &Checkpoint) -> String {
+        let mut note = checkpoint.to_note();
+        let log = self.keyring.node_key(NODE, NodeKey::Log);
+        note.add(checkpoint.sign(&log))
+            .expect("a note takes two lines");
+        let cosigner = self.keyring.node_key(NODE, NodeKey::Cosigner);
+        let time = self.sealed_at.0 / 1_000;
+        let cosignature = Cosignature::sign(&checkpoint.text(), time, &cosigner)
+            .expect("park time is within a cosignature's bounds");
+        let name = self.genesis.cosigner_name(NODE);
+        let line = cosignature.to_note_signature(&name, &cosigner.public());
+        note.add(line.expect("a cosigner's name is a name"))
+            .expect("a note takes two lines");
+        note.to_string()
+    }
 }
 
 impl<'a> Recorder<'a> {
     fn new(keyring: &'a Keyring, genesis: &Genesis, profile: &ParkProfile) -> Self {
-        let mut files = TileBuilder::new();
-        files.push(&genesis.leaf());
         Self {
             keyring,
             ledger: Ledger::found(genesis),
-            files,
+            leaves: vec![genesis.leaf()],
             sequences: BTreeMap::new(),
-            sealed: None,
+            is_sealed: false,
             open: Vec::new(),
             // Two hours before delivery everything is entered.
             now: profile.first_interval.start().minus_millis(2 * 3_600_000),
@@ -147,12 +233,8 @@ impl<'a> Recorder<'a> {
             applied.refused, None,
             "the recorder signs batches as the rules ask"
         );
-        for leaf in &applied.leaves {
-            self.files.push(leaf);
-        }
-        if let Some(checkpoint) = applied.sealed {
-            self.sealed = Some((checkpoint, self.now));
-        }
+        self.leaves.extend(applied.leaves);
+        self.is_sealed = applied.sealed.is_some();
         for (outcome, event) in applied.outcomes.iter().zip(&events) {
             if let Err(rejection) = outcome.result {
                 let event = SignedEvent::parse(event).expect("the recorder signed it");
@@ -161,33 +243,6 @@ impl<'a> Recorder<'a> {
             }
         }
         Ok(())
-    }
-
-    fn write(mut self, genesis: &Genesis, out: &Path) -> Result<(), RecordError> {
-        let (checkpoint, time) = self.sealed.take().expect("a settled day ends with a seal");
-        assert_eq!(
-            checkpoint.size(),
-            self.files.size(),
-            "the last batch has sealed"
-        );
-        let mut note = checkpoint.to_note();
-        let log = self.keyring.node_key(NODE, NodeKey::Log);
-        note.add(checkpoint.sign(&log))
-            .expect("a note takes two lines");
-        let cosigner = self.keyring.node_key(NODE, NodeKey::Cosigner);
-        let cosignature = Cosignature::sign(&checkpoint.text(), time.0 / 1_000, &cosigner)
-            .expect("park time is within a cosignature's bounds");
-        let line = cosignature.to_note_signature(&genesis.cosigner_name(NODE), &cosigner.public());
-        note.add(line.expect("a cosigner's name is a name"))
-            .expect("a note takes two lines");
-        let export = out.join("export");
-        let mut files = self.files.take_full();
-        files.extend(self.files.partials());
-        for file in files {
-            write(&export.join(file.path.to_string()), &file.bytes)?;
-        }
-        write(&out.join("policy"), genesis.policy().to_string().as_bytes())?;
-        write(&export.join("checkpoint"), note.to_string().as_bytes())
     }
 }
 

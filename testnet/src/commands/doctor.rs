@@ -1,0 +1,39 @@
+//! `wattle-testnet doctor`: forgeries that the verifier must find.
+
+use std::io::{self, Write};
+
+use wattle_testnet::doctor::Surgery;
+
+use super::Failure;
+use crate::args::DoctorArgs;
+
+pub(crate) fn run(args: &DoctorArgs) -> Result<(), Failure> {
+    let surgery = Surgery::prepare().map_err(Failure::Failed)?;
+    let mut output = io::stdout().lock();
+    let mut undetected = 0u64;
+    let mut unchanged = 0u64;
+    for seed in args.seed..args.seed.saturating_add(args.mutations) {
+        match surgery.doctored(seed) {
+            None => unchanged += 1,
+            Some(doctored) if !surgery.is_found(&doctored) => {
+                undetected += 1;
+                writeln!(output, "UNDETECTED seed {seed}: {}", doctored.what)?;
+            }
+            Some(_) => {}
+        }
+    }
+    let verdict = if undetected == 0 { "PASS" } else { "FAIL" };
+    writeln!(
+        output,
+        "{verdict} {} mutations of an export of {} leaves: {undetected} undetected, \
+         {unchanged} changed nothing",
+        args.mutations,
+        surgery.leaves(),
+    )?;
+    output.flush()?;
+    if undetected == 0 {
+        Ok(())
+    } else {
+        Err(Failure::Told)
+    }
+}
