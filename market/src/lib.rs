@@ -10,6 +10,7 @@
 //! - [`point`], [`order`]: who trades, and on which side
 //! - [`share`](mod@share): whole watt-hours in proportion, by the largest remainder
 //! - [`auction`]: the call auction at one price
+//! - [`book`]: continuous matching by price and time
 //! - [`tariff`]: time-of-use retail prices as data, Shanghai's among them
 //! - [`collateral`](mod@collateral), [`exposure`]: what must stand behind an order
 //! - [`settlement`]: one interval of a park, with its invariants
@@ -36,6 +37,7 @@
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
 pub mod auction;
+pub mod book;
 pub mod collateral;
 pub mod exposure;
 pub mod interval;
