@@ -10,6 +10,7 @@ mod reader;
 pub use reader::HistoryReader;
 
 use crate::folder;
+use std::collections::BTreeSet;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -19,6 +20,10 @@ use wattle_ledger::log::tiles::{
     TILE_WIDTH, TileBuilder, TileFile, TileKind, TilePath, partials_of,
 };
 
+/// Published checkpoints that are kept by their size: about three days of a park that seals each
+/// minute. Older ones go, one for each new one; whoever needs an older one has his own copy.
+const CHECKPOINTS_KEPT_MAX: usize = 4_096;
+
 /// The history of one node, open for appending.
 #[derive(Debug)]
 pub struct History {
@@ -27,6 +32,8 @@ pub struct History {
     /// Partial files of the published checkpoint.
     partials: Vec<TilePath>,
     published: u64,
+    /// Sizes of the checkpoints that are kept.
+    kept: BTreeSet<u64>,
 }
 
 /// Why the history cannot go on; the node stops.
@@ -77,6 +84,7 @@ impl History {
             builder: TileBuilder::new(),
             partials: size.into_iter().flat_map(partials_of).collect(),
             published: size.unwrap_or(0),
+            kept: kept_sizes(&folder.join("checkpoints")).map_err(failed)?,
         })
     }
 
@@ -144,7 +152,19 @@ impl History {
             self.remove_partial(path);
         }
         self.published = size;
+        self.kept.insert(size);
+        while self.kept.len() > CHECKPOINTS_KEPT_MAX {
+            self.forget_oldest();
+        }
         Ok(())
+    }
+
+    /// Removes the oldest checkpoint that is kept. One that cannot be removed does no harm, and is
+    /// found again at the next start.
+    fn forget_oldest(&mut self) {
+        if let Some(size) = self.kept.pop_first() {
+            let _ = fs::remove_file(self.folder.join("checkpoints").join(size.to_string()));
+        }
     }
 
     /// Number of leaves.
@@ -255,6 +275,25 @@ fn published_size(folder: &Path) -> Result<Option<u64>, HistoryError> {
     }
 }
 
+/// Sizes of the checkpoints in a folder, which need not be there yet.
+fn kept_sizes(folder: &Path) -> io::Result<BTreeSet<u64>> {
+    let entries = match fs::read_dir(folder) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(BTreeSet::new()),
+        Err(error) => return Err(error),
+    };
+    let mut sizes = BTreeSet::new();
+    for entry in entries {
+        sizes.extend(
+            entry?
+                .file_name()
+                .to_str()
+                .and_then(|name| name.parse::<u64>().ok()),
+        );
+    }
+    Ok(sizes)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -280,6 +319,22 @@ mod tests {
             assert_eq!(fs::read(path).unwrap(), file.bytes, "{}", file.path);
         }
         assert_eq!(fs::read_to_string(folder.join("checkpoint")).unwrap(), note);
+    }
+
+    #[test]
+    fn checkpoints_beyond_the_bound_go_oldest_first() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut history = History::open(folder.path()).unwrap();
+        history.append(0, &leaves(0..5)).unwrap();
+        for size in 1..=3 {
+            history.publish(size, "a note\n").unwrap();
+        }
+        drop(history);
+        let mut history = History::open(folder.path()).unwrap();
+        assert_eq!(history.kept.iter().copied().collect::<Vec<_>>(), [1, 2, 3]);
+        history.forget_oldest();
+        let left = kept_sizes(&folder.path().join("checkpoints")).unwrap();
+        assert_eq!(left.into_iter().collect::<Vec<_>>(), [2, 3]);
     }
 
     #[test]
