@@ -32,7 +32,7 @@ def main():
         for claim in claims:
             entry = "" if claim["entry"] is None else "entry %d: " % claim["entry"]
             print("%-11s %-18s %s%s" % (claim["status"], claim["claim"], entry, claim["reason"]))
-    return 5 if any(claim["status"] == "failed" for claim in claims) else 0
+    return 5 if any(claim["status"] == "FAILED" for claim in claims) else 0
 
 
 if __name__ == "__main__":

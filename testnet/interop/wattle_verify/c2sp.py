@@ -35,6 +35,11 @@ def unbase64(text):
     return data
 
 
+def key_id(name, data):
+    """The id of a key: `data` is its type and its bytes."""
+    return sha256(name.encode() + b"\n" + data).digest()[:4]
+
+
 def parse_key(text):
     """A verifier key: name+id+base64 of type and public key."""
     parts = text.split("+", 2)
@@ -42,7 +47,7 @@ def parse_key(text):
         raise Refused("not a verifier key: %.80s" % text)
     data = unbase64(parts[2])
     key = Key(parts[0], bytes.fromhex(parts[1]), data[:1], data[1:])
-    if sha256(key.name.encode() + b"\n" + data).digest()[:4] != key.id:
+    if key_id(key.name, data) != key.id:
         raise Refused("the id does not belong to the key: %.80s" % text)
     if key.kind not in (b"\1", b"\4") or len(key.public) != 32 or not key_accepted(key.public):
         raise Refused("not an Ed25519 key that may be trusted: %.80s" % text)
@@ -121,8 +126,8 @@ def parse_checkpoint(text):
 def verdict(note, key):
     """True: the key signed the note; False: a signature in its name does not hold; None: it did not sign."""
     result = None
-    for name, key_id, signature in note.signatures:
-        if (name, key_id) != (key.name, key.id):
+    for name, id_of_line, signature in note.signatures:
+        if (name, id_of_line) != (key.name, key.id):
             continue
         message = note.text.encode()
         if key.kind == b"\4":  # cosignature/v1
@@ -176,8 +181,8 @@ def file_path(kind, number, count):
 
 
 def files_of(kind, count):
-    """Number and path of each file that holds `count` leaves or hashes."""
-    return [(number, file_path(kind, number, count)) for number in range((count + WIDTH - 1) // WIDTH)]
+    """Number and path of each file that holds `count` leaves or hashes, one after the other."""
+    return ((number, file_path(kind, number, count)) for number in range((count + WIDTH - 1) // WIDTH))
 
 
 def split_bundle(data):
@@ -205,10 +210,10 @@ def read(folder, path, limit):
 
 
 def tiles_of(hashes):
-    """Path and content of every tile over some leaf hashes."""
+    """Path, content and first leaf of every tile over some leaf hashes."""
     level = 0
     while hashes:
         for number, path in files_of(str(level), len(hashes)):
-            yield path, b"".join(hashes[number * WIDTH : number * WIDTH + WIDTH])
+            yield path, b"".join(hashes[number * WIDTH : number * WIDTH + WIDTH]), number * WIDTH ** (level + 1)
         full = range(0, len(hashes) - WIDTH + 1, WIDTH)
         level, hashes = level + 1, [tree_hash(hashes[at : at + WIDTH]) for at in full]

@@ -1,9 +1,10 @@
-"""An export, claim by claim."""
-
-import os
+"""An export, claim by claim. README.md says what each claim means."""
 
 from . import c2sp
-from .replay import replay
+from . import formats as f
+from .authors import check_authors
+from .books import check_books
+from .replay import Stop, decode_leaves, read_genesis, replay
 
 CLAIMS = (
     "form",
@@ -25,93 +26,108 @@ LEAF_LIMIT = 65_535
 
 
 class Report:
-    """The first failure of each claim, and which claims could not be looked at."""
+    """The first failure of each claim, and which claims were looked at to the end."""
 
     def __init__(self):
         self.failed = {}
         self.checked = set()
 
     def fail(self, claim, entry, reason):
-        """A claim fails; the first failure is kept."""
-        self.failed.setdefault(claim, (entry, reason))
+        """A claim fails; the failure at the lowest entry is kept."""
+        kept = self.failed.get(claim)
+        if kept is None or (kept[0] is not None and entry is not None and entry < kept[0]):
+            self.failed[claim] = (entry, reason)
 
     def rows(self):
         """The claims in order, as JSON wants them."""
         for claim in CLAIMS:
-            if claim in self.failed:
-                entry, reason = self.failed[claim]
-                yield {"claim": claim, "status": "failed", "entry": entry, "reason": reason}
-            else:
-                status = "ok" if claim in self.checked else "not checked"
-                yield {"claim": claim, "status": status, "entry": None, "reason": ""}
+            entry, reason = self.failed.get(claim, (None, ""))
+            status = "FAILED" if claim in self.failed else "ok" if claim in self.checked else "not checked"
+            yield {"claim": claim, "status": status, "entry": entry, "reason": reason}
 
 
 def verify(folder, policy):
     """Verifies an export against a policy; gives the claims."""
     report = Report()
-    leaves = None
     try:
         note = c2sp.parse_note(c2sp.read(folder, "checkpoint", c2sp.NOTE_LIMIT))
         checkpoint = c2sp.parse_checkpoint(note.text)
-        report.checked.add("form")
-        leaves = _leaves(folder, checkpoint, report)
-        _signatures(note, checkpoint, policy, report)
     except c2sp.Refused as error:
         report.fail("form", None, str(error))
-    if leaves is None:
         return list(report.rows())
-    _ledger, failures = replay(leaves, checkpoint.origin)
-    stopped = _ledger is None
-    for failure in failures:
-        report.fail(*failure)
-    if not stopped:
-        report.checked.update(CLAIMS[5:])
+    _check_signatures(note, checkpoint, policy, report)
+    try:
+        leaves = _read_leaves(folder, checkpoint)
+        entries = decode_leaves(leaves)
+        park, genesis, signature = read_genesis(leaves, entries, checkpoint.origin)
+    except Stop as stop:
+        report.fail(stop.claim, stop.entry, stop.reason)
+        return list(report.rows())
+    _check_tree(folder, checkpoint, leaves, report)
+    _check_signers(note, checkpoint, policy, genesis, report)
+    for at in (at for at in range(1, len(entries)) if entries[at][0] == f.GENESIS_LEAF):
+        report.fail("form", at, "a second genesis")
+    report.checked.update(CLAIMS[:8])
+    check_authors(entries, park, genesis, signature, report.fail)
+    if replay(leaves, entries, park, genesis, signature, report.fail) is not None:
+        report.checked.update(CLAIMS[8:])
+    check_books(entries, report.fail)
     return list(report.rows())
 
 
-def _signatures(note, checkpoint, policy, report):
-    """Claims of the signatures over the checkpoint."""
+def _check_signatures(note, checkpoint, policy, report):
+    """Log signatures and quorum."""
     report.checked.update(("log signatures", "quorum"))
     verdicts = [c2sp.verdict(note, key) for key in policy.logs if key.name == checkpoint.origin]
-    if True not in verdicts or False in verdicts:
-        why = "does not hold" if False in verdicts else "is missing"
-        report.fail("log signatures", None, "the signature of a log key of the policy %s" % why)
+    if False in verdicts:
+        report.fail("log signatures", None, "the signature of a log key of the policy does not hold")
+    elif True not in verdicts:
+        report.fail("log signatures", None, "no log key of the policy signed the checkpoint")
     verdicts = {name: c2sp.verdict(note, key) for name, key in policy.witnesses.items()}
     signed = {name for name, verdict in verdicts.items() if verdict}
     if False in verdicts.values():
-        report.fail("quorum", None, "a node's cosignature does not hold")
-    if not c2sp.quorum_holds(policy, policy.quorum, signed):
+        report.fail("quorum", None, "the cosignature of a node of the policy does not hold")
+    elif not c2sp.quorum_holds(policy, policy.quorum, signed):
         report.fail("quorum", None, "%d nodes cosigned, too few for the policy" % len(signed))
 
 
-def _leaves(folder, checkpoint, report):
-    """Reads entries and tiles; gives the leaves, or None if they are not all there."""
+def _check_signers(note, checkpoint, policy, genesis, report):
+    """Every signature line is by a key that the policy or the genesis names."""
+    known = {(key.name, key.id) for key in policy.logs + list(policy.witnesses.values())}
+    for node in genesis.nodes:
+        name = "%s/node/%d" % (checkpoint.origin, node.id)
+        known.add((checkpoint.origin, c2sp.key_id(checkpoint.origin, b"\1" + node.log)))
+        known.add((name, c2sp.key_id(name, b"\4" + node.cosigner)))
+    for name, key_id, _ in note.signatures:
+        if (name, key_id) not in known:
+            report.fail("form", None, "a signature line of %s is by a key that nobody knows" % name)
+
+
+def _read_leaves(folder, checkpoint):
+    """The leaves of all bundles."""
     leaves = []
-    present = {
-        os.path.relpath(os.path.join(base, name), folder)
-        for base, _, names in os.walk(os.path.join(folder, "tile"))
-        for name in names
-    }
     for number, path in c2sp.files_of("entries", checkpoint.size):
         wanted = min(c2sp.WIDTH, checkpoint.size - number * c2sp.WIDTH)
         try:
             found = c2sp.split_bundle(c2sp.read(folder, path, c2sp.WIDTH * (LEAF_LIMIT + 2)))
-            if len(found) != wanted:
-                raise c2sp.Refused("%s holds %d entries instead of %d" % (path, len(found), wanted))
         except c2sp.Refused as error:
-            report.fail("form", number * c2sp.WIDTH, str(error))
-            return None
-        present.discard(path)
+            raise Stop("form", number * c2sp.WIDTH, str(error))
+        if len(found) != wanted:
+            raise Stop("form", number * c2sp.WIDTH, "%s holds %d entries instead of %d" % (path, len(found), wanted))
         leaves += found
+    if not leaves:
+        raise Stop("form", None, "the log is empty")
+    return leaves
+
+
+def _check_tree(folder, checkpoint, leaves, report):
+    """Root and tiles, from the leaves."""
     hashes = [c2sp.leaf_hash(leaf) for leaf in leaves]
-    report.checked.update(("bytes to root", "tiles"))
     if c2sp.tree_hash(hashes) != checkpoint.root:
         report.fail("bytes to root", None, "the entries do not give the checkpoint's root")
-    for path, content in c2sp.tiles_of(hashes):
-        present.discard(path)
+    for path, content, first in c2sp.tiles_of(hashes):
         try:
             if c2sp.read(folder, path, 32 * c2sp.WIDTH) != content:
-                report.fail("tiles", None, "%s is not the entries' tile" % path)
+                report.fail("tiles", first, "%s is not the entries' tile" % path)
         except c2sp.Refused as error:
-            report.fail("tiles", None, str(error))
-    return leaves
+            report.fail("form", first, str(error))

@@ -170,8 +170,9 @@ def genesis_faults(genesis):
 class Ledger:
     """A park's state, changed batch by batch. `leaves` is the size of the log so far."""
 
-    def __init__(self, park, genesis, signature):
+    def __init__(self, park, genesis, signature, check_signatures=True):
         self.park, self.genesis = park, genesis
+        self.check_signatures = check_signatures
         self.state = State()
         self.running = sha256(bytes(32) + signature).digest()
         self.leaves = 1
@@ -290,7 +291,8 @@ class Ledger:
         require(record.revoked is None, 5)
         require(event.sequence == record.sequence + 1, 6)
         require(record.hour != self.time // HOUR or record.hour_events < QUOTA, 8)
-        require(signature_holds(event.author, b"wattle/event/v0\n" + self.park + body, signature), 3)
+        if self.check_signatures:
+            require(signature_holds(event.author, b"wattle/event/v0\n" + self.park + body, signature), 3)
         return event
 
     def record(self, signed):

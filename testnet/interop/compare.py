@@ -1,0 +1,108 @@
+#!/usr/bin/env python3
+"""compare.py EXPORT POLICY DOCTORED --audit PROGRAM [--go PROGRAM]: do all verifiers find the same?
+
+Of the export and of each copy that doctor.py made in DOCTORED it asks: the project's own audit, full_verify.py, short_verify.py
+and, if it is there, goverify. The first two must name the same failing claims, each at the same first entry, and the claim
+that the forgery is about among them. The other two read C2SP's files only: they must refuse what shows there and accept the
+rest. Exit status: 0 all agree, 5 somebody differs.
+"""
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+
+from doctor import FORGERIES
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+TIMEOUT = 120
+
+
+def call(command):
+    """Exit status and output of a verifier; a verifier that hangs has no status."""
+    try:
+        done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=TIMEOUT, check=False)
+    except subprocess.TimeoutExpired:
+        return None, ""
+    return done.returncode, done.stdout.decode("utf-8", "replace")
+
+
+def failing(text):
+    """The failing claims of a verdict with their first entries; None if there is no verdict."""
+    try:
+        report = json.loads(text)
+    except ValueError:
+        return None
+    claims = report["claims"] if isinstance(report, dict) else report
+    return [(one["claim"], one["entry"]) for one in claims if one["status"] == "FAILED"]
+
+
+def show(claims):
+    """Failing claims in a few words."""
+    if claims is None:
+        return "no verdict"
+    return ", ".join(name if entry is None else "%s @%d" % (name, entry) for name, entry in claims) or "all ok"
+
+
+class Judge:
+    """Runs the verifiers on one folder and compares what they say."""
+
+    def __init__(self, args):
+        self.args = args
+
+    def judge(self, case):
+        """Name, findings and complaints of one folder."""
+        name, folder, claim, by_files = case
+        policy = self.args.policy
+        audit, text = call([self.args.audit, "audit", folder, "--policy", policy, "--json"])
+        rust = failing(text)
+        full, text = call([sys.executable, os.path.join(HERE, "full_verify.py"), folder, policy, "--json"])
+        python = failing(text)
+        complaints = []
+        if rust is None or python is None:
+            complaints.append("no verdict: audit %s, full_verify %s" % (audit, full))
+        elif rust != python:
+            complaints.append("audit finds %s" % show(rust))
+        elif (audit != 0, full != 0) != (bool(rust), bool(python)):
+            complaints.append("exit status: audit %s, full_verify %s" % (audit, full))
+        if python is not None and (python != [] if claim is None else claim not in dict(python)):
+            complaints.append("%s should fail" % claim if claim else "nothing should fail")
+        others = [("short_verify", [sys.executable, os.path.join(HERE, "short_verify.py"), folder, policy])]
+        if self.args.go:
+            others.append(("goverify", [self.args.go, folder, policy]))
+        for other, command in others:
+            status, _ = call(command)
+            if (status != 0) != by_files or status is None:
+                complaints.append("%s %s" % (other, "refuses" if status else "accepts" if status == 0 else "hangs"))
+        return name, python, complaints
+
+
+def main():
+    """Reads the arguments, compares, prints a table."""
+    parser = argparse.ArgumentParser(description="Compare what the verifiers say of an export and its doctored copies.")
+    parser.add_argument("export")
+    parser.add_argument("policy")
+    parser.add_argument("doctored", help="the folder that doctor.py wrote")
+    parser.add_argument("--audit", required=True, help="the program wattle-testnet")
+    parser.add_argument("--go", help="the program goverify")
+    args = parser.parse_args()
+    cases = [("(as it is)", args.export, None, False)]
+    for name, _, claim, by_files, _ in FORGERIES:
+        folder = os.path.join(args.doctored, name)
+        if os.path.isdir(folder):
+            cases.append((name, folder, claim, by_files))
+    differing = 0
+    with ThreadPoolExecutor(os.cpu_count() or 2) as pool:
+        for name, claims, complaints in pool.map(Judge(args).judge, cases):
+            differing += bool(complaints)
+            print("%-5s %-26s %s" % ("DIFF" if complaints else "same", name, show(claims)), flush=True)
+            for complaint in complaints:
+                print("      %-26s %s" % ("", complaint), flush=True)
+    print("%d of %d agree" % (len(cases) - differing, len(cases)))
+    return 5 if differing else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

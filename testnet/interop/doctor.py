@@ -1,0 +1,521 @@
+#!/usr/bin/env python3
+"""doctor.py EXPORT POLICY OUT: makes doctored copies of an export, one folder for each class of forgery.
+
+Classes that need the nodes' signatures again use the keys of the project's own recordings, which anybody can derive: they are
+test keys, SHA-256("wattle/testnet/key/v0\\n" + 32 zero bytes + label). A real park's export cannot be doctored that way.
+"""
+
+import argparse
+import base64
+import os
+import shutil
+import sys
+from hashlib import sha256
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
+from wattle_verify import c2sp
+from wattle_verify import formats as f
+from wattle_verify.codec import decode
+
+
+def test_key(label):
+    """A key of the project's recordings."""
+    seed = sha256(b"wattle/testnet/key/v0\n" + bytes(32) + label.encode()).digest()
+    return Ed25519PrivateKey.from_private_bytes(seed)
+
+
+class Absent(Exception):
+    """The export has nothing that could be doctored that way."""
+
+
+class Export:
+    """An export in memory, and what is needed to write and sign another."""
+
+    def __init__(self, folder):
+        self.folder = folder
+        self.note = c2sp.parse_note(c2sp.read(folder, "checkpoint", c2sp.NOTE_LIMIT))
+        self.checkpoint = c2sp.parse_checkpoint(self.note.text)
+        self.leaves = []
+        for _, path in c2sp.files_of("entries", self.checkpoint.size):
+            self.leaves += c2sp.split_bundle(c2sp.read(folder, path, 2**25))
+        names = {name for name, _, _ in self.note.signatures}
+        self.nodes = [node for node in range(1, 8) if "%s/node/%d" % (self.checkpoint.origin, node) in names]
+
+    def find(self, wanted, at_least=0):
+        """The index of the first entry from `at_least` on of which `wanted(kind, fields)` is true."""
+        for index in range(at_least, len(self.leaves)):
+            if wanted(*decode(f.ENTRY, self.leaves[index])):
+                return index
+        raise Absent("the export has no such entry")
+
+    def find_fact(self, number, at_least=0):
+        """The index of a derived leaf of a fact's number."""
+        return self.find(lambda kind, fields: kind == f.DERIVED_LEAF and fields[2][0] == number, at_least)
+
+    def copy(self, target):
+        """Copies the files as they are."""
+        shutil.copytree(self.folder, target)
+
+    def sign(self, text):
+        """A checkpoint's bytes, signed by the recording's nodes."""
+        origin = text.split("\n")[0]
+        lines = []
+        time = max(
+            int.from_bytes(signature[:8], "big")
+            for name, _, signature in self.note.signatures
+            if name.startswith(origin + "/node/")
+        )
+        for node in self.nodes:
+            key = test_key("node %d Log" % node)
+            lines.append(_line(origin, b"\1", key, key.sign(text.encode())))
+            key = test_key("node %d Cosigner" % node)
+            signature = key.sign(b"cosignature/v1\ntime %d\n" % time + text.encode())
+            lines.append(_line("%s/node/%d" % (origin, node), b"\4", key, time.to_bytes(8, "big") + signature))
+        return (text + "\n" + "".join(lines)).encode()
+
+    def write(self, target, leaves, size=None):
+        """Writes a whole export of some leaves: bundles, tiles and a signed checkpoint, so that only replay can object."""
+        hashes = [c2sp.leaf_hash(leaf) for leaf in leaves]
+        root = base64.b64encode(c2sp.tree_hash(hashes)).decode("ascii")
+        text = "%s\n%d\n%s\n" % (self.checkpoint.origin, len(leaves) if size is None else size, root)
+        files = {"checkpoint": self.sign(text)}
+        for number, path in c2sp.files_of("entries", len(leaves)):
+            part = leaves[number * 256 : number * 256 + 256]
+            files[path] = b"".join(len(leaf).to_bytes(2, "big") + leaf for leaf in part)
+        files.update((path, content) for path, content, _ in c2sp.tiles_of(hashes))
+        for path, content in files.items():
+            path = os.path.join(target, path)
+            os.makedirs(os.path.dirname(path), exist_ok=True)
+            with open(path, "wb") as file:
+                file.write(content)
+
+
+def public_bytes(key):
+    """The 32 bytes of a key's public half."""
+    return key.public_key().public_bytes(Encoding.Raw, PublicFormat.Raw)
+
+
+def _line(name, kind, key, signature):
+    key_id = c2sp.key_id(name, kind + public_bytes(key))
+    return "\u2014 %s %s\n" % (name, base64.b64encode(key_id + signature).decode("ascii"))
+
+
+def change_file(target, path, change):
+    """Rewrites one file of a copy."""
+    path = os.path.join(target, path)
+    with open(path, "rb") as file:
+        content = file.read()
+    with open(path, "wb") as file:
+        file.write(change(content))
+
+
+def flip(content, place):
+    """Content with one bit of one byte changed."""
+    return content[:place] + bytes([content[place] ^ 1]) + content[place + 1 :]
+
+
+# Each forgery is registered with the claim that must fail (None: nothing may, the copy is as good as the original) and whether
+# the verifiers that only look at C2SP files must see it.
+FORGERIES = []
+
+
+def forgery(claim, by_files, sign=False):
+    """Registers a function that writes a doctored copy; `sign` says that it needs the nodes' keys."""
+
+    def register(function, name=None):
+        FORGERIES.append((name or function.__name__, function, claim, by_files, sign))
+        return function
+
+    return register
+
+
+# Forgeries of files, which the signatures or the hashes show.
+
+
+@forgery("bytes to root", by_files=True)
+def byte_in_bundle(export, target):
+    export.copy(target)
+    middle = c2sp.file_path("entries", len(export.leaves) // 512, len(export.leaves))
+    change_file(target, middle, lambda content: flip(content, len(content) // 2))
+
+
+@forgery("tiles", by_files=True)
+def byte_in_tile(export, target):
+    export.copy(target)
+    middle = c2sp.file_path("0", len(export.leaves) // 512, len(export.leaves))
+    change_file(target, middle, lambda content: flip(content, len(content) // 2))
+
+
+@forgery("bytes to root", by_files=True)
+def byte_in_root(export, target):
+    export.copy(target)
+    change_file(target, "checkpoint", lambda content: flip(content, content.index(b"\n\n") - 20))
+
+
+@forgery("quorum", by_files=True)
+def byte_in_cosignature(export, target):
+    export.copy(target)
+    change_file(target, "checkpoint", lambda content: flip(content, len(content) - 30))
+
+
+@forgery("log signatures", by_files=True)
+def byte_in_log_signature(export, target):
+    export.copy(target)
+    first_line = len(export.note.text.encode()) + 1
+    change_file(target, "checkpoint", lambda content: flip(content, content.index(b"\n", first_line) - 30))
+
+
+@forgery("form", by_files=True)
+def missing_file(export, target):
+    export.copy(target)
+    os.remove(os.path.join(target, c2sp.file_path("entries", 1, len(export.leaves))))
+
+
+@forgery("form", by_files=True)
+def missing_tile(export, target):
+    export.copy(target)
+    os.remove(os.path.join(target, c2sp.file_path("0", 1, len(export.leaves))))
+
+
+@forgery("form", by_files=True)
+def missing_checkpoint(export, target):
+    export.copy(target)
+    os.remove(os.path.join(target, "checkpoint"))
+
+
+@forgery(None, by_files=False)
+def extra_file(export, target):
+    export.copy(target)
+    with open(os.path.join(target, "tile", "entries", "999"), "wb") as file:
+        file.write(b"\0\1\0")
+
+
+@forgery(None, by_files=False)
+def extra_file_beside(export, target):
+    export.copy(target)
+    with open(os.path.join(target, "README"), "w", encoding="utf-8") as file:
+        file.write("Trust me.\n")
+
+
+@forgery("form", by_files=True)
+def cut_bundle(export, target):
+    export.copy(target)
+    last = list(c2sp.files_of("entries", len(export.leaves)))[-1][1]
+    change_file(target, last, lambda content: content[:-1])
+
+
+@forgery("quorum", by_files=True)
+def removed_cosignatures(export, target):
+    export.copy(target)
+    lines = export.note.text.encode() + b"\n"
+
+    def strip(content):
+        rest = content[len(lines) :].splitlines(keepends=True)
+        return lines + b"".join(line for line in rest if b"/node/" not in line)
+
+    change_file(target, "checkpoint", strip)
+
+
+@forgery("log signatures", by_files=True)
+def removed_log_signatures(export, target):
+    export.copy(target)
+    lines = export.note.text.encode() + b"\n"
+
+    def strip(content):
+        rest = content[len(lines) :].splitlines(keepends=True)
+        return lines + b"".join(line for line in rest if b"/node/" in line)
+
+    change_file(target, "checkpoint", strip)
+
+
+@forgery("form", by_files=False)
+def unknown_signer(export, target):
+    """Harmless: a signature of a key that the policy does not name is passed over."""
+    export.copy(target)
+    key = test_key("nobody that a policy names")
+    line = _line("nobody.example", b"\1", key, key.sign(export.note.text.encode()))
+    change_file(target, "checkpoint", lambda content: content + line.encode())
+
+
+@forgery("form", by_files=True, sign=True)
+def huge_size(export, target):
+    export.copy(target)
+    lines = export.note.text.split("\n")
+    lines[1] = str(2**63)
+    change_file(target, "checkpoint", lambda _: export.sign("\n".join(lines)))
+
+
+@forgery("form", by_files=True, sign=True)
+def size_below_limit(export, target):
+    export.copy(target)
+    lines = export.note.text.split("\n")
+    lines[1] = str(2**40)
+    change_file(target, "checkpoint", lambda _: export.sign("\n".join(lines)))
+
+
+@forgery("form", by_files=True, sign=True)
+def extension_line(export, target):
+    export.copy(target)
+    change_file(target, "checkpoint", lambda _: export.sign(export.note.text + "and a fourth line\n"))
+
+
+# Forgeries by all nodes together: everything is hashed and signed again, so only replay shows them.
+
+
+@forgery("sequences", by_files=False, sign=True)
+def dropped_entry(export, target):
+    at = export.find(lambda kind, _: kind == f.EVENT_LEAF, len(export.leaves) // 2)
+    export.write(target, export.leaves[:at] + export.leaves[at + 1 :])
+
+
+@forgery("trades", by_files=False, sign=True)
+def dropped_derived(export, target):
+    at = export.find_fact(f.ORDER_CLOSED, len(export.leaves) // 2)
+    export.write(target, export.leaves[:at] + export.leaves[at + 1 :])
+
+
+@forgery("sequences", by_files=False, sign=True)
+def duplicated_entry(export, target):
+    at = export.find(lambda kind, _: kind == f.EVENT_LEAF, len(export.leaves) // 2)
+    export.write(target, export.leaves[: at + 1] + export.leaves[at:])
+
+
+@forgery("replay", by_files=False, sign=True)
+def reordered_entries(export, target):
+    leaves = list(export.leaves)
+    at = export.find(lambda kind, _: kind == f.EVENT_LEAF, len(leaves) // 2)
+    while decode(f.ENTRY, leaves[at + 1])[0] != f.EVENT_LEAF:
+        at = export.find(lambda kind, _: kind == f.EVENT_LEAF, at + 1)
+    leaves[at], leaves[at + 1] = leaves[at + 1], leaves[at]
+    export.write(target, leaves)
+
+
+@forgery("replay", by_files=False, sign=True)
+def truncated_after_event(export, target):
+    at = export.find(lambda kind, _: kind == f.EVENT_LEAF, len(export.leaves) * 3 // 4)
+    export.write(target, export.leaves[: at + 1])
+
+
+@forgery("replay", by_files=False, sign=True)
+def truncated_before_derived(export, target):
+    at = export.find_fact(f.POINT_SETTLED, len(export.leaves) * 3 // 4)
+    export.write(target, export.leaves[: at + 1])
+
+
+@forgery(None, by_files=False, sign=True)
+def old_head(export, target):
+    """Not to be told from an export made earlier: whole up to a seal. Every claim holds; only freshness could object."""
+    at = export.find(lambda kind, _: kind == f.SEAL_LEAF, len(export.leaves) // 2)
+    export.write(target, export.leaves[: at + 1])
+
+
+def _change_leaf(number, change):
+    """A doctor that changes the first fact of a number in the second half of the log of which `change` makes another."""
+
+    def doctor(export, target):
+        at = len(export.leaves) // 2
+        while True:
+            at = export.find_fact(number, at)
+            kind, (concerns, blind, fact) = decode(f.ENTRY, export.leaves[at])
+            changed = change(fact[1])
+            if changed is not None:
+                break
+            at += 1
+        leaves = list(export.leaves)
+        leaves[at] = f.ENTRY.write((kind, (concerns, blind, (number, changed))))
+        export.write(target, leaves)
+
+    return doctor
+
+
+def _one_posting_more(fact):
+    if not fact.postings:
+        return None
+    kind, amount = fact.postings[0]
+    return fact._replace(postings=((kind, amount + 1),) + fact.postings[1:])
+
+
+def _dearer(fact):
+    return None if fact[1] is None else (fact[0], fact[1] + 1) + fact[2:]
+
+
+def _dearer_pool(fact):
+    return None if fact.pool_price is None else fact._replace(pool_price=fact.pool_price + 1)
+
+
+for _name, _claim, _number, _change in (
+    ("changed_clearing_price", "trades", f.INTERVAL_CLEARED, _dearer),
+    ("changed_fill", "trades", f.ORDER_CLOSED, lambda fact: fact[:2] + (fact[2] + 1,) + fact[3:]),
+    ("changed_posting", "journal", f.POINT_SETTLED, _one_posting_more),
+    (
+        "changed_line",
+        "energy balance",
+        f.POINT_SETTLED,
+        lambda fact: fact._replace(line=fact.line._replace(net=fact.line.net + 1)),
+    ),
+    ("changed_pool_price", "settlement", f.INTERVAL_SETTLED, _dearer_pool),
+    (
+        "changed_certificate",
+        "certificates",
+        f.CERTIFICATE_ISSUED,
+        lambda fact: fact[:2] + (fact[2]._replace(held=fact[2].held + 1, sent=fact[2].sent - 1),),
+    ),
+    ("changed_delivery", "certificates", f.CERTIFICATE_DELIVERED, lambda fact: fact[:3] + (fact[3] + 1,)),
+):
+    forgery(_claim, by_files=False, sign=True)(_change_leaf(_number, _change), _name)
+
+
+@forgery("journal", by_files=False, sign=True)
+def changed_funds(export, target):
+    at = export.find_fact(f.FUNDS_MOVED)
+    kind, (concerns, blind, (number, amount)) = decode(f.ENTRY, export.leaves[at])
+    leaves = list(export.leaves)
+    leaves[at] = f.ENTRY.write((kind, (concerns, blind, (number, amount * 2))))
+    export.write(target, leaves)
+
+
+@forgery("certificates", by_files=False, sign=True)
+def twice_claimed_certificate(export, target):
+    at = export.find_fact(f.CERTIFICATE_ISSUED, len(export.leaves) // 2)
+    export.write(target, export.leaves[: at + 1] + export.leaves[at:])
+
+
+@forgery("replay", by_files=False, sign=True)
+def wrong_blind(export, target):
+    at = export.find_fact(f.POINT_SETTLED, len(export.leaves) // 2)
+    kind, (concerns, blind, fact) = decode(f.ENTRY, export.leaves[at])
+    leaves = list(export.leaves)
+    leaves[at] = f.ENTRY.write((kind, (concerns, flip(blind, 0), fact)))
+    export.write(target, leaves)
+
+
+@forgery("replay", by_files=False, sign=True)
+def wrong_state_root(export, target):
+    at = export.find(lambda kind, _: kind == f.SEAL_LEAF, len(export.leaves) // 2)
+    leaves = list(export.leaves)
+    leaves[at] = f.ENTRY.write((f.SEAL_LEAF, flip(decode(f.ENTRY, leaves[at])[1], 7)))
+    export.write(target, leaves)
+
+
+@forgery("replay", by_files=False, sign=True)
+def missing_seal(export, target):
+    at = export.find(lambda kind, _: kind == f.SEAL_LEAF, len(export.leaves) // 2)
+    export.write(target, export.leaves[:at] + export.leaves[at + 1 :])
+
+
+@forgery("replay", by_files=False, sign=True)
+def wrong_outcome(export, target):
+    at = export.find(lambda kind, _: kind == f.EVENT_LEAF, len(export.leaves) // 2)
+    kind, (signed, outcome) = decode(f.ENTRY, export.leaves[at])
+    leaves = list(export.leaves)
+    leaves[at] = f.ENTRY.write((kind, (signed, (outcome[0] ^ 200,) + outcome[1:])))
+    export.write(target, leaves)
+
+
+def _change_event(export, target, change):
+    """Changes an event's bytes in the second half of the log."""
+    at = export.find(lambda kind, _: kind == f.EVENT_LEAF, len(export.leaves) // 2)
+    kind, (signed, outcome) = decode(f.ENTRY, export.leaves[at])
+    leaves = list(export.leaves)
+    leaves[at] = f.ENTRY.write((kind, (change(signed), outcome)))
+    export.write(target, leaves)
+
+
+@forgery("author signatures", by_files=False, sign=True)
+def byte_in_event_signature(export, target):
+    _change_event(export, target, lambda signed: flip(signed, len(signed) - 20))
+
+
+@forgery("author signatures", by_files=False, sign=True)
+def byte_in_event(export, target):
+    _change_event(export, target, lambda signed: flip(signed, len(signed) - 70))
+
+
+@forgery("author signatures", by_files=False, sign=True)
+def byte_in_header_signature(export, target):
+    at = export.find(lambda kind, _: kind == f.BATCH_LEAF, len(export.leaves) // 2)
+    kind, (signed, dropped) = decode(f.ENTRY, export.leaves[at])
+    leaves = list(export.leaves)
+    leaves[at] = f.ENTRY.write((kind, (flip(signed, len(signed) - 20), dropped)))
+    export.write(target, leaves)
+
+
+@forgery("replay", by_files=False, sign=True)
+def invented_drop(export, target):
+    """A drop beyond the batch's end."""
+    at = export.find(lambda kind, _: kind == f.BATCH_LEAF, len(export.leaves) // 2)
+    kind, (signed, dropped) = decode(f.ENTRY, export.leaves[at])
+    leaves = list(export.leaves)
+    leaves[at] = f.ENTRY.write((kind, (signed, dropped + (f.DROPPED(1000, bytes(32)),))))
+    export.write(target, leaves)
+
+
+@forgery("sequences", by_files=False, sign=True)
+def event_as_drop(export, target):
+    """An event is said to have been dropped, under the hash that the leader signed."""
+    at = export.find(lambda kind, _: kind == f.EVENT_LEAF, len(export.leaves) // 2)
+    start = max(i for i in range(at) if decode(f.ENTRY, export.leaves[i])[0] == f.BATCH_LEAF)
+    events = [i for i in range(start, at) if decode(f.ENTRY, export.leaves[i])[0] == f.EVENT_LEAF]
+    kind, (signed, dropped) = decode(f.ENTRY, export.leaves[start])
+    if dropped:
+        raise Absent("the batch drops events already")
+    leaves = list(export.leaves)
+    lost = sha256(decode(f.ENTRY, leaves[at])[1][0]).digest()
+    leaves[start] = f.ENTRY.write((kind, (signed, (f.DROPPED(len(events), lost),))))
+    export.write(target, leaves[:at] + leaves[at + 1 :])
+
+
+@forgery("form", by_files=False, sign=True)
+def garbage_entry(export, target):
+    leaves = list(export.leaves)
+    leaves[len(leaves) // 2] = b"\xff" * 40
+    export.write(target, leaves)
+
+
+@forgery("form", by_files=False, sign=True)
+def trailing_byte(export, target):
+    leaves = list(export.leaves)
+    leaves[len(leaves) // 2] += b"\0"
+    export.write(target, leaves)
+
+
+@forgery("form", by_files=False, sign=True)
+def second_genesis(export, target):
+    at = export.find(lambda kind, _: kind == f.BATCH_LEAF, len(export.leaves) // 2)
+    export.write(target, export.leaves[:at] + export.leaves[:1] + export.leaves[at:])
+
+
+def can_sign(export, policy):
+    """Whether the export is a recording of the project, signed by test keys."""
+    own = c2sp.parse_note(export.sign(export.note.text))
+    return all(c2sp.verdict(own, key) for key in policy.logs + list(policy.witnesses.values()))
+
+
+def main():
+    """Reads the arguments and makes the copies; prints their names."""
+    parser = argparse.ArgumentParser(description="Make doctored copies of an export.")
+    parser.add_argument("export")
+    parser.add_argument("policy")
+    parser.add_argument("out", help="a folder that does not exist yet")
+    args = parser.parse_args()
+    export = Export(args.export)
+    with open(args.policy, "rb") as file:
+        test_keys = can_sign(export, c2sp.parse_policy(file.read()))
+    os.makedirs(args.out)
+    for name, make, _, _, sign in FORGERIES:
+        if sign and not test_keys:
+            continue
+        try:
+            make(export, os.path.join(args.out, name))
+            print(name)
+        except Absent as absent:
+            print("%s: %s" % (name, absent), file=sys.stderr)
+    if not test_keys:
+        print("not the keys of a recording: classes that need signatures are left out", file=sys.stderr)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
