@@ -232,7 +232,8 @@ impl Run<'_> {
         away: Option<NodeId>,
     ) {
         let interval = DeliveryInterval::containing(park.now());
-        progress.set_position(interval.0.saturating_sub(self.profile.first_interval.0));
+        let lived = interval.0.saturating_sub(self.profile.first_interval.0);
+        progress.set_position(lived.min(self.profile.intervals));
         let events = tally.events.load(Ordering::Relaxed);
         // A node that does not answer for a moment is no news here.
         let heads = client.status().map_or(String::new(), |status| {
