@@ -96,8 +96,8 @@ pub struct Book {
     orders_max: u32,
     ids: Ids,
     orders: Orders,
-    bids: Ladder,
-    offers: Ladder,
+    /// Bids, then offers.
+    ladders: [Ladder; 2],
 }
 
 /// Side and price as one number, greater for whoever is served first. Bids have the lower half,
@@ -108,6 +108,12 @@ fn rank(side: Side, price: u32) -> u32 {
         Side::Buy => price,
         Side::Sell => !price,
     }
+}
+
+/// Where the ladder of a rank's side stands.
+#[inline]
+fn ladder_of(rank: u32) -> usize {
+    (rank >> 31) as usize
 }
 
 #[inline]
@@ -169,8 +175,7 @@ impl Book {
             orders_max,
             ids: Ids::new(),
             orders: Orders::new(),
-            bids: Ladder::new(),
-            offers: Ladder::new(),
+            ladders: [Ladder::new(), Ladder::new()],
         }
     }
 
@@ -206,14 +211,14 @@ impl Book {
     }
 
     /// Every reason to refuse an order, in the order of [`Refusal`].
-    #[inline]
+    #[inline(always)]
     fn check(&self, order: &NewOrder) -> Result<Taker, Refusal> {
         let price = price_in_range(order.price)?;
         let quantity = quantity_in_range(order.quantity)?;
         if !(0..=order.quantity.0).contains(&order.minimum.0) {
             return Err(Refusal::MinimumOutOfRange);
         }
-        if self.ids.get(order.id, &self.orders).is_some() {
+        if self.ids.contains(order.id, &self.orders) {
             return Err(Refusal::DuplicateId);
         }
         let is_full = self.orders.count() >= self.orders_max;
@@ -236,21 +241,24 @@ impl Book {
     }
 
     /// Whether an order's trades would be allowed and enough, found without trading.
-    #[inline]
+    #[inline(always)]
     fn check_trades(&self, taker: Taker, minimum: u32) -> Result<(), Refusal> {
+        // Most orders reach nobody, and then there is nothing to be found.
+        let reaches = self.ladders[ladder_of(!taker.rank)].may_reach(!taker.rank);
+        let matters = minimum > 0 || reaches && self.self_trade == SelfTrade::Refused;
+        if matters {
+            self.foresee(taker, minimum)
+        } else {
+            Ok(())
+        }
+    }
+
+    /// Walks along the orders that one would trade with, without trading.
+    #[inline(never)]
+    fn foresee(&self, taker: Taker, minimum: u32) -> Result<(), Refusal> {
         let reach = !taker.rank;
-        if !self.opposite(taker.rank).may_reach(reach) {
-            return if minimum > 0 {
-                Err(Refusal::MinimumNotMet)
-            } else {
-                Ok(())
-            };
-        }
-        if self.self_trade == SelfTrade::Allowed && minimum == 0 {
-            return Ok(());
-        }
         let mut left = taker.quantity;
-        let levels = self.opposite(taker.rank).levels();
+        let levels = self.ladders[ladder_of(reach)].levels();
         for (_, head) in levels.take_while(|(rank, _)| *rank >= reach) {
             for maker in self.orders.from_head(head) {
                 if maker.account == taker.account && self.self_trade == SelfTrade::Refused {
@@ -269,13 +277,10 @@ impl Book {
     }
 
     /// Trades with the other side as far as the limit allows, and says what is left.
-    #[inline]
+    #[inline(always)]
     fn trade(&mut self, taker: Taker, sink: &mut impl FnMut(Event)) -> u32 {
         let reach = !taker.rank;
-        let opposite = match side_of(taker.rank) {
-            Side::Buy => &mut self.offers,
-            Side::Sell => &mut self.bids,
-        };
+        let opposite = &mut self.ladders[ladder_of(reach)];
         let mut left = taker.quantity;
         while left > 0 && opposite.may_reach(reach) {
             let Some(place) = opposite.best() else {
@@ -314,27 +319,15 @@ impl Book {
     /// Lets an order wait behind the others of its rank.
     #[inline]
     fn push(&mut self, slot: u32) {
-        match side_of(self.orders.get(slot).rank) {
-            Side::Buy => self.bids.push(slot, &mut self.orders),
-            Side::Sell => self.offers.push(slot, &mut self.orders),
-        }
+        let ladder = ladder_of(self.orders.get(slot).rank);
+        self.ladders[ladder].push(slot, &mut self.orders);
     }
 
     /// Takes an order from its place among those of its rank.
     #[inline]
     fn unlink(&mut self, slot: u32) {
-        match side_of(self.orders.get(slot).rank) {
-            Side::Buy => self.bids.unlink(slot, &mut self.orders),
-            Side::Sell => self.offers.unlink(slot, &mut self.orders),
-        }
-    }
-
-    #[inline]
-    fn opposite(&self, rank: u32) -> &Ladder {
-        match side_of(rank) {
-            Side::Buy => &self.offers,
-            Side::Sell => &self.bids,
-        }
+        let ladder = ladder_of(self.orders.get(slot).rank);
+        self.ladders[ladder].unlink(slot, &mut self.orders);
     }
 
     /// Closes an open order. Answers cancelled or refused.
@@ -425,7 +418,7 @@ impl Book {
         }
     }
 
-    #[inline]
+    #[inline(always)]
     fn check_change(
         &self,
         id: u32,
@@ -468,10 +461,7 @@ impl Book {
 
     /// The open orders of a side, first to be served first.
     pub fn orders(&self, side: Side) -> impl Iterator<Item = OpenOrder> {
-        let ladder = match side {
-            Side::Buy => &self.bids,
-            Side::Sell => &self.offers,
-        };
+        let ladder = &self.ladders[ladder_of(rank(side, 0))];
         let orders = ladder
             .levels()
             .flat_map(|(_, head)| self.orders.from_head(head));
@@ -499,7 +489,6 @@ impl Book {
         size_of::<Self>()
             + self.ids.bytes()
             + self.orders.bytes()
-            + self.bids.bytes()
-            + self.offers.bytes()
+            + self.ladders.iter().map(Ladder::bytes).sum::<usize>()
     }
 }

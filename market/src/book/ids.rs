@@ -15,6 +15,8 @@ pub(super) struct Ids {
     /// A power of two of places, or `NONE`.
     cells: Vec<u32>,
     used: usize,
+    /// No open order has a greater id.
+    greatest: u32,
     /// 32 less the binary logarithm of the number of runs.
     shift: u32,
 }
@@ -24,6 +26,7 @@ impl Ids {
         Ids {
             cells: Vec::new(),
             used: 0,
+            greatest: 0,
             shift: 32,
         }
     }
@@ -40,6 +43,12 @@ impl Ids {
     fn home(&self, id: u32) -> usize {
         let run = u64::from((id / RUN).wrapping_mul(0x9e37_79b9)) >> self.shift;
         run as usize * RUN as usize + (id % RUN) as usize
+    }
+
+    /// Whether an open order has this id. Ids given out in sequence are not even looked up.
+    #[inline]
+    pub(super) fn contains(&self, id: u32, orders: &Orders) -> bool {
+        id <= self.greatest && self.get(id, orders).is_some()
     }
 
     /// The place of an open order.
@@ -66,6 +75,7 @@ impl Ids {
     /// Enters the place of an order that has just come to rest.
     #[inline]
     pub(super) fn insert(&mut self, id: u32, slot: u32, orders: &Orders) {
+        self.greatest = self.greatest.max(id);
         if self.used * 8 >= self.cells.len() * 5 {
             return self.rebuild(orders);
         }
@@ -88,10 +98,12 @@ impl Ids {
     fn rebuild(&mut self, orders: &Orders) {
         let count = orders.count() as usize;
         let cells = (count * 2).next_power_of_two().max(CELLS_MIN);
-        self.cells.clear();
-        self.cells.reserve_exact(cells);
-        self.cells.resize(cells, NONE);
-        self.cells.shrink_to(cells);
+        if self.cells.len() == cells {
+            self.cells.fill(NONE);
+        } else {
+            self.cells = Vec::new();
+            self.cells = vec![NONE; cells];
+        }
         self.used = 0;
         self.shift = 32 - (cells as u32 / RUN).trailing_zeros();
         for (slot, order) in orders.iter() {

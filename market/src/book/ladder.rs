@@ -2,8 +2,8 @@
 //!
 //! Prices are far too many for a place each, so that levels stand in sorted blocks under a sorted
 //! list of the blocks. A level whose last order goes keeps its place: its price is likely to be
-//! quoted again, and then nothing has to move. Where vacant levels outnumber the orders, all of
-//! them go at once.
+//! quoted again, and then nothing has to move. All vacant levels go at once where there are too
+//! many.
 
 use super::orders::{NONE, Orders};
 
@@ -11,8 +11,8 @@ use super::orders::{NONE, Orders};
 const BLOCK: usize = 64;
 /// Least number of levels remembered.
 const MEMORY_MIN: usize = 64;
-/// Levels beyond twice the number of orders that a side may have: it takes as many new ones to
-/// make a sweep of the vacant ones due again.
+/// Levels that a side may have beyond the greatest number of orders that ever rested at once:
+/// that many new ones at least lie between two sweeps of the vacant ones.
 const VACANT_MAX: usize = 256;
 /// The rank of no order: a bid above every price.
 const NO_RANK: u32 = u32::MAX >> 1;
@@ -252,8 +252,8 @@ impl Ladder {
             Some(place) => place,
             None => self.insert(rank, orders),
         };
-        if self.count > self.memory.len() {
-            let length = self.count.next_power_of_two().max(MEMORY_MIN);
+        if 2 * self.count > self.memory.len() {
+            let length = (2 * self.count).next_power_of_two().max(MEMORY_MIN);
             // The first place is there, and its level says itself whether it is the one.
             self.memory = vec![Place(0); length];
             self.shift = 32 - length.trailing_zeros();
@@ -265,7 +265,7 @@ impl Ladder {
 
     /// Adds a level that is not there.
     fn insert(&mut self, rank: u32, orders: &Orders) -> Place {
-        if self.count > 2 * orders.count() as usize + VACANT_MAX {
+        if self.count > orders.count_max() + VACANT_MAX {
             self.sweep();
         }
         if self.entries.is_empty() {

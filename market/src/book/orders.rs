@@ -42,6 +42,12 @@ impl Orders {
         self.count
     }
 
+    /// The greatest number of orders that ever rested at once.
+    #[inline]
+    pub(super) fn count_max(&self) -> usize {
+        self.places.len()
+    }
+
     /// Bytes held.
     pub(super) fn bytes(&self) -> usize {
         self.places.capacity() * size_of::<Resting>()
