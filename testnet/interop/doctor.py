@@ -59,37 +59,45 @@ class Export:
         shutil.copytree(self.folder, target)
 
     def sign(self, text):
-        """A checkpoint's bytes, signed by the recording's nodes."""
-        origin = text.split("\n")[0]
-        lines = []
-        time = max(
-            int.from_bytes(signature[:8], "big")
-            for name, _, signature in self.note.signatures
-            if name.startswith(origin + "/node/")
-        )
-        for node in self.nodes:
-            key = test_key("node %d Log" % node)
-            lines.append(_line(origin, b"\1", key, key.sign(text.encode())))
-            key = test_key("node %d Cosigner" % node)
-            signature = key.sign(b"cosignature/v1\ntime %d\n" % time + text.encode())
-            lines.append(_line("%s/node/%d" % (origin, node), b"\4", key, time.to_bytes(8, "big") + signature))
-        return (text + "\n" + "".join(lines)).encode()
+        """A checkpoint's bytes, signed by the recording's nodes at the time of the present cosignatures."""
+        cosignatures = (blob for name, _, blob in self.note.signatures if "/node/" in name)
+        return sign_checkpoint(text, self.nodes, max(int.from_bytes(blob[:8], "big") for blob in cosignatures))
 
-    def write(self, target, leaves, size=None):
-        """Writes a whole export of some leaves: bundles, tiles and a signed checkpoint, so that only replay can object."""
-        hashes = [c2sp.leaf_hash(leaf) for leaf in leaves]
-        root = base64.b64encode(c2sp.tree_hash(hashes)).decode("ascii")
-        text = "%s\n%d\n%s\n" % (self.checkpoint.origin, len(leaves) if size is None else size, root)
-        files = {"checkpoint": self.sign(text)}
-        for number, path in c2sp.files_of("entries", len(leaves)):
-            part = leaves[number * 256 : number * 256 + 256]
-            files[path] = b"".join(len(leaf).to_bytes(2, "big") + leaf for leaf in part)
-        files.update((path, content) for path, content, _ in c2sp.tiles_of(hashes))
-        for path, content in files.items():
-            path = os.path.join(target, path)
-            os.makedirs(os.path.dirname(path), exist_ok=True)
-            with open(path, "wb") as file:
-                file.write(content)
+    def write(self, target, leaves):
+        """Writes a whole export of some leaves, signed anew, so that only replay can object."""
+        cosignatures = (blob for name, _, blob in self.note.signatures if "/node/" in name)
+        time = max(int.from_bytes(blob[:8], "big") for blob in cosignatures)
+        write_export(target, self.checkpoint.origin, leaves, self.nodes, time)
+
+
+def sign_checkpoint(text, nodes, time):
+    """A checkpoint with the log signature and the cosignature of each node, by the keys of recordings."""
+    origin = text.split("\n")[0]
+    lines = []
+    for node in nodes:
+        key = test_key("node %d Log" % node)
+        lines.append(_line(origin, b"\1", key, key.sign(text.encode())))
+    for node in nodes:
+        key = test_key("node %d Cosigner" % node)
+        signature = key.sign(b"cosignature/v1\ntime %d\n" % time + text.encode())
+        lines.append(_line("%s/node/%d" % (origin, node), b"\4", key, time.to_bytes(8, "big") + signature))
+    return (text + "\n" + "".join(lines)).encode()
+
+
+def write_export(target, origin, leaves, nodes, time):
+    """Writes bundles, tiles and a signed checkpoint."""
+    hashes = [c2sp.leaf_hash(leaf) for leaf in leaves]
+    root = base64.b64encode(c2sp.tree_hash(hashes)).decode("ascii")
+    files = {"checkpoint": sign_checkpoint("%s\n%d\n%s\n" % (origin, len(leaves), root), nodes, time)}
+    for number, path in c2sp.files_of("entries", len(leaves)):
+        part = leaves[number * 256 : number * 256 + 256]
+        files[path] = b"".join(len(leaf).to_bytes(2, "big") + leaf for leaf in part)
+    files.update((path, content) for path, content, _ in c2sp.tiles_of(hashes))
+    for path, content in files.items():
+        path = os.path.join(target, path)
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        with open(path, "wb") as file:
+            file.write(content)
 
 
 def public_bytes(key):
@@ -151,7 +159,9 @@ def byte_in_tile(export, target):
 @forgery("bytes to root", by_files=True)
 def byte_in_root(export, target):
     export.copy(target)
-    change_file(target, "checkpoint", lambda content: flip(content, content.index(b"\n\n") - 20))
+    root = export.note.text.split("\n")[2]
+    other = ("B" if root[0] == "A" else "A") + root[1:]
+    change_file(target, "checkpoint", lambda content: content.replace(root.encode(), other.encode(), 1))
 
 
 @forgery("quorum", by_files=True)

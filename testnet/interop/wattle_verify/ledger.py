@@ -477,9 +477,8 @@ class Ledger:
         self.state.put(f.T_KEYS, (key,), f.KEY_RECORD(role, 0, index, None, 0, 0))
 
     def meters_of(self, point):
-        """The meters of a point, by kind (one of each at most)."""
-        meters = [meter for meter in self.state.rows[f.T_METERS].values() if meter.point == point]
-        return sorted(meters, key=lambda meter: meter.kind)
+        """The meters of a point, by id (one of each kind at most)."""
+        return [meter for _, meter in sorted(self.state.rows[f.T_METERS].items()) if meter.point == point]
 
     # Section 5, orders and pinning.
 
