@@ -13,10 +13,11 @@ pub(crate) use operator::{
     NodeInitArgs, ParkCommand, ParkInitArgs, ParticipantArgs, PointArgs, RegistrarCommand, RoleArg,
     TariffCommand, TariffSetArgs, TermsCommand, TreasurerCommand,
 };
-pub(crate) use regulator::{LogCommand, VerifyArgs};
+pub(crate) use regulator::{ExportArgs, LogCommand, VerifyArgs, WhatIfArgs};
 pub(crate) use tenant::{
-    BookArgs, CancelArgs, KeyCommand, OrderCommand, OutboxCommand, PeriodArgs, PlaceArgs,
-    PoolCommand, PoolSetArgs, RangeArgs, SideArg, WhoArgs,
+    BookArgs, CancelArgs, ExplainArgs, KeyCommand, OrderCommand, OutboxCommand, PeriodArgs,
+    PlaceArgs, PoolCommand, PoolSetArgs, RangeArgs, SideArg, StatementArgs, StatementCommand,
+    StatementFormat, WhoArgs,
 };
 
 /// Everything `--help` adds at its end.
@@ -103,8 +104,8 @@ pub(crate) enum Command {
     Book(BookArgs),
     /// One's trades
     Trades(RangeArgs),
-    /// One's settled intervals: energy and money
-    Statement(RangeArgs),
+    /// One's settled intervals by day and kind of posting, or one amount taken apart
+    Statement(StatementArgs),
     /// What one's account holds
     Balance(WhoArgs),
     /// How a point takes part in the surplus pool
@@ -115,6 +116,11 @@ pub(crate) enum Command {
     /// Regulator: copy the log and verify it offline
     #[command(subcommand)]
     Log(LogCommand),
+    /// Settle an export again under other prices or rules, without touching anything
+    ///
+    /// Readings and trades stay as they were. What people would have ordered, used or stored at
+    /// other prices is not known and not guessed.
+    WhatIf(WhatIfArgs),
     /// Signed events that have no outcome yet
     #[command(subcommand)]
     Outbox(OutboxCommand),
@@ -203,6 +209,25 @@ mod tests {
             (
                 "statement --from yesterday".to_owned(),
                 Some("no time of day"),
+            ),
+            ("statement --month 2026-07 --format csv".to_owned(), None),
+            ("statement --month 2026-13".to_owned(), Some("not a month")),
+            (
+                "statement --month 2026-07 --from 2026-07-01T00:00".to_owned(),
+                Some("--month"),
+            ),
+            (
+                "statement explain --export d --point 1 --interval #1".to_owned(),
+                Some("--policy"),
+            ),
+            (
+                "statement explain --export d --trust --point 1 --interval #1".to_owned(),
+                None,
+            ),
+            ("what-if --export d --policy p --no-pool".to_owned(), None),
+            (
+                "what-if --export d --trust --retail-flat 1 --retail-tariff t".to_owned(),
+                Some("--retail-flat"),
             ),
             ("--timeout 0 balance".to_owned(), Some("--timeout")),
             ("balanc".to_owned(), Some("balance")),

@@ -5,7 +5,7 @@ mod book;
 mod key;
 mod log_export;
 mod log_policy;
-mod log_verify;
+pub(crate) mod log_verify;
 mod node_init;
 mod node_status;
 mod order;
@@ -17,6 +17,7 @@ mod registrar;
 mod statement;
 mod trades;
 mod treasurer;
+mod what_if;
 
 use crate::args::{Command, LogCommand, NodeCommand, ParkCommand, PoolCommand};
 use crate::failure::Failure;
@@ -40,6 +41,7 @@ pub(crate) fn run(
         Command::Book(args) => book::run(args, settings, output),
         Command::Trades(args) => trades::run(args, settings, output),
         Command::Statement(args) => statement::run(args, settings, output),
+        Command::WhatIf(args) => what_if::run(args, output),
         Command::Balance(args) => balance::run(args, settings, output),
         Command::Pool(PoolCommand::Set(args)) => pool::run(args, settings, output),
         Command::Prices(args) => prices::run(args, settings, output),

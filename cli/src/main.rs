@@ -4,6 +4,7 @@
 //! - [`args`]: what was typed; [`settings`]: what it means, with the environment and defaults
 //! - [`amount`] and [`moment`]: energy, prices, money and intervals as people write them
 //! - [`park`]: the park behind `--url`, pinned in the data folder; signing and submitting
+//! - [`export`]: a copied log that is verified before it is used
 //! - [`secret`]: key files and passphrases; [`folder`]: other files that are made
 //! - [`output`]: tables and JSON on standard output; [`failure`]: errors, next steps, exit codes
 //! - [`commands`]: one file per command
@@ -26,6 +27,7 @@ use clap::Parser as _;
 mod amount;
 mod args;
 mod commands;
+mod export;
 mod failure;
 mod folder;
 mod moment;

@@ -90,6 +90,57 @@ impl Moment {
     }
 }
 
+/// A month of the park's clock, `2026-11`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Month {
+    first_day: DateTime,
+}
+
+impl FromStr for Month {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Month, String> {
+        let wrong = || format!("{text:?} is not a month; write it like 2026-11");
+        if text.len() != 7 || !text.is_ascii() {
+            return Err(wrong());
+        }
+        let first_day = format!("{text}-01T00:00").parse().map_err(|_| wrong())?;
+        Ok(Month { first_day })
+    }
+}
+
+impl Month {
+    /// Its first and last delivery interval, in a park whose clock is so many minutes ahead of
+    /// UTC.
+    pub(crate) fn intervals(
+        self,
+        utc_offset_minutes: i16,
+    ) -> Result<(DeliveryInterval, DeliveryInterval), Failure> {
+        let next = jiff::Span::new().months(1);
+        let next = self.first_day.checked_add(next).map_err(|error| {
+            Failure::usage(
+                format!("there is no month after it: {error}"),
+                "give another --month",
+            )
+        })?;
+        let from = Moment::Local(self.first_day).interval(utc_offset_minutes)?;
+        let until = Moment::Local(next).interval(utc_offset_minutes)?;
+        Ok((from, until.minus(1)))
+    }
+}
+
+/// An interval's start as a date and as a time of day in the park's clock.
+pub(crate) fn day_and_time(
+    interval: DeliveryInterval,
+    utc_offset_minutes: i16,
+) -> (String, String) {
+    let text = interval_text(interval, utc_offset_minutes);
+    match text.split_once('T') {
+        Some((day, time)) => (day.to_owned(), time.chars().take(5).collect()),
+        None => (text, String::new()),
+    }
+}
+
 fn offset(minutes: i16) -> Option<Offset> {
     Offset::from_seconds(i32::from(minutes) * 60).ok()
 }
@@ -142,6 +193,31 @@ mod tests {
         }
         assert_eq!(interval_text(JULY, SHANGHAI), "2026-07-01T00:00+08:00");
         assert_eq!(time_text(JULY.start(), 0), "2026-06-30T16:00:00+00:00");
+    }
+
+    #[test]
+    fn month_is_that_of_the_park_s_clock() {
+        let month: Month = "2026-07".parse().unwrap();
+        let (from, to) = month.intervals(SHANGHAI).unwrap();
+        assert_eq!(from, JULY);
+        assert_eq!(to, JULY.plus(31 * 96 - 1));
+        assert_eq!(
+            day_and_time(to, SHANGHAI),
+            ("2026-07-31".to_owned(), "23:45".to_owned())
+        );
+        let december: Month = "2026-12".parse().unwrap();
+        let (from, to) = december.intervals(0).unwrap();
+        assert_eq!(to.0 - from.0 + 1, 31 * 96);
+        for text in [
+            "2026-13",
+            "2026-7",
+            "2026",
+            "2026-07-01",
+            "202607",
+            "2026-０7",
+        ] {
+            assert!(text.parse::<Month>().is_err(), "{text}");
+        }
     }
 
     #[test]

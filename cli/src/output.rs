@@ -19,6 +19,11 @@ impl<'a> Output<'a> {
         Output { json, writer }
     }
 
+    /// Whether `--json` was given.
+    pub(crate) fn is_json(&self) -> bool {
+        self.json
+    }
+
     /// Prints `value` with `--json`, and what `text` makes without.
     pub(crate) fn print<T: Serialize + ?Sized>(
         &mut self,

@@ -11,11 +11,14 @@ mod authors;
 mod balance;
 pub mod claim;
 pub mod directory;
+pub mod entries;
+pub mod explain;
 mod parallel;
 mod replay;
 pub mod source;
 pub mod summary;
 mod walk;
+pub mod what_if;
 
 use crate::genesis::Genesis;
 use crate::log::checkpoint::Checkpoint;

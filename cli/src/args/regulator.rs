@@ -3,6 +3,10 @@
 use std::path::PathBuf;
 
 use clap::{Args as ClapArgs, Subcommand};
+use wattle_market::units::Price;
+
+use crate::amount;
+use crate::moment::{Moment, Month};
 
 /// `wattle log …`.
 #[derive(Debug, Subcommand)]
@@ -39,4 +43,67 @@ pub(crate) struct VerifyArgs {
     /// The policy (C2SP tlog-policy) that was pinned when the park was founded
     #[arg(long, value_name = "FILE")]
     pub(crate) policy: PathBuf,
+}
+
+/// An export that is read offline.
+#[derive(Debug, Clone, ClapArgs)]
+pub(crate) struct ExportArgs {
+    /// The folder with `checkpoint` and `tile/`, as `wattle log export` makes it
+    #[arg(long, value_name = "DIR")]
+    pub(crate) export: PathBuf,
+
+    /// The policy (C2SP tlog-policy) that was pinned when the park was founded
+    #[arg(long, value_name = "FILE", required_unless_present = "trust")]
+    pub(crate) policy: Option<PathBuf>,
+
+    /// Do not verify the export; whoever wrote its files may have made up every figure
+    #[arg(long, conflicts_with = "policy")]
+    pub(crate) trust: bool,
+}
+
+/// `wattle what-if`.
+#[derive(Debug, ClapArgs)]
+pub(crate) struct WhatIfArgs {
+    #[command(flatten)]
+    pub(crate) export: ExportArgs,
+
+    /// First delivery interval [default: the first that is settled]
+    #[arg(long, value_name = "TIME")]
+    pub(crate) from: Option<Moment>,
+
+    /// Last delivery interval [default: the last that is settled]
+    #[arg(long, value_name = "TIME")]
+    pub(crate) to: Option<Moment>,
+
+    /// A whole month of the park's clock instead of --from and --to
+    #[arg(long, value_name = "YYYY-MM", conflicts_with_all = ["from", "to"])]
+    pub(crate) month: Option<Month>,
+
+    /// A retail tariff for every point, from a file (docs/STATEMENTS.md has its form)
+    #[arg(long, value_name = "FILE", conflicts_with = "retail_flat")]
+    pub(crate) retail_tariff: Option<PathBuf>,
+
+    /// One retail price for every point at all times, in CNY/kWh
+    #[arg(long, value_name = "PRICE", value_parser = amount::price)]
+    pub(crate) retail_flat: Option<Price>,
+
+    /// What the grid pays for own solar energy, in CNY/kWh
+    #[arg(long, value_name = "PRICE", value_parser = amount::price)]
+    pub(crate) feed_in: Option<Price>,
+
+    /// What the grid pays for other surplus, in CNY/kWh; not above feed-in
+    #[arg(long, value_name = "PRICE", value_parser = amount::price)]
+    pub(crate) export_price: Option<Price>,
+
+    /// What energy within the park costs to carry, in CNY/kWh
+    #[arg(long, value_name = "PRICE", value_parser = amount::price)]
+    pub(crate) wheeling: Option<Price>,
+
+    /// Nobody takes part in the surplus pool
+    #[arg(long)]
+    pub(crate) no_pool: bool,
+
+    /// Nobody has traded forward
+    #[arg(long)]
+    pub(crate) no_forward: bool,
 }

@@ -4,8 +4,9 @@ use clap::{Args as ClapArgs, Subcommand, ValueEnum};
 use wattle_ledger::event::OrderId;
 use wattle_market::units::{Price, WattHours};
 
+use super::regulator::ExportArgs;
 use crate::amount;
-use crate::moment::Moment;
+use crate::moment::{Moment, Month};
 
 /// `wattle key …`.
 #[derive(Debug, Subcommand)]
@@ -117,6 +118,61 @@ pub(crate) struct RangeArgs {
     pub(crate) who: WhoArgs,
     #[command(flatten)]
     pub(crate) period: PeriodArgs,
+}
+
+/// `wattle statement`.
+#[derive(Debug, ClapArgs)]
+#[command(args_conflicts_with_subcommands = true)]
+pub(crate) struct StatementArgs {
+    #[command(subcommand)]
+    pub(crate) command: Option<StatementCommand>,
+
+    #[command(flatten)]
+    pub(crate) range: RangeArgs,
+
+    /// A whole month of the park's clock instead of --from and --to
+    #[arg(long, value_name = "YYYY-MM", conflicts_with_all = ["from", "to"])]
+    pub(crate) month: Option<Month>,
+
+    /// A table, one line for each point and interval for a spreadsheet, or a page to print
+    #[arg(long, value_enum, default_value_t = StatementFormat::Text)]
+    pub(crate) format: StatementFormat,
+}
+
+/// How a statement is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum StatementFormat {
+    /// Tables by day and by kind of posting
+    Text,
+    /// One line for each point and interval, integers in Wh, micro-yuan per kWh and nano-yuan
+    Csv,
+    /// One page without scripts that prints well
+    Html,
+}
+
+/// `wattle statement …`.
+#[derive(Debug, Subcommand)]
+pub(crate) enum StatementCommand {
+    /// Take one amount apart: down to signed readings and orders, offline from an export
+    ///
+    /// The export is verified first. Then the interval is settled again from the signed readings
+    /// and orders, and every figure is compared with the ledger's. Exit code 5 where one differs.
+    Explain(ExplainArgs),
+}
+
+/// `wattle statement explain`.
+#[derive(Debug, ClapArgs)]
+pub(crate) struct ExplainArgs {
+    #[command(flatten)]
+    pub(crate) export: ExportArgs,
+
+    /// The point
+    #[arg(long)]
+    pub(crate) point: u32,
+
+    /// Start of the delivery interval: 2026-11-24T10:00 in the park's clock, or with an offset
+    #[arg(long, value_name = "TIME")]
+    pub(crate) interval: Moment,
 }
 
 /// `wattle book`.

@@ -1,6 +1,7 @@
 //! `wattle log verify`: a copy of the log against a policy, offline.
 
 use std::io::{self, IsTerminal as _, Write};
+use std::path::Path;
 
 use wattle_ledger::log::policy::Policy;
 use wattle_ledger::verify::claim::{Finding, Report, Status};
@@ -19,10 +20,14 @@ use crate::output::{Output, Table, printable};
 const NOT_COVERED_SHOWN_MAX: usize = 20;
 
 pub(super) fn run(args: &VerifyArgs, output: &mut Output<'_>) -> Result<(), Failure> {
-    let policy = read_policy(args)?;
+    let policy = read_policy(&args.policy)?;
     std::fs::read_dir(&args.folder)
         .map_err(|error| Failure::file("read the export in", &args.folder, &error))?;
-    let report = verify(&Directory::new(&args.folder), &policy, &mut progress());
+    let report = verify(
+        &Directory::new(&args.folder),
+        &policy,
+        &mut progress("verified"),
+    );
     output.print(&report.claims, |writer| write(writer, &report))?;
     if report.is_ok() {
         return Ok(());
@@ -30,7 +35,7 @@ pub(super) fn run(args: &VerifyArgs, output: &mut Output<'_>) -> Result<(), Fail
     Err(verdict(&report))
 }
 
-fn verdict(report: &Report) -> Failure {
+pub(crate) fn verdict(report: &Report) -> Failure {
     let of = |status| {
         report
             .claims
@@ -56,22 +61,23 @@ fn verdict(report: &Report) -> Failure {
     failure
 }
 
-fn read_policy(args: &VerifyArgs) -> Result<Policy, Failure> {
-    let text = folder::read_text(&args.policy)?;
+pub(crate) fn read_policy(path: &Path) -> Result<Policy, Failure> {
+    let text = folder::read_text(path)?;
     Policy::parse(&text).map_err(|error| {
         let mut failure = Failure::of(Exit::Failure, &error, "pin the policy again");
         if let Failure::Told(told) = &mut failure {
             told.chain
-                .insert(0, format!("{} is not a policy", args.policy.display()));
+                .insert(0, format!("{} is not a policy", path.display()));
         }
         failure
     })
 }
 
 /// Counts on a terminal, one line that is written over.
-fn progress() -> impl FnMut(Progress) {
+pub(crate) fn progress(done: &str) -> impl FnMut(Progress) {
     let is_terminal = io::stderr().is_terminal();
     let mut shown = u64::MAX;
+    let done = done.to_owned();
     move |progress| {
         let percent = progress.done.saturating_mul(100) / progress.of.max(1);
         if is_terminal && percent != shown {
@@ -81,7 +87,7 @@ fn progress() -> impl FnMut(Progress) {
             } else {
                 ""
             };
-            let _ = write!(io::stderr(), "\rverified {percent} %{end}");
+            let _ = write!(io::stderr(), "\r{done} {percent} %{end}");
         }
     }
 }

@@ -1,30 +1,134 @@
 //! `wattle statement`: one's settled intervals, in energy and money.
 
+mod account;
+mod csv;
+mod explain;
+mod html;
+
 use std::io::{self, Write};
 
-use wattle_client::api::Statement;
-use wattle_market::units::WattHours;
+use wattle_ledger::registration::MeterKind;
+use wattle_market::settlement::PostingKind;
+use wattle_market::units::{Money, WattHours};
 
-use crate::args::RangeArgs;
+use account::{Account, Sums};
+
+use crate::args::{StatementArgs, StatementCommand, StatementFormat};
 use crate::failure::Failure;
 use crate::moment;
-use crate::output::{Output, Table};
+use crate::output::{Output, Table, printable};
 use crate::park::Park;
 use crate::settings::Settings;
 
+/// A longer period is shown by day; every interval is in the CSV.
+const DAYS_SHOWN_BY_INTERVAL_MAX: usize = 7;
+
+/// The kinds of postings in the order of settlement's step 7.
+const KINDS: [PostingKind; 6] = [
+    PostingKind::Forward,
+    PostingKind::Pool,
+    PostingKind::Grid,
+    PostingKind::Balancing,
+    PostingKind::Wheeling,
+    PostingKind::Replacement,
+];
+
 pub(super) fn run(
-    args: &RangeArgs,
+    args: &StatementArgs,
     settings: &Settings,
     output: &mut Output<'_>,
 ) -> Result<(), Failure> {
+    if let Some(StatementCommand::Explain(args)) = &args.command {
+        return explain::run(args, output);
+    }
+    if output.is_json() && args.format != StatementFormat::Text {
+        return Err(Failure::usage(
+            "--json and --format exclude each other",
+            "leave one of them out",
+        ));
+    }
     let park = Park::open(settings)?;
-    let (from, to) = park.period(&args.period)?;
-    let (client, participant) = park.private_of(&args.who)?;
-    let statement = client.statement(participant, from, to)?;
-    output.print(&statement, |writer| write(writer, &park, &statement))
+    let period = match args.month {
+        Some(month) => month.intervals(park.offset())?,
+        None => park.period(&args.range.period)?,
+    };
+    let (client, participant) = park.private_of(&args.range.who)?;
+    let name = park.client.registry()?.participants;
+    let name = name.into_iter().find(|known| known.id == participant);
+    let name = name.map(|known| known.name).unwrap_or_default();
+    let account = Account::fetch(&park, &client, (participant, name), period)?;
+    output.print(&account, |writer| match args.format {
+        StatementFormat::Text => write(writer, &account),
+        StatementFormat::Csv => csv::write(writer, &account),
+        StatementFormat::Html => html::write(writer, &account),
+    })
 }
 
-fn write(writer: &mut dyn Write, park: &Park<'_>, statement: &Statement) -> io::Result<()> {
+/// What a posting is for, in a word.
+fn kind_name(kind: PostingKind) -> &'static str {
+    match kind {
+        PostingKind::Forward => "trades ahead",
+        PostingKind::Pool => "surplus pool",
+        PostingKind::Grid => "grid",
+        PostingKind::Balancing => "balancing",
+        PostingKind::Wheeling => "wheeling",
+        PostingKind::Replacement => "replacement",
+    }
+}
+
+/// What a meter counts, in a word.
+fn meter_name(kind: MeterKind) -> &'static str {
+    match kind {
+        MeterKind::Generation => "generation",
+        MeterKind::Load => "load",
+        MeterKind::Charge => "charge",
+        MeterKind::Discharge => "discharge",
+        MeterKind::Import => "import",
+        MeterKind::Export => "export",
+    }
+}
+
+/// A sum as the ledger's units print; sums of months fit them.
+fn energy(sum: i128) -> String {
+    i64::try_from(sum).map_or_else(|_| format!("{sum} Wh"), |sum| WattHours(sum).to_string())
+}
+
+fn money(sum: i128) -> String {
+    i64::try_from(sum).map_or_else(|_| format!("{sum} nCNY"), |sum| Money(sum).to_string())
+}
+
+fn cells(day: &str, point: &str, sums: &Sums, readings: String) -> Vec<String> {
+    vec![
+        day.to_owned(),
+        point.to_owned(),
+        energy(sums.used),
+        energy(sums.surplus),
+        energy(sums.received),
+        energy(sums.from_grid),
+        money(sums.credit),
+        money(sums.grid_alone),
+        readings,
+    ]
+}
+
+/// How many of so many lines rest on a substitute.
+fn readings(sums: &Sums) -> String {
+    match sums.substituted {
+        0 => "complete".to_owned(),
+        substituted => format!("{substituted} of {} substituted", sums.lines),
+    }
+}
+
+fn write(writer: &mut dyn Write, account: &Account) -> io::Result<()> {
+    let statement = &account.statement;
+    writeln!(
+        writer,
+        "{} (participant {}), {} to {}\n",
+        printable(&account.name),
+        statement.participant,
+        moment::interval_text(statement.from, account.utc_offset_minutes),
+        moment::interval_text(statement.to.next(), account.utc_offset_minutes)
+    )?;
     let header = [
         "interval",
         ">point",
@@ -32,55 +136,88 @@ fn write(writer: &mut dyn Write, park: &Park<'_>, statement: &Statement) -> io::
         ">surplus",
         ">from the park",
         ">from the grid",
-        ">retail",
         ">credit",
         ">grid alone",
         "readings",
     ];
     let mut table = Table::new(&header);
-    for settled in &statement.lines {
-        let line = &settled.line;
-        let from_grid = WattHours(line.need.0.saturating_sub(line.received.0));
-        let readings = if settled.substituted.is_empty() {
-            "complete"
-        } else {
-            "substituted"
-        };
-        table.row(vec![
-            park.interval_text(settled.interval),
-            settled.point.0.to_string(),
-            line.load.to_string(),
-            line.surplus.to_string(),
-            line.received.to_string(),
-            from_grid.to_string(),
-            settled.retail.to_string(),
-            line.credit.to_string(),
-            line.grid_alone.to_string(),
-            readings.to_owned(),
-        ]);
+    let by_interval = account.days.len() <= DAYS_SHOWN_BY_INTERVAL_MAX;
+    for (day, sums) in &account.days {
+        for settled in &statement.lines {
+            let offset = account.utc_offset_minutes;
+            let (of, time) = moment::day_and_time(settled.interval, offset);
+            if by_interval && of == *day {
+                let one = Sums::of(settled);
+                let point = settled.point.0.to_string();
+                table.row(cells(&format!("{of} {time}"), &point, &one, readings(&one)));
+            }
+        }
+        table.row(cells(&format!("{day} day"), "", sums, readings(sums)));
+    }
+    if account.days.len() > 1 {
+        let all = &account.total;
+        table.row(cells("all days", "", all, readings(all)));
     }
     table.write(
         writer,
-        "nothing settled in this period; choose another with --from and --to",
+        "nothing settled in this period; choose another with --from and --to, or --month",
     )?;
+    if !by_interval {
+        writeln!(writer, "every interval: --format csv")?;
+    }
     for funds in &statement.funds {
-        let time = moment::time_text(funds.time_ms, park.offset());
-        let kind = if funds.amount.0 < 0 {
-            "withdrawal"
-        } else {
-            "deposit"
-        };
+        let time = moment::time_text(funds.time_ms, account.utc_offset_minutes);
+        let kind = funds_name(funds.amount);
         writeln!(
             writer,
             "{kind} {time}  {} (entry {})",
             funds.amount, funds.leaf
         )?;
     }
-    writeln!(writer)?;
-    writeln!(writer, "settled here          {}", statement.credit)?;
-    writeln!(writer, "with the grid alone   {}", statement.grid_alone)?;
-    match statement.credit.checked_sub(statement.grid_alone) {
-        Some(gain) => writeln!(writer, "better by             {gain}"),
-        None => Ok(()),
+    write_account(writer, account)
+}
+
+/// What a movement of money is, in a word.
+fn funds_name(amount: Money) -> &'static str {
+    if amount.0 < 0 {
+        "withdrawal"
+    } else {
+        "deposit"
     }
+}
+
+/// The account's rows: names with amounts, the balances among them marked.
+fn account_rows(account: &Account) -> Vec<(String, String, bool)> {
+    let mut rows = vec![("opening balance".to_owned(), money(account.opening), true)];
+    rows.push((
+        "deposits and withdrawals".to_owned(),
+        money(account.funds),
+        false,
+    ));
+    for kind in KINDS {
+        if let Some(sum) = account.by_kind.get(&kind) {
+            rows.push((format!("settled: {}", kind_name(kind)), money(*sum), false));
+        }
+    }
+    rows.push(("closing balance".to_owned(), money(account.closing), true));
+    rows
+}
+
+/// What stands behind the closing balance.
+const CLOSING: &str = "The closing balance is what the park's ledger keeps, less what was settled \
+                       and paid after this period.";
+
+fn write_account(writer: &mut dyn Write, account: &Account) -> io::Result<()> {
+    let mut table = Table::new(&["account", ">amount"]);
+    for (name, amount, _) in account_rows(account) {
+        table.row(vec![name, amount]);
+    }
+    writeln!(writer)?;
+    table.write(writer, "")?;
+    writeln!(writer, "{CLOSING}\n")?;
+    let total = &account.total;
+    writeln!(writer, "settled here          {}", money(total.credit))?;
+    writeln!(writer, "with the grid alone   {}", money(total.grid_alone))?;
+    let gain = total.credit - total.grid_alone;
+    writeln!(writer, "better by             {}", money(gain))
 }

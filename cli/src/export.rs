@@ -1,0 +1,60 @@
+//! An export that a command reads offline: verified first, unless the person says that it need
+//! not be.
+
+use wattle_ledger::genesis::Genesis;
+use wattle_ledger::verify::directory::Directory;
+use wattle_ledger::verify::entries;
+use wattle_ledger::verify::verify;
+
+use crate::args::ExportArgs;
+use crate::commands::log_verify::{progress, read_policy, verdict};
+use crate::failure::{Exit, Failure};
+
+/// What is said where nothing was verified, on standard error and in every output.
+pub(crate) const NOT_VERIFIED: &str =
+    "NOT VERIFIED: --trust was given, so every figure is worth what the export's files are worth";
+
+/// An export.
+#[derive(Debug)]
+pub(crate) struct Export {
+    pub(crate) directory: Directory,
+    /// The genesis it begins with.
+    pub(crate) genesis: Genesis,
+    /// Whether all claims of a verification hold.
+    pub(crate) is_verified: bool,
+}
+
+impl Export {
+    /// Verifies it, or says loudly that it is not.
+    pub(crate) fn open(args: &ExportArgs) -> Result<Export, Failure> {
+        std::fs::read_dir(&args.export)
+            .map_err(|error| Failure::file("read the export in", &args.export, &error))?;
+        let directory = Directory::new(&args.export);
+        let is_verified = match &args.policy {
+            Some(policy) => {
+                let policy = read_policy(policy)?;
+                let report = verify(&directory, &policy, &mut progress("verified"));
+                if !report.is_ok() {
+                    return Err(verdict(&report));
+                }
+                true
+            }
+            None => {
+                eprintln!("{NOT_VERIFIED}");
+                false
+            }
+        };
+        let genesis = entries::genesis(&directory)
+            .map_err(|error| Failure::of(Exit::Failure, &error, "copy the log again"))?;
+        Ok(Export {
+            directory,
+            genesis,
+            is_verified,
+        })
+    }
+
+    /// The park's clock, minutes ahead of UTC.
+    pub(crate) fn offset(&self) -> i16 {
+        self.genesis.body().utc_offset_minutes
+    }
+}
