@@ -29,7 +29,8 @@ const NODE: &str = env!("CARGO_BIN_EXE_wattle-testnet");
 fn wattle() -> PathBuf {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let built = Command::new(cargo)
-        .args(["build", "--quiet", "-p", "wattle-cli"])
+        // With the features of the whole workspace, so that nothing is built twice.
+        .args(["build", "--quiet", "--workspace", "--bin", "wattle"])
         .current_dir(env!("CARGO_MANIFEST_DIR"))
         .status()
         .unwrap();
@@ -48,6 +49,8 @@ struct Fixture {
 
 impl Fixture {
     fn started() -> Fixture {
+        // Before the park's clock runs: a build may take longer than a day of it.
+        let wattle = wattle();
         let folder = tempfile::tempdir().unwrap();
         let profile = datasets::bundled(datasets::DEFAULT_FIRST_DAY, 1).unwrap();
         let prices = ParkPrices::bundled();
@@ -57,14 +60,14 @@ impl Fixture {
             program: NODE.into(),
             nodes: 1,
             speed: 600,
-            head_start: Duration::from_secs(20),
+            head_start: Duration::from_secs(30),
         };
         let gate = profile.first_interval.gate_closure();
         let park = Park::found(&folder.path().join("park"), &script, gate, &settings).unwrap();
         park.start().unwrap();
         drive::register(&park, &script, &keyring, &Tally::default()).unwrap();
         Fixture {
-            wattle: wattle(),
+            wattle,
             folder,
             park,
             profile,
@@ -191,7 +194,7 @@ fn everything_that_is_wrong_is_told_and_nothing_is_lost() {
 
 fn orders_are_refused(fixture: &Fixture) {
     let day = DeliveryInterval::PER_DAY;
-    let later = &at(fixture.profile.first_interval.plus(day));
+    let later = &at(DeliveryInterval::containing(fixture.park.now()).plus(day));
     let past = &at(fixture.profile.first_interval.minus(day));
     let refused = |quantity, limit, at, code, why| {
         fixture.order_fails("offices.pem", quantity, limit, at, code, why);

@@ -27,7 +27,7 @@ use super::replay::{check_out, load};
 use crate::args::{Kill, RunArgs};
 
 /// Real time between the start and the first gate closure, in which everyone is entered.
-const HEAD_START: Duration = Duration::from_secs(12);
+const HEAD_START: Duration = Duration::from_secs(15);
 /// How long the killed node stays away, in intervals.
 const AWAY_INTERVALS: u64 = 4;
 /// After the last settlement, how long the nodes may take to agree.
