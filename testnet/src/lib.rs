@@ -15,6 +15,7 @@
 //! * [`load`]: events a second.
 //! * [`audit`]: an export verified and summed up.
 //! * [`doctor`]: forged exports that the verifier must find.
+//! * [`verify_speed`]: how fast an export is verified.
 //! * [`report`]: the sums of settled intervals, and their checks.
 //! * [`table`]: plain text tables and numbers.
 //!
@@ -51,3 +52,4 @@ pub mod report;
 pub mod script;
 pub mod strategy;
 pub mod table;
+pub mod verify_speed;
