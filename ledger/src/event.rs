@@ -8,7 +8,9 @@ use crate::codec;
 use crate::hash::{Hash, sha256};
 use crate::keys::{PublicKey, Signature, SigningKey};
 use crate::limits::EVENT_BYTES_MAX;
-use crate::registration::{CarbonFactor, Meter, Participant, ParticipantId, Point, Role, TariffId};
+use crate::registration::{
+    CarbonFactor, Meter, MeterId, Participant, ParticipantId, Point, Role, RuleSet, TariffId,
+};
 use crate::rejection::Rejection;
 use std::fmt;
 use std::str::FromStr;
@@ -134,6 +136,29 @@ pub enum Action {
         /// The most it pays for need; none: whatever saves money.
         bid_limit: Option<Price>,
     },
+    /// Registrar: a set of rules is in force from an interval on.
+    ActivateRules {
+        /// Which rules.
+        rules: RuleSet,
+        /// The first interval, whose gate must still be open.
+        from: DeliveryInterval,
+    },
+    /// Registrar: a recorded register was wrong, and another takes its place.
+    CorrectReading {
+        /// The meter.
+        meter: MeterId,
+        /// The interval at whose end the register stood.
+        interval: DeliveryInterval,
+        /// The right register.
+        register: WattHours,
+        /// Why: 1 to 64 bytes.
+        reason: String,
+    },
+    /// Registrar: a frozen meter key may sign again.
+    LiftFreeze {
+        /// The key.
+        key: PublicKey,
+    },
 }
 
 impl Action {
@@ -156,6 +181,9 @@ impl Action {
             Action::PlaceOrders(_) => "place_orders",
             Action::CancelOrders(_) => "cancel_orders",
             Action::SetStandingInstruction { .. } => "set_standing_instruction",
+            Action::ActivateRules { .. } => "activate_rules",
+            Action::CorrectReading { .. } => "correct_reading",
+            Action::LiftFreeze { .. } => "lift_freeze",
         }
     }
 }

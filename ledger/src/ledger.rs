@@ -14,10 +14,10 @@ use crate::log::checkpoint::Checkpoint;
 use crate::log::tree::{Tree, leaf_hash};
 use crate::registration::{NodeId, ParticipantId, Role};
 use crate::rejection::Rejection;
-use crate::state::State;
 use crate::state::clock::{Due, TIME_MAX};
 use crate::state::outcomes::RecordedOutcome;
 use crate::state::registry::StandingInstruction;
+use crate::state::{Facts, State};
 use wattle_market::interval::Timestamp;
 use wattle_market::units::Money;
 
@@ -197,7 +197,7 @@ impl Ledger {
 
     /// When the clock next makes something due.
     pub fn next_due(&self) -> Timestamp {
-        self.state.clock().next_due()
+        self.state.next_due()
     }
 
     /// The sequence that a key's next event must have; none for a key that is not registered.
@@ -397,12 +397,12 @@ impl Ledger {
         }
     }
 
-    /// What the clock made due, in order of due time. Whether an interval was settled.
+    /// What the clock made due, in order of due time. Whether an interval was settled or a month
+    /// became final.
     fn perform_due(&mut self, leaves: &mut Leaves) -> bool {
         let mut settled = false;
         for _ in 0..DUE_PER_BATCH_MAX {
-            let clock = self.state.clock();
-            let Some(due) = clock.due(clock.time) else {
+            let Some(due) = self.state.due() else {
                 break;
             };
             let mut facts = Vec::new();
@@ -416,13 +416,14 @@ impl Ledger {
                     self.state.clock_mut().next_settlement = interval.next();
                     settled |= self.state.settle(interval, &mut facts);
                 }
+                Due::Final(interval) => settled |= self.state.run_final(interval, &mut facts),
             }
             self.push_facts(facts, leaves);
         }
         settled
     }
 
-    fn push_facts(&mut self, facts: Vec<(Option<ParticipantId>, Fact)>, leaves: &mut Leaves) {
+    fn push_facts(&mut self, facts: Facts, leaves: &mut Leaves) {
         for (participant, fact) in facts {
             let blind = self.state.clock().blind(leaves.next_index());
             leaves.push(&Entry::Derived {
@@ -525,7 +526,7 @@ impl Ledger {
         &mut self,
         body: &EventBody,
         leaf: u64,
-        facts: &mut Vec<(Option<ParticipantId>, Fact)>,
+        facts: &mut Facts,
     ) -> Result<Vec<u16>, Rejection> {
         let role = self
             .state
@@ -534,18 +535,22 @@ impl Ledger {
             .get(&body.author)
             .map(|record| record.role);
         let role = role.expect("an admitted key is registered");
+        if self.state.readings.is_frozen(&body.author) {
+            return Err(Rejection::KeyFrozen);
+        }
         if let Action::RotateKey { new, proof } = &body.action {
             return self.rotate(&body.author, new, proof, leaf);
         }
         match role {
-            Role::Registrar => self.perform_registrar(&body.action, leaf),
+            Role::Registrar => self.perform_registrar(&body.action, leaf, facts),
             Role::Treasurer => self.perform_treasurer(&body.action, facts),
             Role::Meter(meter) => {
                 let Action::SubmitReadings(readings) = &body.action else {
                     return Err(Rejection::NotAllowed);
                 };
                 by_item(readings, |_, reading| {
-                    self.state.record_reading(meter, reading)
+                    self.state
+                        .record_reading(meter, &body.author, reading, facts)
                 })
             }
             Role::Tenant(participant) => self.perform_tenant(participant, body),
@@ -568,7 +573,15 @@ impl Ledger {
         Ok(vec![0])
     }
 
-    fn perform_registrar(&mut self, action: &Action, leaf: u64) -> Result<Vec<u16>, Rejection> {
+    fn perform_registrar(
+        &mut self,
+        action: &Action,
+        leaf: u64,
+        facts: &mut Facts,
+    ) -> Result<Vec<u16>, Rejection> {
+        if let Some(performed) = self.state.perform_delivery(action, leaf, facts) {
+            return performed.map(|()| vec![0]);
+        }
         let State {
             clock,
             registry,
@@ -608,7 +621,7 @@ impl Ledger {
     fn perform_treasurer(
         &mut self,
         action: &Action,
-        facts: &mut Vec<(Option<ParticipantId>, Fact)>,
+        facts: &mut Facts,
     ) -> Result<Vec<u16>, Rejection> {
         let (participant, amount) = match action {
             Action::Deposit {

@@ -183,6 +183,28 @@ impl fmt::Display for Role {
     }
 }
 
+/// Rules that a registrar puts in force; until then a park keeps those that it was founded with.
+/// Variants are only ever appended.
+#[derive(
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    bincode::Encode,
+    bincode::Decode,
+    serde::Serialize,
+    serde::Deserialize,
+)]
+#[serde(rename_all = "snake_case")]
+pub enum RuleSet {
+    /// RULES.md, section 9: the final run, readings refused after it, and meter keys that freeze
+    /// when they contradict themselves.
+    FinalRuns,
+}
+
 /// Grams of CO2 a kilowatt-hour from the grid is counted with, and where the figure comes from.
 #[derive(
     Debug,

@@ -75,6 +75,9 @@ rejections! {
     123 MeterKindTaken "meter_kind_taken" "The point has a meter of this kind already; one register a kind.";
     124 MeteringMismatch "metering_mismatch" "The point is metered the other way: a connection meter or a load meter, never both.";
 
+    125 RulesActive "rules_active" "The rules are in force already; what they cover cannot be moved.";
+    126 KeyNotFrozen "key_not_frozen" "The key is not frozen; nothing is left to do.";
+
     200 QuantityZero "quantity_zero" "The quantity is zero; order at least 1 Wh.";
     201 QuantityTooLarge "quantity_too_large" "The quantity is beyond what any order may have; check the unit (Wh).";
     202 PriceOutOfBounds "price_out_of_bounds" "The limit is not between 0 and 100 CNY/kWh; check the unit (micro-yuan per kWh).";
@@ -95,6 +98,10 @@ rejections! {
     303 RegisterRunsBackwards "register_runs_backwards" "The register is below an earlier one or above a later one; if the meter was replaced, register the new one.";
     304 RegisterJumps "register_jumps" "The register rose more than the meter's rating allows; check the unit and the rating.";
     305 ReadingContradicts "reading_contradicts" "Another register is recorded for this interval; a correction is a matter for the registrar.";
+
+    306 AfterFinal "after_final" "The interval's last run is over or due; what remains is a dispute, which the registrar settles by postings.";
+    307 KeyFrozen "key_frozen" "The key signed two registers for one interval and is frozen; ask the registrar to lift the freeze or to replace the meter.";
+    308 NothingToCorrect "nothing_to_correct" "No register of the meter is recorded for this interval; let the meter send it.";
 
     400 AmountInvalid "amount_invalid" "The amount is not above zero and at most ten million yuan; check the unit (nano-yuan).";
     401 InsufficientFunds "insufficient_funds" "The free balance does not cover the withdrawal; wait for settlement or withdraw less.";

@@ -7,22 +7,27 @@
 pub mod accounts;
 pub mod certificates;
 pub mod clock;
+pub mod delivery;
 pub mod orders;
 pub mod outcomes;
 pub mod readings;
 pub mod registry;
+pub mod runs;
 pub mod settlement;
 pub mod table;
 pub mod trie;
 
+use crate::derived::Fact;
 use crate::genesis::Genesis;
 use crate::hash::Hash;
+use crate::registration::ParticipantId;
 use accounts::Accounts;
 use certificates::Certificates;
 use clock::Clock;
 use orders::Orders;
 use readings::Readings;
 use registry::Registry;
+use runs::Runs;
 use settlement::Pins;
 use table::Table;
 use trie::Trie;
@@ -47,7 +52,14 @@ pub mod table_number {
     pub const POINT_PINS: u8 = 14;
     pub const CERTIFICATES: u8 = 15;
     pub const OUTCOMES: u8 = 16;
+    pub const FINAL_RUN: u8 = 17;
+    pub const SETTLED_INPUTS: u8 = 18;
+    pub const CORRECTED: u8 = 19;
+    pub const FROZEN_KEYS: u8 = 20;
 }
+
+/// What a change derives, each fact with whom it concerns; none: the park.
+pub(crate) type Facts = Vec<(Option<ParticipantId>, Fact)>;
 
 /// Everything a park knows.
 #[derive(Debug, Clone)]
@@ -66,6 +78,8 @@ pub struct State {
     pub pins: Pins,
     /// Certificates of origin.
     pub certificates: Certificates,
+    /// The course of the final run.
+    pub runs: Runs,
     /// What became of each key's latest events.
     pub outcomes: outcomes::Outcomes,
     trie: Trie,
@@ -84,6 +98,7 @@ impl State {
             readings: Readings::default(),
             pins: Pins::default(),
             certificates: Certificates::default(),
+            runs: Runs::default(),
             outcomes: outcomes::Outcomes::default(),
             trie: Trie::default(),
         }
@@ -113,6 +128,7 @@ impl State {
         self.pins.commit(&mut self.trie);
         self.certificates.commit(&mut self.trie);
         self.outcomes.commit(&mut self.trie);
+        self.runs.commit(&mut self.trie);
         self.trie.root()
     }
 }

@@ -1,14 +1,16 @@
 //! Registers, and the energy of an interval as their difference.
 
+use crate::derived::Fact;
 use crate::event::Reading;
+use crate::keys::PublicKey;
 use crate::limits::READING_AGE_INTERVALS_MAX;
-use crate::registration::{Meter, MeterId};
+use crate::registration::{Meter, MeterId, is_name};
 use crate::rejection::Rejection;
-use crate::state::State;
 use crate::state::registry::REGISTER_MAX;
 use crate::state::table::Table;
 use crate::state::table_number;
 use crate::state::trie::Trie;
+use crate::state::{Facts, State};
 use wattle_market::exposure::energy_per_interval;
 use wattle_market::interval::DeliveryInterval;
 use wattle_market::substitute;
@@ -21,12 +23,31 @@ const RATING_MARGIN_PERCENT: i64 = 105;
 #[derive(Debug, Clone)]
 pub struct Readings {
     registers: Table<(MeterId, DeliveryInterval), WattHours>,
+    /// What the meter signed where the registrar corrected it, until the interval is final.
+    corrected: Table<(DeliveryInterval, MeterId), WattHours>,
+    /// Keys that contradicted themselves, with the index of the leaf that says so.
+    frozen: Table<PublicKey, Frozen>,
+}
+
+/// Why a meter's key may sign nothing until the registrar lifts it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, bincode::Encode, bincode::Decode, serde::Serialize)]
+pub struct Frozen {
+    /// The meter it signed for.
+    pub meter: MeterId,
+    /// The interval for which it signed two registers.
+    pub interval: DeliveryInterval,
+    /// The register that was recorded.
+    pub recorded: WattHours,
+    /// The other one.
+    pub claimed: WattHours,
 }
 
 impl Default for Readings {
     fn default() -> Readings {
         Readings {
             registers: Table::new(table_number::READINGS),
+            corrected: Table::new(table_number::CORRECTED),
+            frozen: Table::new(table_number::FROZEN_KEYS),
         }
     }
 }
@@ -133,6 +154,57 @@ impl Readings {
         place.map_or(WattHours::ZERO, |place| shares[place])
     }
 
+    /// Whether a key contradicted itself and was not released since.
+    pub fn is_frozen(&self, key: &PublicKey) -> bool {
+        self.frozen.contains(key)
+    }
+
+    /// Frozen keys, each with what it signed.
+    pub fn frozen(&self) -> impl Iterator<Item = (&PublicKey, &Frozen)> {
+        self.frozen.iter()
+    }
+
+    /// What a meter's own key said of an interval, whatever the registrar made of it.
+    fn signed(&self, meter: MeterId, interval: DeliveryInterval) -> Option<WattHours> {
+        let corrected = self.corrected.get(&(interval, meter)).copied();
+        corrected.or_else(|| self.register(meter, interval))
+    }
+
+    /// Takes out what meters signed before an interval's corrections.
+    pub(crate) fn forget_corrections(&mut self, interval: DeliveryInterval) {
+        let keys = (interval, MeterId(0))..=(interval, MeterId(u32::MAX));
+        let keys: Vec<_> = self.corrected.range(keys).map(|(key, _)| *key).collect();
+        for key in keys {
+            self.corrected.remove(&key);
+        }
+    }
+
+    /// Whether a register fits between its neighbors.
+    fn check_neighbors(
+        &self,
+        meter: &Meter,
+        interval: DeliveryInterval,
+        register: WattHours,
+    ) -> Result<(), Rejection> {
+        let before = self.before(meter.id, interval);
+        let after = self.from(meter.id, interval.next());
+        if before.is_some_and(|(_, low)| register < low)
+            || after.is_some_and(|(_, high)| register > high)
+        {
+            return Err(Rejection::RegisterRunsBackwards);
+        }
+        let this = (interval, register);
+        let steps = [
+            before.map(|before| (before, this)),
+            after.map(|after| (this, after)),
+        ];
+        let mut steps = steps.into_iter().flatten();
+        if steps.any(|(low, high)| is_jump(meter, low, high)) {
+            return Err(Rejection::RegisterJumps);
+        }
+        Ok(())
+    }
+
     /// Sets the register a meter starts with.
     pub(crate) fn start(&mut self, meter: &Meter) {
         self.registers
@@ -141,6 +213,8 @@ impl Readings {
 
     pub(crate) fn commit(&mut self, trie: &mut Trie) {
         self.registers.commit(trie);
+        self.corrected.commit(trie);
+        self.frozen.commit(trie);
     }
 }
 
@@ -162,18 +236,53 @@ fn is_jump(
 }
 
 impl State {
-    /// Records one register.
+    /// Records one register that a meter's key signed.
     pub(crate) fn record_reading(
         &mut self,
         meter: MeterId,
+        author: &PublicKey,
         reading: &Reading,
+        facts: &mut Facts,
     ) -> Result<(), Rejection> {
+        if self.readings.is_frozen(author) {
+            return Err(Rejection::KeyFrozen);
+        }
         let meter = self
             .registry
             .meters()
             .get(&meter)
             .ok_or(Rejection::UnknownMeter)?;
         let interval = reading.interval;
+        self.check_interval_of(meter, interval)?;
+        if self.runs.covers(interval) && self.is_past_last_run(interval) {
+            return Err(Rejection::AfterFinal);
+        }
+        check_register(reading.register)?;
+        if let Some(signed) = self.readings.signed(meter.id, interval) {
+            if signed == reading.register {
+                return Ok(());
+            }
+            if self.runs.covers(interval) {
+                let meter = meter.id;
+                self.freeze(meter, *author, reading, signed, facts);
+            }
+            return Err(Rejection::ReadingContradicts);
+        }
+        self.readings
+            .check_neighbors(meter, interval, reading.register)?;
+        // Nothing below can be refused.
+        self.readings
+            .registers
+            .insert((meter.id, interval), reading.register);
+        Ok(())
+    }
+
+    /// A reading is of an interval that has ended, at most 40 days ago, since the meter is there.
+    fn check_interval_of(
+        &self,
+        meter: &Meter,
+        interval: DeliveryInterval,
+    ) -> Result<(), Rejection> {
         let now = self.clock().time;
         if interval.0 >= u64::MAX / DeliveryInterval::LENGTH_MS / 2 || interval.end() > now {
             return Err(Rejection::ReadingFromFuture);
@@ -182,40 +291,93 @@ impl State {
         if interval < meter.from || interval.0 + READING_AGE_INTERVALS_MAX < today.0 {
             return Err(Rejection::ReadingTooOld);
         }
-        if !(0..REGISTER_MAX).contains(&reading.register.0) {
-            return Err(Rejection::RegisterInvalid);
-        }
-        if let Some(register) = self.readings.register(meter.id, interval) {
-            let same = register == reading.register;
-            return if same {
-                Ok(())
-            } else {
-                Err(Rejection::ReadingContradicts)
-            };
-        }
-        let before = self.readings.before(meter.id, interval);
-        let after = self.readings.from(meter.id, interval);
-        if before.is_some_and(|(_, register)| reading.register < register)
-            || after.is_some_and(|(_, register)| reading.register > register)
-        {
-            return Err(Rejection::RegisterRunsBackwards);
-        }
-        let this = (interval, reading.register);
-        let steps = [
-            before.map(|before| (before, this)),
-            after.map(|after| (this, after)),
-        ];
-        if steps
-            .into_iter()
-            .flatten()
-            .any(|(low, high)| is_jump(meter, low, high))
-        {
-            return Err(Rejection::RegisterJumps);
-        }
-        // Nothing below can be refused.
-        self.readings
-            .registers
-            .insert((meter.id, interval), reading.register);
         Ok(())
     }
+
+    /// Freezes a key that signed two registers for one interval: one of them is false, and nobody
+    /// but the registrar can find out which.
+    fn freeze(
+        &mut self,
+        meter: MeterId,
+        key: PublicKey,
+        reading: &Reading,
+        recorded: WattHours,
+        facts: &mut Facts,
+    ) {
+        let (interval, claimed) = (reading.interval, reading.register);
+        let frozen = Frozen {
+            meter,
+            interval,
+            recorded,
+            claimed,
+        };
+        self.readings.frozen.insert(key, frozen);
+        let fact = Fact::KeyFrozen {
+            meter,
+            key,
+            interval,
+            recorded,
+            claimed,
+        };
+        facts.push((None, fact));
+    }
+
+    /// Lets a frozen key sign again.
+    pub(crate) fn lift_freeze(&mut self, key: &PublicKey) -> Result<(), Rejection> {
+        let lifted = self.readings.frozen.remove(key);
+        lifted.map(|_| ()).ok_or(Rejection::KeyNotFrozen)
+    }
+
+    /// Replaces a recorded register before the last run of its interval.
+    pub(crate) fn correct_reading(
+        &mut self,
+        (meter, interval): (MeterId, DeliveryInterval),
+        register: WattHours,
+        reason: &str,
+        facts: &mut Facts,
+    ) -> Result<(), Rejection> {
+        let meter = self
+            .registry
+            .meters()
+            .get(&meter)
+            .ok_or(Rejection::UnknownMeter)?;
+        if !is_name(reason) {
+            return Err(Rejection::BadName);
+        }
+        self.check_interval_of(meter, interval)?;
+        if self.is_past_last_run(interval) {
+            return Err(Rejection::AfterFinal);
+        }
+        check_register(register)?;
+        let before = self
+            .readings
+            .register(meter.id, interval)
+            .ok_or(Rejection::NothingToCorrect)?;
+        if before == register {
+            return Ok(());
+        }
+        self.readings.check_neighbors(meter, interval, register)?;
+        // Nothing below can be refused.
+        let participant = self.point(meter.point).participant;
+        let meter = meter.id;
+        if !self.readings.corrected.contains(&(interval, meter)) {
+            self.readings.corrected.insert((interval, meter), before);
+        }
+        self.readings.registers.insert((meter, interval), register);
+        let fact = Fact::ReadingCorrected {
+            meter,
+            interval,
+            before,
+            after: register,
+        };
+        facts.push((Some(participant), fact));
+        Ok(())
+    }
+}
+
+fn check_register(register: WattHours) -> Result<(), Rejection> {
+    if !(0..REGISTER_MAX).contains(&register.0) {
+        return Err(Rejection::RegisterInvalid);
+    }
+    Ok(())
 }

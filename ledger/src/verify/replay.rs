@@ -167,6 +167,13 @@ fn claims_on(entry: &Entry) -> &'static [Claim] {
         Fact::PointSettled { .. } | Fact::IntervalSettled { .. } | Fact::SettlementHeld { .. } => {
             &[Claim::Settlement]
         }
+        Fact::PointAdjusted { .. }
+        | Fact::IntervalAdjusted { .. }
+        | Fact::RunHeld { .. }
+        | Fact::MonthClosed { .. } => &[Claim::Settlement],
+        Fact::CertificateAdjusted { .. } | Fact::DeliveryAdjusted { .. } => &[Claim::Certificates],
+        // Readings have no claim of their own: the replay shows what became of them.
+        Fact::ReadingCorrected { .. } | Fact::KeyFrozen { .. } => &[],
         Fact::FundsMoved { .. } => &[Claim::Journal],
         Fact::CertificateIssued { .. } | Fact::CertificateDelivered { .. } => {
             &[Claim::Certificates]
