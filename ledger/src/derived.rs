@@ -231,6 +231,50 @@ pub enum Fact {
         /// The register that the key signed later.
         claimed: WattHours,
     },
+    /// Participant: an auction left an order out, because it would have filled less than the
+    /// order's minimum.
+    MinimumMissed {
+        /// The order.
+        #[serde(serialize_with = "as_text")]
+        order: OrderId,
+        /// The delivery interval.
+        interval: DeliveryInterval,
+        /// The least that the order accepts.
+        minimum: WattHours,
+        /// What the round that left it out would have filled.
+        offered: WattHours,
+    },
+    /// Park: an interval's orders were released without an auction, because the market is halted.
+    AuctionHalted {
+        /// The delivery interval.
+        interval: DeliveryInterval,
+        /// Orders to buy that were released.
+        bids: u32,
+        /// Orders to sell that were released.
+        offers: u32,
+    },
+    /// Participant: he took back all orders that he could.
+    OrdersCancelled {
+        /// Orders taken back.
+        cancelled: u32,
+        /// Orders that stay because they are firm.
+        firm: u32,
+    },
+    /// Participant: a register of one of his meters started anew, or at another ratio.
+    RegisterRestarted {
+        /// The meter.
+        meter: MeterId,
+        /// The interval.
+        interval: DeliveryInterval,
+        /// The register at the end of the old segment.
+        last: WattHours,
+        /// The register at the start of the new one.
+        start: WattHours,
+        /// Watt-hours of the register are multiplied with this from there on
+        numerator: u32,
+        /// and divided by this.
+        denominator: u32,
+    },
 }
 
 /// Which settlement run a figure is from.
@@ -274,6 +318,10 @@ impl Fact {
             Fact::MonthClosed { .. } => "month_closed",
             Fact::ReadingCorrected { .. } => "reading_corrected",
             Fact::KeyFrozen { .. } => "key_frozen",
+            Fact::RegisterRestarted { .. } => "register_restarted",
+            Fact::MinimumMissed { .. } => "minimum_missed",
+            Fact::AuctionHalted { .. } => "auction_halted",
+            Fact::OrdersCancelled { .. } => "orders_cancelled",
         }
     }
 }

@@ -9,9 +9,11 @@ use crate::hash::{Hash, sha256};
 use crate::keys::{PublicKey, Signature, SigningKey};
 use crate::limits::EVENT_BYTES_MAX;
 use crate::registration::{
-    CarbonFactor, Meter, MeterId, Participant, ParticipantId, Point, Role, RuleSet, TariffId,
+    AffiliateGroupId, CarbonFactor, Meter, MeterId, Participant, ParticipantId, Point, Role,
+    RuleSet, TariffId,
 };
 use crate::rejection::Rejection;
+use crate::state::registers::Ratio;
 use std::fmt;
 use std::str::FromStr;
 use wattle_market::interval::{DeliveryInterval, Timestamp};
@@ -159,6 +161,82 @@ pub enum Action {
         /// The key.
         key: PublicKey,
     },
+    /// Tenant: orders for delivery intervals, each with the least that it accepts.
+    PlaceOrdersWith(Vec<OrderWithMinimum>),
+    /// Tenant: another quantity and limit for open orders.
+    ChangeOrders(Vec<OrderChange>),
+    /// Tenant: all open orders to be taken back, of one point or interval if it is named.
+    CancelAll {
+        /// Only orders of this point.
+        point: Option<PointId>,
+        /// Only orders for this interval.
+        interval: Option<DeliveryInterval>,
+    },
+    /// Registrar: participants that count as one where orders cross.
+    SetAffiliates {
+        /// Which group.
+        group: AffiliateGroupId,
+        /// All its members, ids ascending; none dissolves it.
+        members: Vec<ParticipantId>,
+    },
+    /// Registrar: no orders and no auction from an interval on.
+    HaltMarket {
+        /// The first interval, whose gate must still be open.
+        from: DeliveryInterval,
+        /// The first interval that is not halted; none: until the market is resumed.
+        until: Option<DeliveryInterval>,
+    },
+    /// Registrar: every halt ends.
+    ResumeMarket {
+        /// The first interval that is not halted, whose gate must still be open.
+        from: DeliveryInterval,
+    },
+    /// Registrar: the least and the greatest limit of an order from an interval on.
+    SetPriceBounds {
+        /// The first interval, whose gate must still be open.
+        from: DeliveryInterval,
+        /// The least limit.
+        floor: Price,
+        /// The greatest limit.
+        cap: Price,
+    },
+    /// Registrar: a meter's register started anew in the course of an interval.
+    ResetRegister {
+        /// The meter.
+        meter: MeterId,
+        /// The interval.
+        interval: DeliveryInterval,
+        /// The register just before.
+        last: WattHours,
+        /// The register just after.
+        start: WattHours,
+    },
+    /// Registrar: another device took a meter's place in the course of an interval.
+    ReplaceMeter {
+        /// The meter, whose id, point, kind and rating stay.
+        meter: MeterId,
+        /// The interval.
+        interval: DeliveryInterval,
+        /// The old device's last register.
+        last: WattHours,
+        /// The new device's first register.
+        start: WattHours,
+        /// The transformer ratio from there on.
+        ratio: Ratio,
+        /// Signs the readings from now on; the meter's keys so far end.
+        key: PublicKey,
+    },
+    /// Registrar: a meter counts behind other transformers from the start of an interval on.
+    SetRatio {
+        /// The meter.
+        meter: MeterId,
+        /// The first interval.
+        from: DeliveryInterval,
+        /// The register at its start.
+        register: WattHours,
+        /// The ratio from there on.
+        ratio: Ratio,
+    },
 }
 
 impl Action {
@@ -184,6 +262,16 @@ impl Action {
             Action::ActivateRules { .. } => "activate_rules",
             Action::CorrectReading { .. } => "correct_reading",
             Action::LiftFreeze { .. } => "lift_freeze",
+            Action::ResetRegister { .. } => "reset_register",
+            Action::ReplaceMeter { .. } => "replace_meter",
+            Action::SetRatio { .. } => "set_ratio",
+            Action::PlaceOrdersWith(_) => "place_orders_with",
+            Action::ChangeOrders(_) => "change_orders",
+            Action::CancelAll { .. } => "cancel_all",
+            Action::SetAffiliates { .. } => "set_affiliates",
+            Action::HaltMarket { .. } => "halt_market",
+            Action::ResumeMarket { .. } => "resume_market",
+            Action::SetPriceBounds { .. } => "set_price_bounds",
         }
     }
 }
@@ -226,6 +314,36 @@ pub struct OrderItem {
     pub interval: DeliveryInterval,
     /// Buy or sell.
     pub side: Side,
+    /// Watt-hours, above zero.
+    pub quantity: WattHours,
+    /// The worst price accepted.
+    pub limit: Price,
+}
+
+/// An order that is filled with at least its minimum or not at all.
+#[derive(
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    bincode::Encode,
+    bincode::Decode,
+    serde::Serialize,
+    serde::Deserialize,
+)]
+pub struct OrderWithMinimum {
+    /// The order.
+    pub order: OrderItem,
+    /// The least it accepts: 0 is anything, its quantity is fill or kill.
+    pub minimum: WattHours,
+}
+
+/// Another quantity and limit for an open order, which keeps its name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, bincode::Encode, bincode::Decode)]
+pub struct OrderChange {
+    /// The open order.
+    pub order: OrderId,
     /// Watt-hours, above zero.
     pub quantity: WattHours,
     /// The worst price accepted.

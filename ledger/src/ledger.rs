@@ -2,10 +2,12 @@
 //!
 //! [`Ledger::apply`] is the only way anything changes, on every node and at the regulator's.
 
+mod trading;
+
 use crate::batch::{Batch, BatchError, SignedHeader, events_hash};
 use crate::derived::Fact;
 use crate::entry::{Dropped, Entry};
-use crate::event::{Action, EventBody, OrderId, SignedEvent, event_hash, rotation_message};
+use crate::event::{Action, EventBody, SignedEvent, event_hash, rotation_message};
 use crate::genesis::{Genesis, NodeRecord};
 use crate::hash::Hash;
 use crate::keys::{PublicKey, Signature};
@@ -553,7 +555,7 @@ impl Ledger {
                         .record_reading(meter, &body.author, reading, facts)
                 })
             }
-            Role::Tenant(participant) => self.perform_tenant(participant, body),
+            Role::Tenant(participant) => self.perform_tenant(participant, body, facts),
             Role::Regulator => Err(Rejection::NotAllowed),
         }
     }
@@ -580,6 +582,9 @@ impl Ledger {
         facts: &mut Facts,
     ) -> Result<Vec<u16>, Rejection> {
         if let Some(performed) = self.state.perform_delivery(action, leaf, facts) {
+            return performed.map(|()| vec![0]);
+        }
+        if let Some(performed) = self.state.perform_trading_rule(action) {
             return performed.map(|()| vec![0]);
         }
         let State {
@@ -662,20 +667,12 @@ impl Ledger {
         &mut self,
         participant: ParticipantId,
         body: &EventBody,
+        facts: &mut Facts,
     ) -> Result<Vec<u16>, Rejection> {
-        let (key, sequence) = (body.author, body.sequence);
+        if let Some(performed) = self.trade(participant, body, facts) {
+            return performed;
+        }
         match &body.action {
-            Action::PlaceOrders(items) => by_item(items, |place, item| {
-                let id = OrderId {
-                    key,
-                    sequence,
-                    item: place,
-                };
-                self.state.place_order(participant, id, item)
-            }),
-            Action::CancelOrders(ids) => {
-                by_item(ids, |_, id| self.state.cancel_order(participant, id))
-            }
             Action::SetStandingInstruction {
                 point,
                 enrolled,

@@ -43,6 +43,10 @@ id!(
     /// A retail tariff.
     TariffId(u16)
 );
+id!(
+    /// A group of affiliates.
+    AffiliateGroupId(u16)
+);
 
 /// Someone with an account.
 #[derive(

@@ -77,6 +77,11 @@ rejections! {
 
     125 RulesActive "rules_active" "The rules are in force already; what they cover cannot be moved.";
     126 KeyNotFrozen "key_not_frozen" "The key is not frozen; nothing is left to do.";
+    127 RatioInvalid "ratio_invalid" "A transformer ratio's numerator and denominator are 1 to 100,000 each; give it from the type plate.";
+    130 AffiliatesInvalid "affiliates_invalid" "A group has 2 to 64 members in ascending order, none of them in another group; correct it, or send none to dissolve it.";
+    131 HaltInvalid "halt_invalid" "The halt ends before it begins, or 64 halts are in force; correct it or resume the market first.";
+    132 NotHalted "not_halted" "The market is not halted at or after this interval; nothing is left to do.";
+    133 PriceBoundsInvalid "price_bounds_invalid" "The floor is above the cap, or one of them not between 0 and 100 CNY/kWh; correct them.";
 
     200 QuantityZero "quantity_zero" "The quantity is zero; order at least 1 Wh.";
     201 QuantityTooLarge "quantity_too_large" "The quantity is beyond what any order may have; check the unit (Wh).";
@@ -91,6 +96,12 @@ rejections! {
     210 UnknownOrder "unknown_order" "No open order of yours has this id; it was filled, expired or cancelled.";
     211 TooLateToCancel "too_late_to_cancel" "Orders are firm in the last five minutes before the gate; it can no longer be cancelled.";
     212 BeforeFirstInterval "before_first_interval" "The interval is before the park's first; choose a later one.";
+    213 MinimumInvalid "minimum_invalid" "The minimum is below zero or above the quantity; correct it.";
+    214 TooManyMinimums "too_many_minimums" "You have eight open orders with a minimum for this interval; cancel one or order without a minimum.";
+    215 TooLateToWorsen "too_late_to_worsen" "Orders are firm in the last five minutes before the gate; only a greater quantity or a better limit is taken.";
+    216 CrossesAffiliate "crosses_affiliate" "The order would meet an order of an affiliate of yours; change the limit or wait until that order is gone.";
+    217 MarketHalted "market_halted" "The market is halted for this interval; choose another or wait until it is resumed.";
+    218 OutsidePriceBounds "outside_price_bounds" "The limit is below the park's floor or above its cap for this interval; choose one between them.";
 
     300 NotYourMeter "not_your_meter" "The key signs for another meter; use that meter's key.";
     301 ReadingFromFuture "reading_from_future" "The interval has not ended in park time; check the meter's clock.";
@@ -102,6 +113,7 @@ rejections! {
     306 AfterFinal "after_final" "The interval's last run is over or due; what remains is a dispute, which the registrar settles by postings.";
     307 KeyFrozen "key_frozen" "The key signed two registers for one interval and is frozen; ask the registrar to lift the freeze or to replace the meter.";
     308 NothingToCorrect "nothing_to_correct" "No register of the meter is recorded for this interval; let the meter send it.";
+    309 LaterBreak "later_break" "The meter's register starts anew in a later interval already; give resets, replacements and ratios in their order.";
 
     400 AmountInvalid "amount_invalid" "The amount is not above zero and at most ten million yuan; check the unit (nano-yuan).";
     401 InsufficientFunds "insufficient_funds" "The free balance does not cover the withdrawal; wait for settlement or withdraw less.";

@@ -5,16 +5,21 @@
 //! its refusals as [`Rejection`](crate::rejection::Rejection)s.
 
 pub mod accounts;
+pub mod affiliates;
+pub mod bounds;
 pub mod certificates;
 pub mod clock;
 pub mod delivery;
+pub mod halt;
 pub mod orders;
 pub mod outcomes;
 pub mod readings;
+pub mod registers;
 pub mod registry;
 pub mod runs;
 pub mod settlement;
 pub mod table;
+pub mod trading;
 pub mod trie;
 
 use crate::derived::Fact;
@@ -30,6 +35,7 @@ use registry::Registry;
 use runs::Runs;
 use settlement::Pins;
 use table::Table;
+use trading::Trading;
 use trie::Trie;
 
 /// Numbers of the tables: the first byte of a record's key in the trie. Never reused.
@@ -56,6 +62,13 @@ pub mod table_number {
     pub const SETTLED_INPUTS: u8 = 18;
     pub const CORRECTED: u8 = 19;
     pub const FROZEN_KEYS: u8 = 20;
+    pub const ORDER_MINIMUMS: u8 = 21;
+    pub const AFFILIATES: u8 = 22;
+    pub const HALTS: u8 = 23;
+    pub const PRICE_BOUNDS: u8 = 24;
+    pub const REGISTER_BREAKS: u8 = 25;
+    pub const POINT_ENDS: u8 = 26;
+    pub const METER_POINTS: u8 = 27;
 }
 
 /// What a change derives, each fact with whom it concerns; none: the park.
@@ -72,6 +85,8 @@ pub struct State {
     pub accounts: Accounts,
     /// Open orders and forward positions.
     pub orders: Orders,
+    /// The registrar's rules on trading.
+    pub trading: Trading,
     /// Registers.
     pub readings: Readings,
     /// Terms pinned at gate closure.
@@ -95,6 +110,7 @@ impl State {
             registry: Registry::found(genesis),
             accounts: Accounts::found(),
             orders: Orders::default(),
+            trading: Trading::default(),
             readings: Readings::default(),
             pins: Pins::default(),
             certificates: Certificates::default(),
@@ -124,6 +140,7 @@ impl State {
         self.registry.commit(&mut self.trie);
         self.accounts.commit(&mut self.trie);
         self.orders.commit(&mut self.trie);
+        self.trading.commit(&mut self.trie);
         self.readings.commit(&mut self.trie);
         self.pins.commit(&mut self.trie);
         self.certificates.commit(&mut self.trie);

@@ -5,8 +5,10 @@ mod it {
     mod corrections;
     mod lifecycle;
     pub(crate) mod park;
+    mod registers;
     mod rejections;
     pub(crate) mod runs;
+    mod trading;
     mod vectors;
     mod verification;
 }

@@ -5,10 +5,11 @@
 
 use crate::derived::Fact;
 use crate::entry::Entry;
+use crate::event::OrderId;
 use crate::state::certificates::Bundle;
 use crate::verify::claim::{Claim, Findings};
 use crate::verify::replay::Leaf;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use wattle_market::interval::DeliveryInterval;
 use wattle_market::order::Side;
 use wattle_market::point::PointId;
@@ -22,6 +23,8 @@ struct Sums {
     sold: i128,
     bought: i128,
     volume: Option<i128>,
+    /// Orders that the auction left out for their minimum.
+    missed: BTreeSet<OrderId>,
     postings: i128,
     imbalance: i128,
     settled: bool,
@@ -57,6 +60,8 @@ fn interval_of(fact: &Fact) -> Option<DeliveryInterval> {
     match fact {
         Fact::IntervalCleared { interval, .. }
         | Fact::PointSettled { interval, .. }
+        | Fact::MinimumMissed { interval, .. }
+        | Fact::AuctionHalted { interval, .. }
         | Fact::IntervalSettled { interval, .. }
         | Fact::SettlementHeld { interval, .. }
         | Fact::CertificateIssued { interval, .. }
@@ -70,18 +75,25 @@ fn interval_of(fact: &Fact) -> Option<DeliveryInterval> {
         | Fact::RunHeld { .. }
         | Fact::MonthClosed { .. }
         | Fact::ReadingCorrected { .. }
-        | Fact::KeyFrozen { .. } => None,
+        | Fact::OrdersCancelled { .. }
+        | Fact::KeyFrozen { .. }
+        | Fact::RegisterRestarted { .. } => None,
     }
 }
 
 fn add(sums: &mut Sums, index: u64, fact: &Fact, findings: &mut Findings) {
     match fact {
         Fact::IntervalCleared { volume, .. } => sums.volume = Some(i128::from(volume.0)),
+        // Without an auction nothing is sold or bought.
+        Fact::AuctionHalted { .. } => sums.volume = Some(0),
+        Fact::MinimumMissed { order, .. } => {
+            sums.missed.insert(*order);
+        }
         Fact::OrderClosed {
+            order,
             item,
             filled,
             price,
-            ..
         } => {
             let filled_wh = i128::from(filled.0);
             let within = match (item.side, price) {
@@ -91,6 +103,10 @@ fn add(sums: &mut Sums, index: u64, fact: &Fact, findings: &mut Findings) {
             };
             if !within || filled.0 < 0 || *filled > item.quantity {
                 let reason = "the order is filled beyond its quantity or its limit";
+                findings.fail(Claim::Trades, Some(index), reason);
+            }
+            if filled_wh > 0 && sums.missed.contains(order) {
+                let reason = "the order is filled although it was left out of the auction";
                 findings.fail(Claim::Trades, Some(index), reason);
             }
             match item.side {
@@ -188,7 +204,9 @@ fn add(sums: &mut Sums, index: u64, fact: &Fact, findings: &mut Findings) {
         | Fact::RunHeld { .. }
         | Fact::MonthClosed { .. }
         | Fact::ReadingCorrected { .. }
-        | Fact::KeyFrozen { .. } => {}
+        | Fact::OrdersCancelled { .. }
+        | Fact::KeyFrozen { .. }
+        | Fact::RegisterRestarted { .. } => {}
     }
 }
 

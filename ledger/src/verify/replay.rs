@@ -163,7 +163,11 @@ fn claims_on(entry: &Entry) -> &'static [Claim] {
         return &[];
     };
     match fact {
-        Fact::IntervalCleared { .. } | Fact::OrderClosed { .. } => &[Claim::Trades],
+        Fact::IntervalCleared { .. }
+        | Fact::OrderClosed { .. }
+        | Fact::MinimumMissed { .. }
+        | Fact::AuctionHalted { .. }
+        | Fact::OrdersCancelled { .. } => &[Claim::Trades],
         Fact::PointSettled { .. } | Fact::IntervalSettled { .. } | Fact::SettlementHeld { .. } => {
             &[Claim::Settlement]
         }
@@ -173,7 +177,9 @@ fn claims_on(entry: &Entry) -> &'static [Claim] {
         | Fact::MonthClosed { .. } => &[Claim::Settlement],
         Fact::CertificateAdjusted { .. } | Fact::DeliveryAdjusted { .. } => &[Claim::Certificates],
         // Readings have no claim of their own: the replay shows what became of them.
-        Fact::ReadingCorrected { .. } | Fact::KeyFrozen { .. } => &[],
+        Fact::ReadingCorrected { .. } | Fact::KeyFrozen { .. } | Fact::RegisterRestarted { .. } => {
+            &[]
+        }
         Fact::FundsMoved { .. } => &[Claim::Journal],
         Fact::CertificateIssued { .. } | Fact::CertificateDelivered { .. } => {
             &[Claim::Certificates]

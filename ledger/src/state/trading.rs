@@ -1,0 +1,76 @@
+//! What a registrar says about trading: affiliates, halts and price bounds.
+
+use crate::event::{Action, OrderItem};
+use crate::rejection::Rejection;
+use crate::state::State;
+use crate::state::affiliates::Affiliates;
+use crate::state::bounds::PriceBounds;
+use crate::state::halt::Halts;
+use crate::state::trie::Trie;
+use wattle_market::interval::DeliveryInterval;
+
+/// The registrar's rules on trading.
+#[derive(Debug, Clone, Default)]
+pub struct Trading {
+    /// Participants that count as one where orders cross.
+    pub affiliates: Affiliates,
+    /// Intervals in which the market is halted.
+    pub halts: Halts,
+    /// The least and the greatest limit of an order.
+    pub bounds: PriceBounds,
+}
+
+impl Trading {
+    /// Whether the market takes this order at all.
+    pub(crate) fn check(&self, item: &OrderItem) -> Result<(), Rejection> {
+        if self.halts.is_halted(item.interval) {
+            return Err(Rejection::MarketHalted);
+        }
+        if !self.bounds.allow(item) {
+            return Err(Rejection::OutsidePriceBounds);
+        }
+        Ok(())
+    }
+
+    /// Drops what no interval from `next` on can need.
+    pub(crate) fn forget_before(&mut self, next: DeliveryInterval) {
+        self.halts.forget_before(next);
+        self.bounds.forget_before(next);
+    }
+
+    pub(crate) fn commit(&mut self, trie: &mut Trie) {
+        self.affiliates.commit(trie);
+        self.halts.commit(trie);
+        self.bounds.commit(trie);
+    }
+}
+
+impl State {
+    /// Performs a registrar's action on trading; none if the action is another.
+    pub(crate) fn perform_trading_rule(
+        &mut self,
+        action: &Action,
+    ) -> Option<Result<(), Rejection>> {
+        let State {
+            clock,
+            registry,
+            trading,
+            ..
+        } = self;
+        let clock = clock
+            .get(&())
+            .expect("the clock has had its row since the genesis");
+        let performed = match action {
+            Action::SetAffiliates { group, members } => {
+                trading.affiliates.set(registry, *group, members)
+            }
+            Action::HaltMarket { from, until } => trading.halts.halt(clock, *from, *until),
+            Action::ResumeMarket { from } => trading.halts.resume(clock, *from),
+            Action::SetPriceBounds { from, floor, cap } => {
+                trading.bounds.set(clock, *from, *floor, *cap)
+            }
+            _ => return None,
+        };
+        Some(performed)
+    }
+}
