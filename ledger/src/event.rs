@@ -9,8 +9,8 @@ use crate::hash::{Hash, sha256};
 use crate::keys::{PublicKey, Signature, SigningKey};
 use crate::limits::EVENT_BYTES_MAX;
 use crate::registration::{
-    AffiliateGroupId, CarbonFactor, Meter, MeterId, Participant, ParticipantId, Point, Role,
-    RuleSet, TariffId,
+    AffiliateGroupId, CarbonFactor, DelegationLimits, Meter, MeterId, Participant, ParticipantId,
+    Point, Role, RuleSet, TariffId,
 };
 use crate::rejection::Rejection;
 use crate::state::registers::Ratio;
@@ -27,6 +27,8 @@ use wattle_market::units::{Money, Price, WattHours};
 pub const EVENT_DOMAIN: &[u8] = b"wattle/event/v0\n";
 /// Prefix of the message that a new key signs when it takes over from an old one.
 pub const ROTATION_DOMAIN: &[u8] = b"wattle/rotation/v0\n";
+/// Prefix of the message that a delegated key signs when a tenant's key gives it limits.
+pub const DELEGATION_DOMAIN: &[u8] = b"wattle/delegation/v0\n";
 /// The version of events this program reads and writes.
 pub const EVENT_VERSION: u8 = 0;
 
@@ -237,6 +239,36 @@ pub enum Action {
         /// The ratio from there on.
         ratio: Ratio,
     },
+    /// Registrar: a point takes no part from an interval on.
+    EndPoint {
+        /// The point.
+        point: PointId,
+        /// The first interval without it, whose gate must still be open.
+        from: DeliveryInterval,
+    },
+    /// Registrar: a meter measures another point from an interval on.
+    AssignMeter {
+        /// The meter.
+        meter: MeterId,
+        /// The other point.
+        point: PointId,
+        /// The first interval, whose gate must still be open.
+        from: DeliveryInterval,
+    },
+    /// Tenant: a key that may order for him within limits.
+    Delegate {
+        /// The new key.
+        key: PublicKey,
+        /// What it may do.
+        limits: DelegationLimits,
+        /// The new key's signature over [`delegation_message`].
+        proof: Signature,
+    },
+    /// Tenant: a delegated key of his ends. Registrar: any delegated key ends.
+    RevokeDelegate {
+        /// The key.
+        key: PublicKey,
+    },
 }
 
 impl Action {
@@ -265,6 +297,8 @@ impl Action {
             Action::ResetRegister { .. } => "reset_register",
             Action::ReplaceMeter { .. } => "replace_meter",
             Action::SetRatio { .. } => "set_ratio",
+            Action::EndPoint { .. } => "end_point",
+            Action::AssignMeter { .. } => "assign_meter",
             Action::PlaceOrdersWith(_) => "place_orders_with",
             Action::ChangeOrders(_) => "change_orders",
             Action::CancelAll { .. } => "cancel_all",
@@ -272,6 +306,8 @@ impl Action {
             Action::HaltMarket { .. } => "halt_market",
             Action::ResumeMarket { .. } => "resume_market",
             Action::SetPriceBounds { .. } => "set_price_bounds",
+            Action::Delegate { .. } => "delegate",
+            Action::RevokeDelegate { .. } => "revoke_delegate",
         }
     }
 }
@@ -389,6 +425,12 @@ impl FromStr for OrderId {
 /// What a new key signs to take over from `old`.
 pub fn rotation_message(park: &Hash, old: &PublicKey, new: &PublicKey) -> Vec<u8> {
     [ROTATION_DOMAIN, &park.0, &old.0, &new.0].concat()
+}
+
+/// What a key signs to trade for the tenant of another key, so that nobody takes over a key that
+/// is not his.
+pub fn delegation_message(park: &Hash, tenant: &PublicKey, key: &PublicKey) -> Vec<u8> {
+    [DELEGATION_DOMAIN, &park.0, &tenant.0, &key.0].concat()
 }
 
 /// An event whose bytes decode; its signature is checked by [`SignedEvent::verify`].

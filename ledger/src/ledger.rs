@@ -540,6 +540,9 @@ impl Ledger {
         if self.state.readings.is_frozen(&body.author) {
             return Err(Rejection::KeyFrozen);
         }
+        if let Role::Delegate(participant) = role {
+            return self.trade_delegated(participant, body, facts);
+        }
         if let Action::RotateKey { new, proof } = &body.action {
             return self.rotate(&body.author, new, proof, leaf);
         }
@@ -555,8 +558,8 @@ impl Ledger {
                         .record_reading(meter, &body.author, reading, facts)
                 })
             }
-            Role::Tenant(participant) => self.perform_tenant(participant, body, facts),
-            Role::Regulator => Err(Rejection::NotAllowed),
+            Role::Tenant(participant) => self.perform_tenant(participant, body, leaf, facts),
+            Role::Regulator | Role::Delegate(_) => Err(Rejection::NotAllowed),
         }
     }
 
@@ -572,6 +575,7 @@ impl Ledger {
         new.verify(&message, proof)
             .map_err(|_| Rejection::BadRotationProof)?;
         self.state.registry.rotate_key(*old, *new, leaf)?;
+        self.state.trading.delegations.hand_over(old, *new);
         Ok(vec![0])
     }
 
@@ -584,7 +588,7 @@ impl Ledger {
         if let Some(performed) = self.state.perform_delivery(action, leaf, facts) {
             return performed.map(|()| vec![0]);
         }
-        if let Some(performed) = self.state.perform_trading_rule(action) {
+        if let Some(performed) = self.state.perform_trading_rule(action, leaf) {
             return performed.map(|()| vec![0]);
         }
         let State {
@@ -592,6 +596,7 @@ impl Ledger {
             registry,
             accounts,
             readings,
+            trading,
             ..
         } = &mut self.state;
         let clock = clock
@@ -608,7 +613,17 @@ impl Ledger {
                 readings.start(meter);
             }
             Action::AddKey { key, role } => registry.add_key(*key, *role, leaf)?,
-            Action::RevokeKey { key } => registry.revoke_key(*key, leaf)?,
+            Action::RevokeKey { key } => {
+                registry.revoke_key(*key, leaf)?;
+                trading.delegations.remove(key);
+                // What the key answered for ends with it: it may have been stolen.
+                for delegated in trading.delegations.answered_by(key) {
+                    registry
+                        .revoke_key(delegated, leaf)
+                        .expect("a delegation in force has a key in force");
+                    trading.delegations.remove(&delegated);
+                }
+            }
             Action::SetTariff {
                 tariff,
                 from,
@@ -667,10 +682,14 @@ impl Ledger {
         &mut self,
         participant: ParticipantId,
         body: &EventBody,
+        leaf: u64,
         facts: &mut Facts,
     ) -> Result<Vec<u16>, Rejection> {
         if let Some(performed) = self.trade(participant, body, facts) {
             return performed;
+        }
+        if let Some(performed) = self.delegate(participant, body, leaf) {
+            return performed.map(|()| vec![0]);
         }
         match &body.action {
             Action::SetStandingInstruction {

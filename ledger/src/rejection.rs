@@ -82,6 +82,12 @@ rejections! {
     131 HaltInvalid "halt_invalid" "The halt ends before it begins, or 64 halts are in force; correct it or resume the market first.";
     132 NotHalted "not_halted" "The market is not halted at or after this interval; nothing is left to do.";
     133 PriceBoundsInvalid "price_bounds_invalid" "The floor is above the cap, or one of them not between 0 and 100 CNY/kWh; correct them.";
+    134 PointCommitted "point_committed" "The point has orders or trades at or after this interval; end it later, or let the tenant cancel.";
+    135 LaterAssignment "later_assignment" "The meter is assigned to another point from a later interval on already; give assignments in their order.";
+    136 PointNotEnded "point_not_ended" "The point that the meter leaves would be without its meter; end that point first.";
+    140 DelegationInvalid "delegation_invalid" "A delegation names 1 to 64 points in ascending order, energies above zero, an amount that is not negative and an end after its begin; correct it.";
+    141 BadDelegationProof "bad_delegation_proof" "The delegated key did not sign the delegation; sign it with that key too.";
+    142 TooManyDelegates "too_many_delegates" "You have delegated to 256 keys so far, ended ones included; use one of them, or the tenant's own key.";
 
     200 QuantityZero "quantity_zero" "The quantity is zero; order at least 1 Wh.";
     201 QuantityTooLarge "quantity_too_large" "The quantity is beyond what any order may have; check the unit (Wh).";
@@ -102,6 +108,10 @@ rejections! {
     216 CrossesAffiliate "crosses_affiliate" "The order would meet an order of an affiliate of yours; change the limit or wait until that order is gone.";
     217 MarketHalted "market_halted" "The market is halted for this interval; choose another or wait until it is resumed.";
     218 OutsidePriceBounds "outside_price_bounds" "The limit is below the park's floor or above its cap for this interval; choose one between them.";
+    219 PointEnded "point_ended" "The point has ended, or ends before this interval; choose an earlier one, or the point of the tenant that followed.";
+    225 OutsideDelegation "outside_delegation" "The key may not order for this point or interval; use one of those it was given, or the tenant's own key.";
+    226 DelegateOrderLimit "delegate_order_limit" "The order is larger than the key may place; order less, or use the tenant's own key.";
+    227 DelegateDayLimit "delegate_day_limit" "The key's orders for this delivery day would exceed its energy or money; order less, or use the tenant's own key.";
 
     300 NotYourMeter "not_your_meter" "The key signs for another meter; use that meter's key.";
     301 ReadingFromFuture "reading_from_future" "The interval has not ended in park time; check the meter's clock.";

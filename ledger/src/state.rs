@@ -9,6 +9,7 @@ pub mod affiliates;
 pub mod bounds;
 pub mod certificates;
 pub mod clock;
+pub mod delegation;
 pub mod delivery;
 pub mod halt;
 pub mod orders;
@@ -19,6 +20,7 @@ pub mod registry;
 pub mod runs;
 pub mod settlement;
 pub mod table;
+pub mod tenancy;
 pub mod trading;
 pub mod trie;
 
@@ -69,6 +71,8 @@ pub mod table_number {
     pub const REGISTER_BREAKS: u8 = 25;
     pub const POINT_ENDS: u8 = 26;
     pub const METER_POINTS: u8 = 27;
+    pub const DELEGATIONS: u8 = 30;
+    pub const DELEGATION_USES: u8 = 31;
 }
 
 /// What a change derives, each fact with whom it concerns; none: the park.

@@ -3,12 +3,14 @@
 
 mod it {
     mod corrections;
+    mod delegation;
     mod lifecycle;
     pub(crate) mod park;
     mod registers;
     mod rejections;
     pub(crate) mod runs;
-    mod trading;
+    mod tenancy;
+    pub(crate) mod trading;
     mod vectors;
     mod verification;
 }

@@ -8,6 +8,7 @@ use crate::registration::ParticipantId;
 use crate::state::table::Table;
 use crate::state::table_number;
 use crate::state::trie::Trie;
+pub(crate) use place::Candidate;
 use std::collections::{BTreeMap, BTreeSet};
 use wattle_market::interval::DeliveryInterval;
 use wattle_market::point::PointId;
@@ -140,6 +141,23 @@ impl Orders {
             }
         }
         Some(order)
+    }
+
+    /// Whether a point has open orders or forward trades at or after an interval.
+    pub(crate) fn is_committed(
+        &self,
+        participant: ParticipantId,
+        point: PointId,
+        from: DeliveryInterval,
+    ) -> bool {
+        let mut open = self
+            .of_participant(participant)
+            .map(|(_, order)| order.item);
+        open.any(|item| item.point == point && item.interval >= from)
+            || self
+                .positions
+                .range((from, PointId(0))..)
+                .any(|((_, at), _)| *at == point)
     }
 
     /// Takes a point's position out, at settlement.

@@ -6,6 +6,7 @@ use crate::keys::PublicKey;
 use crate::limits::READING_AGE_INTERVALS_MAX;
 use crate::registration::{Meter, MeterId, is_name};
 use crate::rejection::Rejection;
+use crate::state::registers::{Break, Breaks};
 use crate::state::registry::REGISTER_MAX;
 use crate::state::table::Table;
 use crate::state::table_number;
@@ -23,6 +24,8 @@ const RATING_MARGIN_PERCENT: i64 = 105;
 #[derive(Debug, Clone)]
 pub struct Readings {
     registers: Table<(MeterId, DeliveryInterval), WattHours>,
+    /// Where registers start anew.
+    breaks: Breaks,
     /// What the meter signed where the registrar corrected it, until the interval is final.
     corrected: Table<(DeliveryInterval, MeterId), WattHours>,
     /// Keys that contradicted themselves, with the index of the leaf that says so.
@@ -46,6 +49,7 @@ impl Default for Readings {
     fn default() -> Readings {
         Readings {
             registers: Table::new(table_number::READINGS),
+            breaks: Breaks::default(),
             corrected: Table::new(table_number::CORRECTED),
             frozen: Table::new(table_number::FROZEN_KEYS),
         }
@@ -70,6 +74,11 @@ impl Readings {
     /// The latest register of a meter.
     pub fn latest(&self, meter: MeterId) -> Option<(DeliveryInterval, WattHours)> {
         self.before(meter, DeliveryInterval(u64::MAX))
+    }
+
+    /// Where registers start anew.
+    pub fn breaks(&self) -> &Breaks {
+        &self.breaks
     }
 
     fn before(
@@ -100,9 +109,10 @@ impl Readings {
 
     /// The energy of an interval where both its registers were read.
     pub fn actual(&self, meter: MeterId, interval: DeliveryInterval) -> Option<WattHours> {
-        let end = self.register(meter, interval)?;
-        let start = self.register(meter, interval.minus(1))?;
-        Some(difference(start, end))
+        let (at, earlier) = (interval, interval.minus(1));
+        let end = self.register(meter, at)?;
+        let start = self.register(meter, earlier)?;
+        Some(rise(&self.breaks, meter, (earlier, start), (at, end)))
     }
 
     /// The energy of an interval, by SETTLEMENT.md's rule for substitutes where a register lacks.
@@ -116,8 +126,9 @@ impl Readings {
         let start = self.before(meter.id, interval);
         let end = self.from(meter.id, interval);
         let energy = match (start, end) {
-            (Some((from, low)), Some((to, high))) => {
-                self.share_of_gap(meter.id, (from, to), difference(low, high), interval)
+            (Some(low), Some(high)) => {
+                let total = rise(&self.breaks, meter.id, low, high);
+                self.share_of_gap(meter.id, (low.0, high.0), total, interval)
             }
             _ => {
                 let history: Vec<WattHours> = substitute::lookback(interval)
@@ -186,23 +197,43 @@ impl Readings {
         interval: DeliveryInterval,
         register: WattHours,
     ) -> Result<(), Rejection> {
-        let before = self.before(meter.id, interval);
-        let after = self.from(meter.id, interval.next());
-        if before.is_some_and(|(_, low)| register < low)
-            || after.is_some_and(|(_, high)| register > high)
-        {
-            return Err(Rejection::RegisterRunsBackwards);
-        }
+        self.breaks.check(meter.id, interval, register)?;
         let this = (interval, register);
-        let steps = [
-            before.map(|before| (before, this)),
-            after.map(|after| (this, after)),
-        ];
-        let mut steps = steps.into_iter().flatten();
-        if steps.any(|(low, high)| is_jump(meter, low, high)) {
-            return Err(Rejection::RegisterJumps);
+        let before = self.before(meter.id, interval).map(|before| (before, this));
+        let after = self.from(meter.id, interval.next());
+        let after = after.map(|after| (this, after));
+        let steps: Vec<_> = before.into_iter().chain(after).collect();
+        check_steps(&self.breaks, meter, &steps)
+    }
+
+    /// The breaks of one meter with another one, if its registers fit them.
+    pub(crate) fn with_break(
+        &self,
+        meter: &Meter,
+        interval: DeliveryInterval,
+        row: Break,
+    ) -> Result<Breaks, Rejection> {
+        let breaks = self.breaks.of_meter_with(meter, interval, row)?;
+        let rows = self
+            .registers
+            .range((meter.id, interval)..=(meter.id, DeliveryInterval(u64::MAX)));
+        let later = rows.map(|((_, at), register)| (*at, *register));
+        let rows: Vec<_> = self
+            .before(meter.id, interval)
+            .into_iter()
+            .chain(later)
+            .collect();
+        for (at, register) in &rows {
+            breaks.check(meter.id, *at, *register)?;
         }
-        Ok(())
+        let steps: Vec<_> = rows.windows(2).map(|pair| (pair[0], pair[1])).collect();
+        check_steps(&breaks, meter, &steps)?;
+        Ok(breaks)
+    }
+
+    /// Takes a break over that was tried before.
+    pub(crate) fn set_breaks(&mut self, tried: Breaks, meter: MeterId, at: DeliveryInterval) {
+        self.breaks.take(&tried, meter, at);
     }
 
     /// Sets the register a meter starts with.
@@ -213,26 +244,49 @@ impl Readings {
 
     pub(crate) fn commit(&mut self, trie: &mut Trie) {
         self.registers.commit(trie);
+        self.breaks.commit(trie);
         self.corrected.commit(trie);
         self.frozen.commit(trie);
     }
 }
 
-/// What a register rose by; registers are checked not to fall when they are recorded.
-fn difference(start: WattHours, end: WattHours) -> WattHours {
-    end.checked_sub(start).expect("registers are below 2^53")
+/// An interval, and the register at its end.
+type Read = (DeliveryInterval, WattHours);
+
+/// The primary energy between two registers, in 128 bits.
+fn wide_rise(breaks: &Breaks, meter: MeterId, low: Read, high: Read) -> i128 {
+    breaks.cumulative(meter, high.0, high.1) - breaks.cumulative(meter, low.0, low.1)
 }
 
-/// Whether a register rose more between two readings than the meter's rating allows.
-fn is_jump(
-    meter: &Meter,
-    low: (DeliveryInterval, WattHours),
-    high: (DeliveryInterval, WattHours),
-) -> bool {
+/// The primary energy between two registers that stand next to each other.
+fn rise(breaks: &Breaks, meter: MeterId, low: Read, high: Read) -> WattHours {
+    let rise = wide_rise(breaks, meter, low, high);
+    WattHours(i64::try_from(rise).expect("a rise was checked against the rating"))
+}
+
+/// Whether each step of a register goes forward, and no further than the meter's rating allows.
+fn check_steps(breaks: &Breaks, meter: &Meter, steps: &[(Read, Read)]) -> Result<(), Rejection> {
+    let rises: Vec<i128> = steps
+        .iter()
+        .map(|(low, high)| wide_rise(breaks, meter.id, *low, *high))
+        .collect();
+    if rises.iter().any(|rise| *rise < 0) {
+        return Err(Rejection::RegisterRunsBackwards);
+    }
     let rated = i128::from(energy_per_interval(meter.rated_w).0.max(1));
-    let intervals = i128::from(high.0.0 - low.0.0);
-    let most = rated * intervals * i128::from(RATING_MARGIN_PERCENT) / 100 + 1;
-    i128::from(difference(low.1, high.1).0) > most
+    let most = |(low, high): &(Read, Read)| {
+        let intervals = i128::from(high.0.0 - low.0.0);
+        rated * intervals * i128::from(RATING_MARGIN_PERCENT) / 100 + 1
+    };
+    if steps
+        .iter()
+        .map(most)
+        .zip(rises)
+        .any(|(most, rise)| rise > most)
+    {
+        return Err(Rejection::RegisterJumps);
+    }
+    Ok(())
 }
 
 impl State {
@@ -358,7 +412,7 @@ impl State {
         }
         self.readings.check_neighbors(meter, interval, register)?;
         // Nothing below can be refused.
-        let participant = self.point(meter.point).participant;
+        let participant = self.participant_of(meter, interval);
         let meter = meter.id;
         if !self.readings.corrected.contains(&(interval, meter)) {
             self.readings.corrected.insert((interval, meter), before);
@@ -375,7 +429,7 @@ impl State {
     }
 }
 
-fn check_register(register: WattHours) -> Result<(), Rejection> {
+pub(crate) fn check_register(register: WattHours) -> Result<(), Rejection> {
     if !(0..REGISTER_MAX).contains(&register.0) {
         return Err(Rejection::RegisterInvalid);
     }

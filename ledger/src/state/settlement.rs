@@ -131,7 +131,8 @@ impl State {
         let mut meters: BTreeMap<PointId, Vec<&Meter>> = BTreeMap::new();
         for (_, meter) in self.registry.meters().iter() {
             if meter.from <= interval {
-                meters.entry(meter.point).or_default().push(meter);
+                let point = self.registry.tenancy().point_of(meter, interval);
+                meters.entry(point).or_default().push(meter);
             }
         }
         let mut inputs = BTreeMap::new();

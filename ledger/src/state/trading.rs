@@ -1,15 +1,16 @@
-//! What a registrar says about trading: affiliates, halts and price bounds.
+//! What bounds trading beside the orders themselves: affiliates, halts, price bounds, delegations.
 
 use crate::event::{Action, OrderItem};
 use crate::rejection::Rejection;
 use crate::state::State;
 use crate::state::affiliates::Affiliates;
 use crate::state::bounds::PriceBounds;
+use crate::state::delegation::Delegations;
 use crate::state::halt::Halts;
 use crate::state::trie::Trie;
 use wattle_market::interval::DeliveryInterval;
 
-/// The registrar's rules on trading.
+/// What bounds trading.
 #[derive(Debug, Clone, Default)]
 pub struct Trading {
     /// Participants that count as one where orders cross.
@@ -18,6 +19,8 @@ pub struct Trading {
     pub halts: Halts,
     /// The least and the greatest limit of an order.
     pub bounds: PriceBounds,
+    /// Keys that trade for a tenant.
+    pub delegations: Delegations,
 }
 
 impl Trading {
@@ -33,15 +36,17 @@ impl Trading {
     }
 
     /// Drops what no interval from `next` on can need.
-    pub(crate) fn forget_before(&mut self, next: DeliveryInterval) {
+    pub(crate) fn forget_before(&mut self, next: DeliveryInterval, utc_offset_minutes: i16) {
         self.halts.forget_before(next);
         self.bounds.forget_before(next);
+        self.delegations.forget_before(next, utc_offset_minutes);
     }
 
     pub(crate) fn commit(&mut self, trie: &mut Trie) {
         self.affiliates.commit(trie);
         self.halts.commit(trie);
         self.bounds.commit(trie);
+        self.delegations.commit(trie);
     }
 }
 
@@ -50,6 +55,7 @@ impl State {
     pub(crate) fn perform_trading_rule(
         &mut self,
         action: &Action,
+        leaf: u64,
     ) -> Option<Result<(), Rejection>> {
         let State {
             clock,
@@ -69,6 +75,11 @@ impl State {
             Action::SetPriceBounds { from, floor, cap } => {
                 trading.bounds.set(clock, *from, *floor, *cap)
             }
+            Action::RevokeDelegate { key } if trading.delegations.is_delegated(key) => {
+                trading.delegations.remove(key);
+                registry.revoke_key(*key, leaf)
+            }
+            Action::RevokeDelegate { .. } => Err(Rejection::KeyUnknown),
             _ => return None,
         };
         Some(performed)

@@ -44,11 +44,11 @@ pub(crate) fn verifies(park: &mut Park) {
     assert!(report.is_ok(), "{failed:#?}");
 }
 
-fn refused(rejection: Rejection) -> Vec<u16> {
+pub(crate) fn refused(rejection: Rejection) -> Vec<u16> {
     vec![rejection.code()]
 }
 
-fn place(item: OrderItem) -> Action {
+pub(crate) fn place(item: OrderItem) -> Action {
     Action::PlaceOrders(vec![item])
 }
 
@@ -64,7 +64,7 @@ fn reserved(park: &Park, participant: u32) -> i64 {
     park.ledger.state().accounts.get(id).reserved.0
 }
 
-fn open_of(park: &Park, participant: u32) -> Vec<(OrderId, OrderItem)> {
+pub(crate) fn open_of(park: &Park, participant: u32) -> Vec<(OrderId, OrderItem)> {
     let orders = &park.ledger.state().orders;
     orders
         .of_participant(ParticipantId(participant))

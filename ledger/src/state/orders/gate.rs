@@ -34,7 +34,8 @@ impl State {
                 self.auction(interval, &orders, facts);
             }
         }
-        self.trading.forget_before(interval.next());
+        let offset = self.registry.utc_offset_minutes();
+        self.trading.forget_before(interval.next(), offset);
     }
 
     fn release_orders(&mut self, interval: DeliveryInterval, orders: &Orders, facts: &mut Facts) {
@@ -117,6 +118,10 @@ impl State {
         let price = price.filter(|_| filled.0 > 0);
         self.orders.remove(&(item.interval, *id));
         self.accounts.release(order.participant, order.reserved);
+        let offset = self.registry.utc_offset_minutes();
+        let closed = Some((&item, filled));
+        let delegations = &mut self.trading.delegations;
+        delegations.count(id, Some(&item), closed, offset);
         if let Some(price) = price {
             self.take_position(order, filled, price);
         }

@@ -3,6 +3,7 @@
 use crate::derived::Fact;
 use crate::event::{OrderChange, OrderId, OrderItem};
 use crate::journal::AccountId;
+use crate::keys::PublicKey;
 use crate::limits::{
     MINIMUM_ORDERS_PER_INTERVAL_MAX, OPEN_ORDERS_PER_PARTICIPANT_MAX, ORDER_HORIZON_INTERVALS,
 };
@@ -24,6 +25,8 @@ use wattle_market::units::{Money, WattHours};
 pub(crate) struct Candidate {
     /// Whose order.
     pub(crate) participant: ParticipantId,
+    /// Whose signature asks for it.
+    pub(crate) author: PublicKey,
     /// What is ordered.
     pub(crate) item: OrderItem,
     /// The least it accepts.
@@ -76,6 +79,7 @@ impl State {
     ) -> Result<(), Rejection> {
         let candidate = Candidate {
             participant,
+            author: id.key,
             item: *item,
             minimum,
             replaced: None,
@@ -83,6 +87,9 @@ impl State {
         let reserved = self.check_order(&candidate)?;
         self.accounts.reserve(participant, reserved)?;
         // Nothing below can be refused.
+        let offset = self.registry.utc_offset_minutes();
+        let placed = Some((item, item.quantity));
+        self.trading.delegations.count(&id, None, placed, offset);
         let order = OpenOrder {
             participant,
             item: *item,
@@ -96,9 +103,10 @@ impl State {
     pub(crate) fn change_order(
         &mut self,
         participant: ParticipantId,
+        author: PublicKey,
         change: &OrderChange,
     ) -> Result<(), Rejection> {
-        let key = self.open_order_of(participant, &change.order)?;
+        let key = self.open_order_of(participant, author, &change.order)?;
         let old = self.orders.open.get(&key).expect("a held order is open");
         let (old_item, freed) = (old.item, old.reserved);
         let item = OrderItem {
@@ -112,6 +120,7 @@ impl State {
         let minimum = self.orders.minimum(key.0, &key.1);
         let candidate = Candidate {
             participant,
+            author,
             item,
             minimum,
             replaced: Some(key),
@@ -119,6 +128,10 @@ impl State {
         let reserved = self.check_order(&candidate)?;
         self.check_cover_instead(participant, freed, reserved)?;
         // Nothing below can be refused.
+        let offset = self.registry.utc_offset_minutes();
+        let changed = Some((&item, item.quantity));
+        let delegations = &mut self.trading.delegations;
+        delegations.count(&key.1, Some(&old_item), changed, offset);
         self.accounts.release(participant, freed);
         self.accounts.reserve_again(participant, reserved);
         let order = self
@@ -133,8 +146,13 @@ impl State {
     fn open_order_of(
         &self,
         participant: ParticipantId,
+        author: PublicKey,
         order: &OrderId,
     ) -> Result<OrderKey, Rejection> {
+        // A delegated key touches no orders but its own.
+        if self.trading.delegations.is_delegated(&author) && order.key != author {
+            return Err(Rejection::UnknownOrder);
+        }
         self.orders
             .key_of(participant, order)
             .ok_or(Rejection::UnknownOrder)
@@ -175,6 +193,14 @@ impl State {
         self.check_counts(candidate)?;
         self.check_exposure(point, candidate)?;
         self.check_crossing(candidate)?;
+        let replaced = candidate
+            .replaced
+            .and_then(|key| self.orders.open.get(&key));
+        let replaced = replaced.map(|order| &order.item);
+        let offset = self.registry.utc_offset_minutes();
+        self.trading
+            .delegations
+            .check(candidate, replaced, offset)?;
         self.collateral_of(item).ok_or(Rejection::QuantityTooLarge)
     }
 
@@ -184,6 +210,9 @@ impl State {
         }
         if point.from > interval {
             return Err(Rejection::PointNotActive);
+        }
+        if self.registry.tenancy().has_ended(point.id, interval) {
+            return Err(Rejection::PointEnded);
         }
         if !self.clock().is_gate_open(interval) {
             return Err(Rejection::GateClosed);
@@ -274,9 +303,10 @@ impl State {
     pub(crate) fn cancel_order(
         &mut self,
         participant: ParticipantId,
+        author: PublicKey,
         id: &OrderId,
     ) -> Result<(), Rejection> {
-        let key = self.open_order_of(participant, id)?;
+        let key = self.open_order_of(participant, author, id)?;
         if self.clock().time >= key.0.firm_from() {
             return Err(Rejection::TooLateToCancel);
         }
@@ -288,6 +318,9 @@ impl State {
     fn withdraw_order(&mut self, key: &OrderKey) {
         let order = self.orders.remove(key).expect("a held order is open");
         self.accounts.release(order.participant, order.reserved);
+        let offset = self.registry.utc_offset_minutes();
+        let delegations = &mut self.trading.delegations;
+        delegations.count(&key.1, Some(&order.item), None, offset);
     }
 
     /// Takes back all open orders of a participant, of one point or interval if it is named.
@@ -295,6 +328,7 @@ impl State {
     pub(crate) fn cancel_all(
         &mut self,
         participant: ParticipantId,
+        author: PublicKey,
         point: Option<PointId>,
         interval: Option<DeliveryInterval>,
         facts: &mut Facts,
@@ -305,11 +339,13 @@ impl State {
                 return Err(Rejection::NotYourPoint);
             }
         }
+        let is_delegated = self.trading.delegations.is_delegated(&author);
         let held = self.orders.held.get(&participant).into_iter().flatten();
         let meant = held.filter(|key| {
             let order = self.orders.open.get(key).expect("a held order is open");
             interval.is_none_or(|interval| key.0 == interval)
                 && point.is_none_or(|point| order.item.point == point)
+                && (!is_delegated || key.1.key == author)
         });
         let time = self.clock().time;
         let (firm, free): (Vec<OrderKey>, Vec<OrderKey>) =
