@@ -1,5 +1,7 @@
 //! Registers, and the energy of an interval as their difference.
 
+mod gap;
+
 use crate::derived::Fact;
 use crate::event::Reading;
 use crate::keys::PublicKey;
@@ -12,6 +14,8 @@ use crate::state::table::Table;
 use crate::state::table_number;
 use crate::state::trie::Trie;
 use crate::state::{Facts, State};
+use gap::Gap;
+use std::collections::BTreeMap;
 use wattle_market::exposure::energy_per_interval;
 use wattle_market::interval::DeliveryInterval;
 use wattle_market::substitute;
@@ -28,7 +32,10 @@ pub struct Readings {
     breaks: Breaks,
     /// What the meter signed where the registrar corrected it, until the interval is final.
     corrected: Table<(DeliveryInterval, MeterId), WattHours>,
-    /// Keys that contradicted themselves, with the index of the leaf that says so.
+    /// The known gap that each meter was last settled in, so that a long one is shared out once
+    /// and not anew for each of its intervals; follows from the rows of the meter.
+    gaps: BTreeMap<MeterId, Gap>,
+    /// Keys that contradicted themselves, with the two registers.
     frozen: Table<PublicKey, Frozen>,
 }
 
@@ -51,6 +58,7 @@ impl Default for Readings {
             registers: Table::new(table_number::READINGS),
             breaks: Breaks::default(),
             corrected: Table::new(table_number::CORRECTED),
+            gaps: BTreeMap::new(),
             frozen: Table::new(table_number::FROZEN_KEYS),
         }
     }
@@ -123,14 +131,12 @@ impl Readings {
                 actual: true,
             };
         }
-        let start = self.before(meter.id, interval);
-        let end = self.from(meter.id, interval);
-        let energy = match (start, end) {
-            (Some(low), Some(high)) => {
-                let total = rise(&self.breaks, meter.id, low, high);
-                self.share_of_gap(meter.id, (low.0, high.0), total, interval)
-            }
-            _ => {
+        let energy = match self.known_gap(meter.id, interval) {
+            Some((low, high)) => match self.kept_gap(meter.id, low, high) {
+                Some(gap) => gap.share(interval),
+                None => self.share_out(meter.id, low, high).share(interval),
+            },
+            None => {
                 let history: Vec<WattHours> = substitute::lookback(interval)
                     .into_iter()
                     .filter_map(|earlier| self.actual(meter.id, earlier))
@@ -144,25 +150,10 @@ impl Readings {
         }
     }
 
-    /// The part of a known gap's total that falls to one of its intervals.
-    fn share_of_gap(
-        &self,
-        meter: MeterId,
-        (from, to): (DeliveryInterval, DeliveryInterval),
-        total: WattHours,
-        interval: DeliveryInterval,
-    ) -> WattHours {
-        let gap: Vec<DeliveryInterval> = (from.0 + 1..=to.0).map(DeliveryInterval).collect();
-        let week_earlier: Vec<WattHours> = gap
-            .iter()
-            .map(|at| {
-                let earlier = at.minus(DeliveryInterval::PER_WEEK);
-                self.actual(meter, earlier).unwrap_or_default()
-            })
-            .collect();
-        let shares = substitute::known_gap(total, &week_earlier);
-        let place = gap.iter().position(|at| *at == interval);
-        place.map_or(WattHours::ZERO, |place| shares[place])
+    /// Sets a register; what was shared out of the meter's gaps may no longer hold.
+    fn set(&mut self, meter: MeterId, interval: DeliveryInterval, register: WattHours) {
+        self.registers.insert((meter, interval), register);
+        self.gaps.remove(&meter);
     }
 
     /// Whether a key contradicted itself and was not released since.
@@ -234,12 +225,12 @@ impl Readings {
     /// Takes a break over that was tried before.
     pub(crate) fn set_breaks(&mut self, tried: Breaks, meter: MeterId, at: DeliveryInterval) {
         self.breaks.take(&tried, meter, at);
+        self.gaps.remove(&meter);
     }
 
     /// Sets the register a meter starts with.
     pub(crate) fn start(&mut self, meter: &Meter) {
-        self.registers
-            .insert((meter.id, meter.from.minus(1)), meter.register);
+        self.set(meter.id, meter.from.minus(1), meter.register);
     }
 
     pub(crate) fn commit(&mut self, trie: &mut Trie) {
@@ -325,9 +316,8 @@ impl State {
         self.readings
             .check_neighbors(meter, interval, reading.register)?;
         // Nothing below can be refused.
-        self.readings
-            .registers
-            .insert((meter.id, interval), reading.register);
+        let meter = meter.id;
+        self.readings.set(meter, interval, reading.register);
         Ok(())
     }
 
@@ -417,7 +407,7 @@ impl State {
         if !self.readings.corrected.contains(&(interval, meter)) {
             self.readings.corrected.insert((interval, meter), before);
         }
-        self.readings.registers.insert((meter, interval), register);
+        self.readings.set(meter, interval, register);
         let fact = Fact::ReadingCorrected {
             meter,
             interval,

@@ -255,6 +255,12 @@ impl State {
         let Some(park) = self.pins.park(interval) else {
             return Outcome::Empty;
         };
+        let State {
+            registry, readings, ..
+        } = self;
+        for (meter, _) in registry.meters().iter() {
+            readings.keep_gap(*meter, interval);
+        }
         let (inputs, substituted) = self.settlement_inputs(interval);
         let kept = self.runs.of_interval(interval);
         let unchanged = |(point, input): (&PointId, &PointInput)| {

@@ -481,6 +481,24 @@ fn an_export_with_a_final_run_passes_every_claim() {
     assert_eq!(report.summary.carbon_avoided_ug, 6_000 * 420_000);
 }
 
+/// A golden vector: docs/FORMATS.md names it, and a change here is a change of format.
+#[test]
+fn a_park_with_a_closed_month_has_this_root() {
+    let mut park = late_roof();
+    assert_eq!(read(&mut park, 1, LAST_HOUR, 6_000), [0]);
+    catch_up(&mut park, due());
+    let last = wattle_ledger::hash::sha256(&[park.leaves.last().unwrap()]);
+    let found = (
+        park.ledger.size(),
+        park.ledger.root().to_string(),
+        last.to_string(),
+    );
+    const ROOT: &str = "105fd6cfbb851db603778edf74d055eebe08a8185d6b88a2783dec0731192214";
+    const LAST: &str = "1bafdb9f656d72b411ada9e3f17ef1116af6ee03fde4bd5a9b6152c88481b82f";
+    let expected = (2_147, ROOT.to_owned(), LAST.to_owned());
+    assert_eq!(found, expected);
+}
+
 /// Changes the first fact of a kind in a copy of the log and gives the claims that fail.
 fn failing(park: &Park, kind: &str, change: impl Fn(&mut Fact)) -> Vec<&'static str> {
     let mut leaves = park.leaves.clone();
