@@ -275,6 +275,26 @@ pub enum Fact {
         /// and divided by this.
         denominator: u32,
     },
+    /// Park: the price index of a local day whose last interval was settled.
+    DayPriced {
+        /// The first interval of the day.
+        day: DeliveryInterval,
+        /// The day's call auctions.
+        auction: AveragePrice,
+        /// The day's surplus pools, as the initial runs found them.
+        pool: AveragePrice,
+        /// Both.
+        together: AveragePrice,
+    },
+}
+
+/// Energy and its volume-weighted price.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, bincode::Encode, bincode::Decode, serde::Serialize)]
+pub struct AveragePrice {
+    /// Watt-hours.
+    pub volume: WattHours,
+    /// Rounded down; none where nothing was traded.
+    pub price: Option<Price>,
 }
 
 /// Which settlement run a figure is from.
@@ -322,6 +342,7 @@ impl Fact {
             Fact::MinimumMissed { .. } => "minimum_missed",
             Fact::AuctionHalted { .. } => "auction_halted",
             Fact::OrdersCancelled { .. } => "orders_cancelled",
+            Fact::DayPriced { .. } => "day_priced",
         }
     }
 }

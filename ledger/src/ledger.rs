@@ -417,6 +417,7 @@ impl Ledger {
                 Due::Settlement(interval) => {
                     self.state.clock_mut().next_settlement = interval.next();
                     settled |= self.state.settle(interval, &mut facts);
+                    self.state.publish_index(interval, &mut facts);
                 }
                 Due::Final(interval) => settled |= self.state.run_final(interval, &mut facts),
             }

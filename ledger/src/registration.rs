@@ -210,6 +210,8 @@ pub enum RuleSet {
     /// RULES.md, section 9: the final run, readings refused after it, and meter keys that freeze
     /// when they contradict themselves.
     FinalRuns,
+    /// RULES.md, section 13: the price index of each local day that begins in force.
+    PriceIndex,
 }
 
 /// What a delegated key may do.

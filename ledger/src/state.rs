@@ -12,6 +12,7 @@ pub mod clock;
 pub mod delegation;
 pub mod delivery;
 pub mod halt;
+pub mod index;
 pub mod orders;
 pub mod outcomes;
 pub mod readings;
@@ -73,6 +74,8 @@ pub mod table_number {
     pub const METER_POINTS: u8 = 27;
     pub const DELEGATIONS: u8 = 30;
     pub const DELEGATION_USES: u8 = 31;
+    pub const PRICE_INDEX: u8 = 32;
+    pub const DAY_TURNOVERS: u8 = 33;
 }
 
 /// What a change derives, each fact with whom it concerns; none: the park.

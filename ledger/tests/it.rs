@@ -4,6 +4,7 @@
 mod it {
     mod corrections;
     mod delegation;
+    mod index;
     mod lifecycle;
     pub(crate) mod park;
     mod registers;

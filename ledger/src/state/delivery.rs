@@ -17,6 +17,7 @@ impl State {
         let performed = match action {
             Action::ActivateRules { rules, from } => match rules {
                 RuleSet::FinalRuns => self.activate_final_runs(*from),
+                RuleSet::PriceIndex => self.activate_index(*from),
             },
             Action::CorrectReading {
                 meter,

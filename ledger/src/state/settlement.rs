@@ -5,6 +5,7 @@ use crate::derived::{Fact, Run};
 use crate::journal::{AccountId, JournalEntry};
 use crate::registration::{Meter, MeterKind, Point};
 use crate::state::certificates::Bundle;
+use crate::state::index::Venue;
 use crate::state::table::Table;
 use crate::state::table_number;
 use crate::state::trie::Trie;
@@ -113,6 +114,8 @@ impl State {
                 self.release_collateral(interval, &inputs);
                 self.settled_facts(interval, &park, &inputs, substituted, &settled, facts);
                 self.issue_certificates(interval, &settled, facts);
+                let (price, volume) = (settled.pool_price, settled.pool_volume);
+                self.count_turnover(Venue::Pool, interval, price, volume);
             }
             // Positions, pins and collateral stay for the registrar to resolve.
             Err(reason) => facts.push((None, Fact::SettlementHeld { interval, reason })),

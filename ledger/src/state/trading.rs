@@ -7,6 +7,7 @@ use crate::state::affiliates::Affiliates;
 use crate::state::bounds::PriceBounds;
 use crate::state::delegation::Delegations;
 use crate::state::halt::Halts;
+use crate::state::index::PriceIndex;
 use crate::state::trie::Trie;
 use wattle_market::interval::DeliveryInterval;
 
@@ -21,6 +22,8 @@ pub struct Trading {
     pub bounds: PriceBounds,
     /// Keys that trade for a tenant.
     pub delegations: Delegations,
+    /// What a day's energy came to.
+    pub index: PriceIndex,
 }
 
 impl Trading {
@@ -47,6 +50,7 @@ impl Trading {
         self.halts.commit(trie);
         self.bounds.commit(trie);
         self.delegations.commit(trie);
+        self.index.commit(trie);
     }
 }
 

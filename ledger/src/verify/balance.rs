@@ -43,6 +43,10 @@ pub(crate) fn check_batch(leaves: &[Leaf], findings: &mut Findings) {
         let Entry::Derived { fact, .. } = &leaf.entry else {
             continue;
         };
+        if !is_index_sound(fact) {
+            let reason = "the price index does not lie between its parts";
+            findings.fail(Claim::Trades, Some(leaf.index), reason);
+        }
         if let Some(interval) = interval_of(fact) {
             let sums = intervals.entry(interval).or_insert_with(|| Sums {
                 first: leaf.index,
@@ -54,6 +58,27 @@ pub(crate) fn check_batch(leaves: &[Leaf], findings: &mut Findings) {
     for sums in intervals.values() {
         check_sums(sums, findings);
     }
+}
+
+/// Volumes add up, and the price of both lies between those of auction and pool.
+fn is_index_sound(fact: &Fact) -> bool {
+    let Fact::DayPriced {
+        auction,
+        pool,
+        together,
+        ..
+    } = fact
+    else {
+        return true;
+    };
+    let parts = [auction.price, pool.price];
+    let prices = || parts.iter().flatten();
+    together.volume.0 == auction.volume.0 + pool.volume.0
+        && prices().min() <= together.price.as_ref()
+        && together.price.as_ref() <= prices().max()
+        && [auction, pool, together]
+            .iter()
+            .all(|average| (average.volume.0 > 0) == average.price.is_some())
 }
 
 fn interval_of(fact: &Fact) -> Option<DeliveryInterval> {
@@ -77,6 +102,7 @@ fn interval_of(fact: &Fact) -> Option<DeliveryInterval> {
         | Fact::ReadingCorrected { .. }
         | Fact::OrdersCancelled { .. }
         | Fact::KeyFrozen { .. }
+        | Fact::DayPriced { .. }
         | Fact::RegisterRestarted { .. } => None,
     }
 }
@@ -206,6 +232,7 @@ fn add(sums: &mut Sums, index: u64, fact: &Fact, findings: &mut Findings) {
         | Fact::ReadingCorrected { .. }
         | Fact::OrdersCancelled { .. }
         | Fact::KeyFrozen { .. }
+        | Fact::DayPriced { .. }
         | Fact::RegisterRestarted { .. } => {}
     }
 }

@@ -167,7 +167,8 @@ fn claims_on(entry: &Entry) -> &'static [Claim] {
         | Fact::OrderClosed { .. }
         | Fact::MinimumMissed { .. }
         | Fact::AuctionHalted { .. }
-        | Fact::OrdersCancelled { .. } => &[Claim::Trades],
+        | Fact::OrdersCancelled { .. }
+        | Fact::DayPriced { .. } => &[Claim::Trades],
         Fact::PointSettled { .. } | Fact::IntervalSettled { .. } | Fact::SettlementHeld { .. } => {
             &[Claim::Settlement]
         }

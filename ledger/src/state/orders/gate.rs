@@ -2,6 +2,7 @@
 
 use crate::derived::Fact;
 use crate::event::{OrderId, OrderItem};
+use crate::state::index::Venue;
 use crate::state::orders::OpenOrder;
 use crate::state::{Facts, State};
 use std::collections::BTreeMap;
@@ -78,6 +79,7 @@ impl State {
                 offers: count(orders, Side::Sell),
             },
         ));
+        self.count_turnover(Venue::Auction, interval, clearing.price, clearing.volume);
         let fills: BTreeMap<OrderId, WattHours> = clearing
             .asks
             .iter()
