@@ -269,6 +269,13 @@ pub enum Action {
         /// The key.
         key: PublicKey,
     },
+    /// Tenant: how a point takes part in the surplus pool by weekday and time of day.
+    SetSchedule {
+        /// The point.
+        point: PointId,
+        /// The first that fits holds; where none does, the standing instruction.
+        entries: Vec<ScheduleEntry>,
+    },
 }
 
 impl Action {
@@ -308,6 +315,7 @@ impl Action {
             Action::SetPriceBounds { .. } => "set_price_bounds",
             Action::Delegate { .. } => "delegate",
             Action::RevokeDelegate { .. } => "revoke_delegate",
+            Action::SetSchedule { .. } => "set_schedule",
         }
     }
 }
@@ -384,6 +392,33 @@ pub struct OrderChange {
     pub quantity: WattHours,
     /// The worst price accepted.
     pub limit: Price,
+}
+
+/// How a point takes part in the surplus pool at certain times.
+#[derive(
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    bincode::Encode,
+    bincode::Decode,
+    serde::Serialize,
+    serde::Deserialize,
+)]
+pub struct ScheduleEntry {
+    /// Local weekdays: bit 0 is Monday, bit 6 Sunday.
+    pub weekdays: u8,
+    /// The first quarter of the local day, 0 to 95.
+    pub from_quarter: u8,
+    /// The first quarter after those, to 96.
+    pub until_quarter: u8,
+    /// Whether it takes part in the pool.
+    pub enrolled: bool,
+    /// The least it wants for surplus.
+    pub ask_limit: Price,
+    /// The most it pays for need; none: whatever saves money.
+    pub bid_limit: Option<Price>,
 }
 
 /// An order's name: the author's key, the event's sequence and the item's place in the list.

@@ -693,6 +693,15 @@ impl Ledger {
             return performed.map(|()| vec![0]);
         }
         match &body.action {
+            Action::SetSchedule { point, entries } => {
+                let State {
+                    registry, trading, ..
+                } = &mut self.state;
+                trading
+                    .schedules
+                    .set(registry, participant, *point, entries)?;
+                Ok(vec![0])
+            }
             Action::SetStandingInstruction {
                 point,
                 enrolled,

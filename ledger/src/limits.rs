@@ -30,6 +30,8 @@ pub const MINIMUM_ORDERS_PER_INTERVAL_MAX: usize = 8;
 pub const DELEGATES_PER_PARTICIPANT_MAX: usize = 256;
 /// Points of one delegation; a longer one is refused.
 pub const DELEGATED_POINTS_MAX: usize = 64;
+/// Entries of a point's schedule; a longer one is refused.
+pub const SCHEDULE_ENTRIES_MAX: usize = 32;
 /// Members of one group of affiliates; a larger one is refused.
 pub const AFFILIATES_MAX: usize = 64;
 /// Halts in force or to come; the next one is refused.

@@ -88,6 +88,7 @@ rejections! {
     140 DelegationInvalid "delegation_invalid" "A delegation names 1 to 64 points in ascending order, energies above zero, an amount that is not negative and an end after its begin; correct it.";
     141 BadDelegationProof "bad_delegation_proof" "The delegated key did not sign the delegation; sign it with that key too.";
     142 TooManyDelegates "too_many_delegates" "You have delegated to 256 keys so far, ended ones included; use one of them, or the tenant's own key.";
+    143 ScheduleInvalid "schedule_invalid" "A schedule has at most 32 entries, each with a weekday and a range of quarters within the day; correct it.";
 
     200 QuantityZero "quantity_zero" "The quantity is zero; order at least 1 Wh.";
     201 QuantityTooLarge "quantity_too_large" "The quantity is beyond what any order may have; check the unit (Wh).";

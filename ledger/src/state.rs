@@ -19,6 +19,7 @@ pub mod readings;
 pub mod registers;
 pub mod registry;
 pub mod runs;
+pub mod schedule;
 pub mod settlement;
 pub mod table;
 pub mod tenancy;
@@ -76,6 +77,7 @@ pub mod table_number {
     pub const DELEGATION_USES: u8 = 31;
     pub const PRICE_INDEX: u8 = 32;
     pub const DAY_TURNOVERS: u8 = 33;
+    pub const SCHEDULES: u8 = 34;
 }
 
 /// What a change derives, each fact with whom it concerns; none: the park.

@@ -10,6 +10,7 @@ mod it {
     mod registers;
     mod rejections;
     pub(crate) mod runs;
+    mod schedule;
     mod tenancy;
     pub(crate) mod trading;
     mod vectors;

@@ -76,11 +76,16 @@ struct PointMetered {
 impl State {
     /// Pins the terms of everyone who takes part in an interval.
     pub(crate) fn pin_terms(&mut self, interval: DeliveryInterval) {
+        let offset = self.registry.utc_offset_minutes();
         let terms: Vec<(PointId, PointTerms)> = self
             .registry
             .points()
             .iter()
-            .filter_map(|(id, point)| Some((*id, self.registry.point_terms(point, interval)?)))
+            .filter_map(|(id, point)| {
+                let terms = self.registry.point_terms(point, interval)?;
+                let schedules = &self.trading.schedules;
+                Some((*id, schedules.apply(*id, interval, offset, terms)))
+            })
             .collect();
         if terms.is_empty() {
             return;

@@ -8,6 +8,7 @@ use crate::state::bounds::PriceBounds;
 use crate::state::delegation::Delegations;
 use crate::state::halt::Halts;
 use crate::state::index::PriceIndex;
+use crate::state::schedule::Schedules;
 use crate::state::trie::Trie;
 use wattle_market::interval::DeliveryInterval;
 
@@ -24,6 +25,8 @@ pub struct Trading {
     pub delegations: Delegations,
     /// What a day's energy came to.
     pub index: PriceIndex,
+    /// Standing instructions by weekday and time of day.
+    pub schedules: Schedules,
 }
 
 impl Trading {
@@ -51,6 +54,7 @@ impl Trading {
         self.bounds.commit(trie);
         self.delegations.commit(trie);
         self.index.commit(trie);
+        self.schedules.commit(trie);
     }
 }
 
