@@ -1,7 +1,9 @@
 //! What follows from the rules: facts that replay must reproduce byte for byte.
 
 use crate::event::{OrderId, OrderItem};
-use crate::registration::{CarbonFactor, MeterKind};
+use crate::keys::PublicKey;
+use crate::registration::{CarbonFactor, MeterId, MeterKind};
+use crate::state::certificates::Bundle;
 use wattle_market::interval::DeliveryInterval;
 use wattle_market::point::PointId;
 use wattle_market::settlement::{Account, ParkTerms, PointSettlement, PointTerms, PostingKind};
@@ -114,6 +116,185 @@ pub enum Fact {
         /// Nano-yuan.
         amount: Money,
     },
+    /// Participant: a later run found other figures for one point and interval; the postings are
+    /// the differences.
+    PointAdjusted {
+        /// The delivery interval.
+        interval: DeliveryInterval,
+        /// The point.
+        point: PointId,
+        /// Which run.
+        run: Run,
+        /// Prices and limits of the point, as pinned at gate closure.
+        terms: PointTerms,
+        /// Meters whose energy is a substitute in this run.
+        substituted: Vec<MeterKind>,
+        /// What the run before found; none where it was held.
+        before: Option<Box<PointSettlement>>,
+        /// What this run found.
+        line: Box<PointSettlement>,
+        /// Differences to the participant's account, by kind; their sum is that of the credits.
+        postings: Vec<(PostingKind, Money)>,
+    },
+    /// Park: an interval that a later run adjusted, with the differences of the park's accounts.
+    IntervalAdjusted {
+        /// The delivery interval.
+        interval: DeliveryInterval,
+        /// Which run.
+        run: Run,
+        /// Prices of the park, as pinned at gate closure.
+        terms: ParkTerms,
+        /// The emission factor in force.
+        factor: CarbonFactor,
+        /// The pool's price in the run before.
+        pool_price_before: Option<Price>,
+        /// Watt-hours matched in the pool in the run before.
+        pool_volume_before: WattHours,
+        /// The pool's price in this run.
+        pool_price: Option<Price>,
+        /// Watt-hours matched in the pool in this run.
+        pool_volume: WattHours,
+        /// Differences to clearing, grid, balancing and network.
+        postings: Vec<(Account, PostingKind, Money)>,
+    },
+    /// Producer: a bundle as it was and as a later run leaves it; all zero: there is none.
+    CertificateAdjusted {
+        /// The delivery interval.
+        interval: DeliveryInterval,
+        /// The generating point.
+        point: PointId,
+        /// The bundle before this run.
+        before: Bundle,
+        /// The bundle after it.
+        after: Bundle,
+    },
+    /// One leg each to sender and receiver: what moved between the two before and after a later
+    /// run.
+    DeliveryAdjusted {
+        /// The delivery interval.
+        interval: DeliveryInterval,
+        /// The generating point.
+        from: PointId,
+        /// The consuming point.
+        to: PointId,
+        /// Watt-hours before this run.
+        before: WattHours,
+        /// Watt-hours after it.
+        after: WattHours,
+    },
+    /// Park: an interval that a later run could not settle; what was posted stands, and the
+    /// interval waits for the registrar.
+    RunHeld {
+        /// The delivery interval.
+        interval: DeliveryInterval,
+        /// Which run.
+        run: Run,
+        /// The broken invariant or overflow.
+        reason: String,
+    },
+    /// Park: all intervals of a local month are final.
+    MonthClosed {
+        /// Year of the Gregorian calendar.
+        year: i64,
+        /// Month, 1 to 12.
+        month: u8,
+        /// The first of its intervals that had a final run.
+        first: DeliveryInterval,
+        /// Its last interval.
+        last: DeliveryInterval,
+        /// Intervals in which a point took part.
+        intervals: u32,
+        /// Those of them that were adjusted.
+        adjusted: u32,
+    },
+    /// Participant: the registrar replaced a register of one of his meters.
+    ReadingCorrected {
+        /// The meter.
+        meter: MeterId,
+        /// The interval at whose end the register stood.
+        interval: DeliveryInterval,
+        /// What was recorded before.
+        before: WattHours,
+        /// What is recorded now.
+        after: WattHours,
+    },
+    /// Park: a meter's key signed two registers for one interval, and is frozen.
+    KeyFrozen {
+        /// The meter.
+        meter: MeterId,
+        /// The key; the event before this leaf bears its signature.
+        key: PublicKey,
+        /// The interval.
+        interval: DeliveryInterval,
+        /// The register that was recorded first.
+        recorded: WattHours,
+        /// The register that the key signed later.
+        claimed: WattHours,
+    },
+    /// Participant: an auction left an order out, because it would have filled less than the
+    /// order's minimum.
+    MinimumMissed {
+        /// The order.
+        #[serde(serialize_with = "as_text")]
+        order: OrderId,
+        /// The delivery interval.
+        interval: DeliveryInterval,
+        /// The least that the order accepts.
+        minimum: WattHours,
+        /// What the round that left it out would have filled.
+        offered: WattHours,
+    },
+    /// Park: an interval's orders were released without an auction, because the market is halted.
+    AuctionHalted {
+        /// The delivery interval.
+        interval: DeliveryInterval,
+        /// Orders to buy that were released.
+        bids: u32,
+        /// Orders to sell that were released.
+        offers: u32,
+    },
+    /// Participant: he took back all orders that he could.
+    OrdersCancelled {
+        /// Orders taken back.
+        cancelled: u32,
+        /// Orders that stay because they are firm.
+        firm: u32,
+    },
+    /// Participant: a register of one of his meters started anew, or at another ratio.
+    RegisterRestarted {
+        /// The meter.
+        meter: MeterId,
+        /// The interval.
+        interval: DeliveryInterval,
+        /// The register at the end of the old segment.
+        last: WattHours,
+        /// The register at the start of the new one.
+        start: WattHours,
+        /// Watt-hours of the register are multiplied with this from there on
+        numerator: u32,
+        /// and divided by this.
+        denominator: u32,
+    },
+    /// Park: the price index of a local day whose last interval was settled.
+    DayPriced {
+        /// The first interval of the day.
+        day: DeliveryInterval,
+        /// The day's call auctions.
+        auction: AveragePrice,
+        /// The day's surplus pools, as the initial runs found them.
+        pool: AveragePrice,
+        /// Both.
+        together: AveragePrice,
+    },
+}
+
+/// Energy and its volume-weighted price.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, bincode::Encode, bincode::Decode, serde::Serialize)]
+pub struct AveragePrice {
+    /// Watt-hours.
+    pub volume: WattHours,
+    /// Rounded down; none where nothing was traded.
+    pub price: Option<Price>,
 }
 
 /// Which settlement run a figure is from.
@@ -133,6 +314,8 @@ pub enum Fact {
 pub enum Run {
     /// An hour after delivery, with substitutes where a reading lacked.
     Initial,
+    /// On the 8th of the next month, on the readings as they are by then.
+    Final,
 }
 
 impl Fact {
@@ -147,6 +330,19 @@ impl Fact {
             Fact::CertificateIssued { .. } => "certificate_issued",
             Fact::CertificateDelivered { .. } => "certificate_delivered",
             Fact::FundsMoved { .. } => "funds_moved",
+            Fact::PointAdjusted { .. } => "point_adjusted",
+            Fact::IntervalAdjusted { .. } => "interval_adjusted",
+            Fact::CertificateAdjusted { .. } => "certificate_adjusted",
+            Fact::DeliveryAdjusted { .. } => "delivery_adjusted",
+            Fact::RunHeld { .. } => "run_held",
+            Fact::MonthClosed { .. } => "month_closed",
+            Fact::ReadingCorrected { .. } => "reading_corrected",
+            Fact::KeyFrozen { .. } => "key_frozen",
+            Fact::RegisterRestarted { .. } => "register_restarted",
+            Fact::MinimumMissed { .. } => "minimum_missed",
+            Fact::AuctionHalted { .. } => "auction_halted",
+            Fact::OrdersCancelled { .. } => "orders_cancelled",
+            Fact::DayPriced { .. } => "day_priced",
         }
     }
 }

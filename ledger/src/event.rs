@@ -8,8 +8,12 @@ use crate::codec;
 use crate::hash::{Hash, sha256};
 use crate::keys::{PublicKey, Signature, SigningKey};
 use crate::limits::EVENT_BYTES_MAX;
-use crate::registration::{CarbonFactor, Meter, Participant, ParticipantId, Point, Role, TariffId};
+use crate::registration::{
+    AffiliateGroupId, CarbonFactor, DelegationLimits, Meter, MeterId, Participant, ParticipantId,
+    Point, Role, RuleSet, TariffId,
+};
 use crate::rejection::Rejection;
+use crate::state::registers::Ratio;
 use std::fmt;
 use std::str::FromStr;
 use wattle_market::interval::{DeliveryInterval, Timestamp};
@@ -23,6 +27,8 @@ use wattle_market::units::{Money, Price, WattHours};
 pub const EVENT_DOMAIN: &[u8] = b"wattle/event/v0\n";
 /// Prefix of the message that a new key signs when it takes over from an old one.
 pub const ROTATION_DOMAIN: &[u8] = b"wattle/rotation/v0\n";
+/// Prefix of the message that a delegated key signs when a tenant's key gives it limits.
+pub const DELEGATION_DOMAIN: &[u8] = b"wattle/delegation/v0\n";
 /// The version of events this program reads and writes.
 pub const EVENT_VERSION: u8 = 0;
 
@@ -134,6 +140,142 @@ pub enum Action {
         /// The most it pays for need; none: whatever saves money.
         bid_limit: Option<Price>,
     },
+    /// Registrar: a set of rules is in force from an interval on.
+    ActivateRules {
+        /// Which rules.
+        rules: RuleSet,
+        /// The first interval, whose gate must still be open.
+        from: DeliveryInterval,
+    },
+    /// Registrar: a recorded register was wrong, and another takes its place.
+    CorrectReading {
+        /// The meter.
+        meter: MeterId,
+        /// The interval at whose end the register stood.
+        interval: DeliveryInterval,
+        /// The right register.
+        register: WattHours,
+        /// Why: 1 to 64 bytes.
+        reason: String,
+    },
+    /// Registrar: a frozen meter key may sign again.
+    LiftFreeze {
+        /// The key.
+        key: PublicKey,
+    },
+    /// Tenant: orders for delivery intervals, each with the least that it accepts.
+    PlaceOrdersWith(Vec<OrderWithMinimum>),
+    /// Tenant: another quantity and limit for open orders.
+    ChangeOrders(Vec<OrderChange>),
+    /// Tenant: all open orders to be taken back, of one point or interval if it is named.
+    CancelAll {
+        /// Only orders of this point.
+        point: Option<PointId>,
+        /// Only orders for this interval.
+        interval: Option<DeliveryInterval>,
+    },
+    /// Registrar: participants that count as one where orders cross.
+    SetAffiliates {
+        /// Which group.
+        group: AffiliateGroupId,
+        /// All its members, ids ascending; none dissolves it.
+        members: Vec<ParticipantId>,
+    },
+    /// Registrar: no orders and no auction from an interval on.
+    HaltMarket {
+        /// The first interval, whose gate must still be open.
+        from: DeliveryInterval,
+        /// The first interval that is not halted; none: until the market is resumed.
+        until: Option<DeliveryInterval>,
+    },
+    /// Registrar: every halt ends.
+    ResumeMarket {
+        /// The first interval that is not halted, whose gate must still be open.
+        from: DeliveryInterval,
+    },
+    /// Registrar: the least and the greatest limit of an order from an interval on.
+    SetPriceBounds {
+        /// The first interval, whose gate must still be open.
+        from: DeliveryInterval,
+        /// The least limit.
+        floor: Price,
+        /// The greatest limit.
+        cap: Price,
+    },
+    /// Registrar: a meter's register started anew in the course of an interval.
+    ResetRegister {
+        /// The meter.
+        meter: MeterId,
+        /// The interval.
+        interval: DeliveryInterval,
+        /// The register just before.
+        last: WattHours,
+        /// The register just after.
+        start: WattHours,
+    },
+    /// Registrar: another device took a meter's place in the course of an interval.
+    ReplaceMeter {
+        /// The meter, whose id, point, kind and rating stay.
+        meter: MeterId,
+        /// The interval.
+        interval: DeliveryInterval,
+        /// The old device's last register.
+        last: WattHours,
+        /// The new device's first register.
+        start: WattHours,
+        /// The transformer ratio from there on.
+        ratio: Ratio,
+        /// Signs the readings from now on; the meter's keys so far end.
+        key: PublicKey,
+    },
+    /// Registrar: a meter counts behind other transformers from the start of an interval on.
+    SetRatio {
+        /// The meter.
+        meter: MeterId,
+        /// The first interval.
+        from: DeliveryInterval,
+        /// The register at its start.
+        register: WattHours,
+        /// The ratio from there on.
+        ratio: Ratio,
+    },
+    /// Registrar: a point takes no part from an interval on.
+    EndPoint {
+        /// The point.
+        point: PointId,
+        /// The first interval without it, whose gate must still be open.
+        from: DeliveryInterval,
+    },
+    /// Registrar: a meter measures another point from an interval on.
+    AssignMeter {
+        /// The meter.
+        meter: MeterId,
+        /// The other point.
+        point: PointId,
+        /// The first interval, whose gate must still be open.
+        from: DeliveryInterval,
+    },
+    /// Tenant: a key that may order for him within limits.
+    Delegate {
+        /// The new key.
+        key: PublicKey,
+        /// What it may do.
+        limits: DelegationLimits,
+        /// The new key's signature over [`delegation_message`].
+        proof: Signature,
+    },
+    /// Tenant: a delegated key of his ends. Registrar: any delegated key ends.
+    RevokeDelegate {
+        /// The key.
+        key: PublicKey,
+    },
+    /// Tenant: how a point takes part in the surplus pool by weekday and time of day.
+    SetSchedule {
+        /// The point.
+        point: PointId,
+        /// The first that fits holds; where none does, the standing instruction.
+        entries: Vec<ScheduleEntry>,
+    },
 }
 
 impl Action {
@@ -156,6 +298,24 @@ impl Action {
             Action::PlaceOrders(_) => "place_orders",
             Action::CancelOrders(_) => "cancel_orders",
             Action::SetStandingInstruction { .. } => "set_standing_instruction",
+            Action::ActivateRules { .. } => "activate_rules",
+            Action::CorrectReading { .. } => "correct_reading",
+            Action::LiftFreeze { .. } => "lift_freeze",
+            Action::ResetRegister { .. } => "reset_register",
+            Action::ReplaceMeter { .. } => "replace_meter",
+            Action::SetRatio { .. } => "set_ratio",
+            Action::EndPoint { .. } => "end_point",
+            Action::AssignMeter { .. } => "assign_meter",
+            Action::PlaceOrdersWith(_) => "place_orders_with",
+            Action::ChangeOrders(_) => "change_orders",
+            Action::CancelAll { .. } => "cancel_all",
+            Action::SetAffiliates { .. } => "set_affiliates",
+            Action::HaltMarket { .. } => "halt_market",
+            Action::ResumeMarket { .. } => "resume_market",
+            Action::SetPriceBounds { .. } => "set_price_bounds",
+            Action::Delegate { .. } => "delegate",
+            Action::RevokeDelegate { .. } => "revoke_delegate",
+            Action::SetSchedule { .. } => "set_schedule",
         }
     }
 }
@@ -204,6 +364,63 @@ pub struct OrderItem {
     pub limit: Price,
 }
 
+/// An order that is filled with at least its minimum or not at all.
+#[derive(
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    bincode::Encode,
+    bincode::Decode,
+    serde::Serialize,
+    serde::Deserialize,
+)]
+pub struct OrderWithMinimum {
+    /// The order.
+    pub order: OrderItem,
+    /// The least it accepts: 0 is anything, its quantity is fill or kill.
+    pub minimum: WattHours,
+}
+
+/// Another quantity and limit for an open order, which keeps its name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, bincode::Encode, bincode::Decode)]
+pub struct OrderChange {
+    /// The open order.
+    pub order: OrderId,
+    /// Watt-hours, above zero.
+    pub quantity: WattHours,
+    /// The worst price accepted.
+    pub limit: Price,
+}
+
+/// How a point takes part in the surplus pool at certain times.
+#[derive(
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    bincode::Encode,
+    bincode::Decode,
+    serde::Serialize,
+    serde::Deserialize,
+)]
+pub struct ScheduleEntry {
+    /// Local weekdays: bit 0 is Monday, bit 6 Sunday.
+    pub weekdays: u8,
+    /// The first quarter of the local day, 0 to 95.
+    pub from_quarter: u8,
+    /// The first quarter after those, to 96.
+    pub until_quarter: u8,
+    /// Whether it takes part in the pool.
+    pub enrolled: bool,
+    /// The least it wants for surplus.
+    pub ask_limit: Price,
+    /// The most it pays for need; none: whatever saves money.
+    pub bid_limit: Option<Price>,
+}
+
 /// An order's name: the author's key, the event's sequence and the item's place in the list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, bincode::Encode, bincode::Decode)]
 pub struct OrderId {
@@ -243,6 +460,12 @@ impl FromStr for OrderId {
 /// What a new key signs to take over from `old`.
 pub fn rotation_message(park: &Hash, old: &PublicKey, new: &PublicKey) -> Vec<u8> {
     [ROTATION_DOMAIN, &park.0, &old.0, &new.0].concat()
+}
+
+/// What a key signs to trade for the tenant of another key, so that nobody takes over a key that
+/// is not his.
+pub fn delegation_message(park: &Hash, tenant: &PublicKey, key: &PublicKey) -> Vec<u8> {
+    [DELEGATION_DOMAIN, &park.0, &tenant.0, &key.0].concat()
 }
 
 /// An event whose bytes decode; its signature is checked by [`SignedEvent::verify`].

@@ -2,10 +2,12 @@
 //!
 //! [`Ledger::apply`] is the only way anything changes, on every node and at the regulator's.
 
+mod trading;
+
 use crate::batch::{Batch, BatchError, SignedHeader, events_hash};
 use crate::derived::Fact;
 use crate::entry::{Dropped, Entry};
-use crate::event::{Action, EventBody, OrderId, SignedEvent, event_hash, rotation_message};
+use crate::event::{Action, EventBody, SignedEvent, event_hash, rotation_message};
 use crate::genesis::{Genesis, NodeRecord};
 use crate::hash::Hash;
 use crate::keys::{PublicKey, Signature};
@@ -14,10 +16,10 @@ use crate::log::checkpoint::Checkpoint;
 use crate::log::tree::{Tree, leaf_hash};
 use crate::registration::{NodeId, ParticipantId, Role};
 use crate::rejection::Rejection;
-use crate::state::State;
 use crate::state::clock::{Due, TIME_MAX};
 use crate::state::outcomes::RecordedOutcome;
 use crate::state::registry::StandingInstruction;
+use crate::state::{Facts, State};
 use wattle_market::interval::Timestamp;
 use wattle_market::units::Money;
 
@@ -200,7 +202,7 @@ impl Ledger {
 
     /// When the clock next makes something due.
     pub fn next_due(&self) -> Timestamp {
-        self.state.clock().next_due()
+        self.state.next_due()
     }
 
     /// The sequence that a key's next event must have; none for a key that is not registered.
@@ -403,12 +405,12 @@ impl Ledger {
         }
     }
 
-    /// What the clock made due, in order of due time. Whether an interval was settled.
+    /// What the clock made due, in order of due time. Whether an interval was settled or a month
+    /// became final.
     fn perform_due(&mut self, leaves: &mut Leaves) -> bool {
         let mut settled = false;
         for _ in 0..DUE_PER_BATCH_MAX {
-            let clock = self.state.clock();
-            let Some(due) = clock.due(clock.time) else {
+            let Some(due) = self.state.due() else {
                 break;
             };
             let mut facts = Vec::new();
@@ -421,14 +423,16 @@ impl Ledger {
                 Due::Settlement(interval) => {
                     self.state.clock_mut().next_settlement = interval.next();
                     settled |= self.state.settle(interval, &mut facts);
+                    self.state.publish_index(interval, &mut facts);
                 }
+                Due::Final(interval) => settled |= self.state.run_final(interval, &mut facts),
             }
             self.push_facts(facts, leaves);
         }
         settled
     }
 
-    fn push_facts(&mut self, facts: Vec<(Option<ParticipantId>, Fact)>, leaves: &mut Leaves) {
+    fn push_facts(&mut self, facts: Facts, leaves: &mut Leaves) {
         for (participant, fact) in facts {
             let blind = self.state.clock().blind(leaves.next_index());
             leaves.push(&Entry::Derived {
@@ -531,7 +535,7 @@ impl Ledger {
         &mut self,
         body: &EventBody,
         leaf: u64,
-        facts: &mut Vec<(Option<ParticipantId>, Fact)>,
+        facts: &mut Facts,
     ) -> Result<Vec<u16>, Rejection> {
         let role = self
             .state
@@ -540,22 +544,29 @@ impl Ledger {
             .get(&body.author)
             .map(|record| record.role);
         let role = role.expect("an admitted key is registered");
+        if self.state.readings.is_frozen(&body.author) {
+            return Err(Rejection::KeyFrozen);
+        }
+        if let Role::Delegate(participant) = role {
+            return self.trade_delegated(participant, body, facts);
+        }
         if let Action::RotateKey { new, proof } = &body.action {
             return self.rotate(&body.author, new, proof, leaf);
         }
         match role {
-            Role::Registrar => self.perform_registrar(&body.action, leaf),
+            Role::Registrar => self.perform_registrar(&body.action, leaf, facts),
             Role::Treasurer => self.perform_treasurer(&body.action, facts),
             Role::Meter(meter) => {
                 let Action::SubmitReadings(readings) = &body.action else {
                     return Err(Rejection::NotAllowed);
                 };
                 by_item(readings, |_, reading| {
-                    self.state.record_reading(meter, reading)
+                    self.state
+                        .record_reading(meter, &body.author, reading, facts)
                 })
             }
-            Role::Tenant(participant) => self.perform_tenant(participant, body),
-            Role::Regulator => Err(Rejection::NotAllowed),
+            Role::Tenant(participant) => self.perform_tenant(participant, body, leaf, facts),
+            Role::Regulator | Role::Delegate(_) => Err(Rejection::NotAllowed),
         }
     }
 
@@ -571,15 +582,28 @@ impl Ledger {
         new.verify(&message, proof)
             .map_err(|_| Rejection::BadRotationProof)?;
         self.state.registry.rotate_key(*old, *new, leaf)?;
+        self.state.trading.delegations.hand_over(old, *new);
         Ok(vec![0])
     }
 
-    fn perform_registrar(&mut self, action: &Action, leaf: u64) -> Result<Vec<u16>, Rejection> {
+    fn perform_registrar(
+        &mut self,
+        action: &Action,
+        leaf: u64,
+        facts: &mut Facts,
+    ) -> Result<Vec<u16>, Rejection> {
+        if let Some(performed) = self.state.perform_delivery(action, leaf, facts) {
+            return performed.map(|()| vec![0]);
+        }
+        if let Some(performed) = self.state.perform_trading_rule(action, leaf) {
+            return performed.map(|()| vec![0]);
+        }
         let State {
             clock,
             registry,
             accounts,
             readings,
+            trading,
             ..
         } = &mut self.state;
         let clock = clock
@@ -596,7 +620,17 @@ impl Ledger {
                 readings.start(meter);
             }
             Action::AddKey { key, role } => registry.add_key(*key, *role, leaf)?,
-            Action::RevokeKey { key } => registry.revoke_key(*key, leaf)?,
+            Action::RevokeKey { key } => {
+                registry.revoke_key(*key, leaf)?;
+                trading.delegations.remove(key);
+                // What the key answered for ends with it: it may have been stolen.
+                for delegated in trading.delegations.answered_by(key) {
+                    registry
+                        .revoke_key(delegated, leaf)
+                        .expect("a delegation in force has a key in force");
+                    trading.delegations.remove(&delegated);
+                }
+            }
             Action::SetTariff {
                 tariff,
                 from,
@@ -614,7 +648,7 @@ impl Ledger {
     fn perform_treasurer(
         &mut self,
         action: &Action,
-        facts: &mut Vec<(Option<ParticipantId>, Fact)>,
+        facts: &mut Facts,
     ) -> Result<Vec<u16>, Rejection> {
         let (participant, amount) = match action {
             Action::Deposit {
@@ -655,19 +689,24 @@ impl Ledger {
         &mut self,
         participant: ParticipantId,
         body: &EventBody,
+        leaf: u64,
+        facts: &mut Facts,
     ) -> Result<Vec<u16>, Rejection> {
-        let (key, sequence) = (body.author, body.sequence);
+        if let Some(performed) = self.trade(participant, body, facts) {
+            return performed;
+        }
+        if let Some(performed) = self.delegate(participant, body, leaf) {
+            return performed.map(|()| vec![0]);
+        }
         match &body.action {
-            Action::PlaceOrders(items) => by_item(items, |place, item| {
-                let id = OrderId {
-                    key,
-                    sequence,
-                    item: place,
-                };
-                self.state.place_order(participant, id, item)
-            }),
-            Action::CancelOrders(ids) => {
-                by_item(ids, |_, id| self.state.cancel_order(participant, id))
+            Action::SetSchedule { point, entries } => {
+                let State {
+                    registry, trading, ..
+                } = &mut self.state;
+                trading
+                    .schedules
+                    .set(registry, participant, *point, entries)?;
+                Ok(vec![0])
             }
             Action::SetStandingInstruction {
                 point,

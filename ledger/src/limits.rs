@@ -24,6 +24,18 @@ pub const OUTCOMES_PER_KEY_MAX: u64 = 256;
 pub const ORDER_HORIZON_INTERVALS: u64 = 8 * 96;
 /// Open orders of one participant; the next one is refused.
 pub const OPEN_ORDERS_PER_PARTICIPANT_MAX: usize = 4_000;
+/// Open orders with a minimum of one participant for one interval; the next one is refused.
+pub const MINIMUM_ORDERS_PER_INTERVAL_MAX: usize = 8;
+/// Keys that one participant ever delegated to, since keys are never removed; the next is refused.
+pub const DELEGATES_PER_PARTICIPANT_MAX: usize = 256;
+/// Points of one delegation; a longer one is refused.
+pub const DELEGATED_POINTS_MAX: usize = 64;
+/// Entries of a point's schedule; a longer one is refused.
+pub const SCHEDULE_ENTRIES_MAX: usize = 32;
+/// Members of one group of affiliates; a larger one is refused.
+pub const AFFILIATES_MAX: usize = 64;
+/// Halts in force or to come; the next one is refused.
+pub const HALTS_MAX: usize = 64;
 /// A reading is for an interval at most this old: the final run is on the 8th of the next month.
 pub const READING_AGE_INTERVALS_MAX: u64 = 40 * 96;
 /// Participants, points and meters in a park; the next registration is refused.

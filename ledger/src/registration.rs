@@ -7,7 +7,7 @@ use wattle_market::interval::DeliveryInterval;
 use wattle_market::limits::PRICE_MAX;
 use wattle_market::point::{BuildingId, PointId};
 use wattle_market::settlement::ParkTerms;
-use wattle_market::units::WattHours;
+use wattle_market::units::{Money, WattHours};
 
 macro_rules! id {
     ($(#[$doc:meta])* $name:ident($inner:ty)) => {
@@ -42,6 +42,10 @@ id!(
 id!(
     /// A retail tariff.
     TariffId(u16)
+);
+id!(
+    /// A group of affiliates.
+    AffiliateGroupId(u16)
 );
 
 /// Someone with an account.
@@ -169,6 +173,8 @@ pub enum Role {
     Meter(MeterId),
     /// Orders and standing instructions of one participant.
     Tenant(ParticipantId),
+    /// Orders of one participant within limits that he signed.
+    Delegate(ParticipantId),
 }
 
 impl fmt::Display for Role {
@@ -179,8 +185,59 @@ impl fmt::Display for Role {
             Role::Regulator => formatter.write_str("regulator"),
             Role::Meter(meter) => write!(formatter, "meter {meter}"),
             Role::Tenant(participant) => write!(formatter, "tenant {participant}"),
+            Role::Delegate(participant) => write!(formatter, "delegate of tenant {participant}"),
         }
     }
+}
+
+/// Rules that a registrar puts in force; until then a park keeps those that it was founded with.
+/// Variants are only ever appended.
+#[derive(
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    bincode::Encode,
+    bincode::Decode,
+    serde::Serialize,
+    serde::Deserialize,
+)]
+#[serde(rename_all = "snake_case")]
+pub enum RuleSet {
+    /// RULES.md, section 9: the final run, readings refused after it, and meter keys that freeze
+    /// when they contradict themselves.
+    FinalRuns,
+    /// RULES.md, section 13: the price index of each local day that begins in force.
+    PriceIndex,
+}
+
+/// What a delegated key may do.
+#[derive(
+    Debug,
+    Clone,
+    PartialEq,
+    Eq,
+    bincode::Encode,
+    bincode::Decode,
+    serde::Serialize,
+    serde::Deserialize,
+)]
+pub struct DelegationLimits {
+    /// Points it may order for: 1 to 64, ids ascending.
+    pub points: Vec<PointId>,
+    /// The most that one order may have.
+    pub order_energy: WattHours,
+    /// The most that its orders for one local delivery day may come to.
+    pub day_energy: WattHours,
+    /// The most that these orders may come to at their limits, in nano-yuan.
+    pub day_money: Money,
+    /// The first delivery interval it may order for.
+    pub from: DeliveryInterval,
+    /// The first delivery interval after those.
+    pub until: DeliveryInterval,
 }
 
 /// Grams of CO2 a kilowatt-hour from the grid is counted with, and where the figure comes from.

@@ -75,6 +75,21 @@ rejections! {
     123 MeterKindTaken "meter_kind_taken" "The point has a meter of this kind already; one register a kind.";
     124 MeteringMismatch "metering_mismatch" "The point is metered the other way: a connection meter or a load meter, never both.";
 
+    125 RulesActive "rules_active" "The rules are in force already; what they cover cannot be moved.";
+    126 KeyNotFrozen "key_not_frozen" "The key is not frozen; nothing is left to do.";
+    127 RatioInvalid "ratio_invalid" "A transformer ratio's numerator and denominator are 1 to 100,000 each; give it from the type plate.";
+    130 AffiliatesInvalid "affiliates_invalid" "A group has 2 to 64 members in ascending order, none of them in another group; correct it, or send none to dissolve it.";
+    131 HaltInvalid "halt_invalid" "The halt ends before it begins, or 64 halts are in force; correct it or resume the market first.";
+    132 NotHalted "not_halted" "The market is not halted at or after this interval; nothing is left to do.";
+    133 PriceBoundsInvalid "price_bounds_invalid" "The floor is above the cap, or one of them not between 0 and 100 CNY/kWh; correct them.";
+    134 PointCommitted "point_committed" "The point has orders or trades at or after this interval; end it later, or let the tenant cancel.";
+    135 LaterAssignment "later_assignment" "The meter is assigned to another point from a later interval on already; give assignments in their order.";
+    136 PointNotEnded "point_not_ended" "The point that the meter leaves would be without its meter; end that point first.";
+    140 DelegationInvalid "delegation_invalid" "A delegation names 1 to 64 points in ascending order, energies above zero, an amount that is not negative and an end after its begin; correct it.";
+    141 BadDelegationProof "bad_delegation_proof" "The delegated key did not sign the delegation; sign it with that key too.";
+    142 TooManyDelegates "too_many_delegates" "You have delegated to 256 keys so far, ended ones included; use one of them, or the tenant's own key.";
+    143 ScheduleInvalid "schedule_invalid" "A schedule has at most 32 entries, each with a weekday and a range of quarters within the day; correct it.";
+
     200 QuantityZero "quantity_zero" "The quantity is zero; order at least 1 Wh.";
     201 QuantityTooLarge "quantity_too_large" "The quantity is beyond what any order may have; check the unit (Wh).";
     202 PriceOutOfBounds "price_out_of_bounds" "The limit is not between 0 and 100 CNY/kWh; check the unit (micro-yuan per kWh).";
@@ -88,6 +103,16 @@ rejections! {
     210 UnknownOrder "unknown_order" "No open order of yours has this id, it was filled, expired or cancelled; list your open orders.";
     211 TooLateToCancel "too_late_to_cancel" "Orders are firm in the last five minutes before the gate; it can no longer be cancelled.";
     212 BeforeFirstInterval "before_first_interval" "The interval is before the park's first; choose a later one.";
+    213 MinimumInvalid "minimum_invalid" "The minimum is below zero or above the quantity; correct it.";
+    214 TooManyMinimums "too_many_minimums" "You have eight open orders with a minimum for this interval; cancel one or order without a minimum.";
+    215 TooLateToWorsen "too_late_to_worsen" "Orders are firm in the last five minutes before the gate; only a greater quantity or a better limit is taken.";
+    216 CrossesAffiliate "crosses_affiliate" "The order would meet an order of an affiliate of yours; change the limit or wait until that order is gone.";
+    217 MarketHalted "market_halted" "The market is halted for this interval; choose another or wait until it is resumed.";
+    218 OutsidePriceBounds "outside_price_bounds" "The limit is below the park's floor or above its cap for this interval; choose one between them.";
+    219 PointEnded "point_ended" "The point has ended, or ends before this interval; choose an earlier one, or the point of the tenant that followed.";
+    225 OutsideDelegation "outside_delegation" "The key may not order for this point or interval; use one of those it was given, or the tenant's own key.";
+    226 DelegateOrderLimit "delegate_order_limit" "The order is larger than the key may place; order less, or use the tenant's own key.";
+    227 DelegateDayLimit "delegate_day_limit" "The key's orders for this delivery day would exceed its energy or money; order less, or use the tenant's own key.";
 
     300 NotYourMeter "not_your_meter" "The key signs for another meter; use that meter's key.";
     301 ReadingFromFuture "reading_from_future" "The interval has not ended in park time; check the meter's clock.";
@@ -95,6 +120,11 @@ rejections! {
     303 RegisterRunsBackwards "register_runs_backwards" "The register is below an earlier one or above a later one; if the meter was replaced, register the new one.";
     304 RegisterJumps "register_jumps" "The register rose more than the meter's rating allows; check the unit and the rating.";
     305 ReadingContradicts "reading_contradicts" "Another register is recorded for this interval; a correction is a matter for the registrar.";
+
+    306 AfterFinal "after_final" "The interval's last run is over or due; what remains is a dispute, which the registrar settles by postings.";
+    307 KeyFrozen "key_frozen" "The key signed two registers for one interval and is frozen; ask the registrar to lift the freeze or to replace the meter.";
+    308 NothingToCorrect "nothing_to_correct" "No register of the meter is recorded for this interval; let the meter send it.";
+    309 LaterBreak "later_break" "The meter's register starts anew in a later interval already; give resets, replacements and ratios in their order.";
 
     400 AmountInvalid "amount_invalid" "The amount is not above zero and at most ten million yuan; check the unit (nano-yuan).";
     401 InsufficientFunds "insufficient_funds" "The free balance does not cover the withdrawal; wait for settlement or withdraw less.";

@@ -5,26 +5,41 @@
 //! its refusals as [`Rejection`](crate::rejection::Rejection)s.
 
 pub mod accounts;
+pub mod affiliates;
+pub mod bounds;
 pub mod certificates;
 pub mod clock;
+pub mod delegation;
+pub mod delivery;
+pub mod halt;
+pub mod index;
 pub mod orders;
 pub mod outcomes;
 pub mod readings;
+pub mod registers;
 pub mod registry;
+pub mod runs;
+pub mod schedule;
 pub mod settlement;
 pub mod table;
+pub mod tenancy;
+pub mod trading;
 pub mod trie;
 
+use crate::derived::Fact;
 use crate::genesis::Genesis;
 use crate::hash::Hash;
+use crate::registration::ParticipantId;
 use accounts::Accounts;
 use certificates::Certificates;
 use clock::Clock;
 use orders::Orders;
 use readings::Readings;
 use registry::Registry;
+use runs::Runs;
 use settlement::Pins;
 use table::Table;
+use trading::Trading;
 use trie::Trie;
 
 /// Numbers of the tables: the first byte of a record's key in the trie. Never reused.
@@ -47,7 +62,26 @@ pub mod table_number {
     pub const POINT_PINS: u8 = 14;
     pub const CERTIFICATES: u8 = 15;
     pub const OUTCOMES: u8 = 16;
+    pub const FINAL_RUN: u8 = 17;
+    pub const SETTLED_INPUTS: u8 = 18;
+    pub const CORRECTED: u8 = 19;
+    pub const FROZEN_KEYS: u8 = 20;
+    pub const ORDER_MINIMUMS: u8 = 21;
+    pub const AFFILIATES: u8 = 22;
+    pub const HALTS: u8 = 23;
+    pub const PRICE_BOUNDS: u8 = 24;
+    pub const REGISTER_BREAKS: u8 = 25;
+    pub const POINT_ENDS: u8 = 26;
+    pub const METER_POINTS: u8 = 27;
+    pub const DELEGATIONS: u8 = 30;
+    pub const DELEGATION_USES: u8 = 31;
+    pub const PRICE_INDEX: u8 = 32;
+    pub const DAY_TURNOVERS: u8 = 33;
+    pub const SCHEDULES: u8 = 34;
 }
+
+/// What a change derives, each fact with whom it concerns; none: the park.
+pub(crate) type Facts = Vec<(Option<ParticipantId>, Fact)>;
 
 /// Everything a park knows.
 #[derive(Debug, Clone)]
@@ -60,12 +94,16 @@ pub struct State {
     pub accounts: Accounts,
     /// Open orders and forward positions.
     pub orders: Orders,
+    /// The registrar's rules on trading.
+    pub trading: Trading,
     /// Registers.
     pub readings: Readings,
     /// Terms pinned at gate closure.
     pub pins: Pins,
     /// Certificates of origin.
     pub certificates: Certificates,
+    /// The course of the final run.
+    pub runs: Runs,
     /// What became of each key's latest events.
     pub outcomes: outcomes::Outcomes,
     trie: Trie,
@@ -81,9 +119,11 @@ impl State {
             registry: Registry::found(genesis),
             accounts: Accounts::found(),
             orders: Orders::default(),
+            trading: Trading::default(),
             readings: Readings::default(),
             pins: Pins::default(),
             certificates: Certificates::default(),
+            runs: Runs::default(),
             outcomes: outcomes::Outcomes::default(),
             trie: Trie::default(),
         }
@@ -109,10 +149,12 @@ impl State {
         self.registry.commit(&mut self.trie);
         self.accounts.commit(&mut self.trie);
         self.orders.commit(&mut self.trie);
+        self.trading.commit(&mut self.trie);
         self.readings.commit(&mut self.trie);
         self.pins.commit(&mut self.trie);
         self.certificates.commit(&mut self.trie);
         self.outcomes.commit(&mut self.trie);
+        self.runs.commit(&mut self.trie);
         self.trie.root()
     }
 }

@@ -2,9 +2,17 @@
 #![allow(clippy::unwrap_used)] // A failed unwrap in a test is its failure.
 
 mod it {
+    mod corrections;
+    mod delegation;
+    mod index;
     mod lifecycle;
     pub(crate) mod park;
+    mod registers;
     mod rejections;
+    pub(crate) mod runs;
+    mod schedule;
+    mod tenancy;
+    pub(crate) mod trading;
     mod vectors;
     mod verification;
 }

@@ -9,7 +9,7 @@
 //! - [`interval`]: the delivery interval, its deadlines, and local calendar arithmetic
 //! - [`point`], [`order`]: who trades, and on which side
 //! - [`share`](mod@share): whole watt-hours in proportion, by the largest remainder
-//! - [`auction`]: the call auction at one price
+//! - [`auction`]: the call auction at one price; [`minimum`]: with minimum quantities
 //! - [`book`]: continuous matching by price and time
 //! - [`tariff`]: time-of-use retail prices as data, Shanghai's among them
 //! - [`collateral`](mod@collateral), [`exposure`]: what must stand behind an order
@@ -42,6 +42,7 @@ pub mod collateral;
 pub mod exposure;
 pub mod interval;
 pub mod limits;
+pub mod minimum;
 pub mod order;
 pub mod point;
 pub mod settlement;

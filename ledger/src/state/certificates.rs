@@ -8,6 +8,7 @@ use crate::state::table_number;
 use crate::state::trie::Trie;
 use wattle_market::interval::DeliveryInterval;
 use wattle_market::point::PointId;
+use wattle_market::settlement::PointSettlement;
 use wattle_market::units::WattHours;
 
 /// One bundle; the five parts sum to what was issued.
@@ -30,6 +31,26 @@ pub struct Bundle {
 }
 
 impl Bundle {
+    /// The bundle of a point's settlement: all zero where an input was a substitute.
+    pub fn of(line: &PointSettlement) -> Bundle {
+        let green = line.certified();
+        let parts = [
+            green.self_used,
+            green.stored,
+            green.lost,
+            line.sent,
+            line.kept,
+        ];
+        Bundle {
+            issued: WattHours(parts.iter().map(|part| part.0).sum()),
+            self_used: green.self_used,
+            stored: green.stored,
+            lost: green.lost,
+            sent: line.sent,
+            held: line.kept,
+        }
+    }
+
     /// Whether every issued watt-hour is in exactly one state.
     pub fn is_conserved(&self) -> bool {
         let parts = [self.self_used, self.stored, self.lost, self.sent, self.held];
@@ -73,6 +94,18 @@ impl Certificates {
             "a certificate's parts must sum to its generation"
         );
         self.bundles.insert((interval, point), bundle);
+    }
+
+    /// Sets a bundle anew after a further run; one that holds nothing goes.
+    ///
+    /// # Panics
+    /// If its parts do not sum to what was issued.
+    pub(crate) fn replace(&mut self, interval: DeliveryInterval, point: PointId, bundle: Bundle) {
+        if bundle == Bundle::default() {
+            self.bundles.remove(&(interval, point));
+        } else {
+            self.issue(interval, point, bundle);
+        }
     }
 
     pub(crate) fn commit(&mut self, trie: &mut Trie) {

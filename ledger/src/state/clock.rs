@@ -39,6 +39,8 @@ pub enum Due {
     Gate(DeliveryInterval),
     /// An interval is settled.
     Settlement(DeliveryInterval),
+    /// An interval's final run.
+    Final(DeliveryInterval),
 }
 
 impl Clock {
@@ -72,14 +74,15 @@ impl Clock {
         sha256(&[BLIND_DOMAIN, &self.signatures.0, &leaf.to_le_bytes()])
     }
 
-    /// The earliest thing due at or before `time`: by due time, a gate before a settlement.
-    pub fn due(&self, time: Timestamp) -> Option<Due> {
+    /// The earliest gate or settlement due at or before `time`, with its due time: a gate before
+    /// a settlement.
+    pub fn due(&self, time: Timestamp) -> Option<(Timestamp, Due)> {
         let gate = self.next_gate.gate_closure();
         let settlement = self.next_settlement.settlement_due();
         if gate <= settlement && gate <= time {
-            Some(Due::Gate(self.next_gate))
+            Some((gate, Due::Gate(self.next_gate)))
         } else if settlement <= time {
-            Some(Due::Settlement(self.next_settlement))
+            Some((settlement, Due::Settlement(self.next_settlement)))
         } else {
             None
         }

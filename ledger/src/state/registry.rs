@@ -2,7 +2,7 @@
 
 use crate::genesis::Genesis;
 use crate::keys::PublicKey;
-use crate::limits::REGISTRATIONS_MAX;
+use crate::limits::{DELEGATES_PER_PARTICIPANT_MAX, REGISTRATIONS_MAX};
 use crate::registration::{
     CarbonFactor, Meter, MeterId, MeterKind, Metering, Participant, ParticipantId, Point, Role,
     TariffId, check_terms, is_name,
@@ -11,6 +11,7 @@ use crate::rejection::Rejection;
 use crate::state::clock::Clock;
 use crate::state::table::Table;
 use crate::state::table_number;
+use crate::state::tenancy::Tenancy;
 use crate::state::trie::Trie;
 use std::collections::BTreeSet;
 use wattle_market::interval::DeliveryInterval;
@@ -63,6 +64,7 @@ pub struct Registry {
     terms: Table<DeliveryInterval, ParkTerms>,
     factors: Table<DeliveryInterval, CarbonFactor>,
     instructions: Table<PointId, StandingInstruction>,
+    tenancy: Tenancy,
     /// Keys that the genesis gave to nodes, which take no other role.
     node_keys: BTreeSet<PublicKey>,
     utc_offset_minutes: i16,
@@ -82,6 +84,7 @@ impl Registry {
             terms: Table::new(table_number::TERMS),
             factors: Table::new(table_number::FACTORS),
             instructions: Table::new(table_number::INSTRUCTIONS),
+            tenancy: Tenancy::default(),
             node_keys: body
                 .nodes
                 .iter()
@@ -120,6 +123,15 @@ impl Registry {
     /// Keys that sign events.
     pub fn keys(&self) -> &Table<PublicKey, KeyRecord> {
         &self.keys
+    }
+
+    /// Ends of points and assignments of meters.
+    pub fn tenancy(&self) -> &Tenancy {
+        &self.tenancy
+    }
+
+    pub(crate) fn tenancy_mut(&mut self) -> &mut Tenancy {
+        &mut self.tenancy
     }
 
     /// Standing instructions by point.
@@ -177,7 +189,7 @@ impl Registry {
 
     /// A point's terms at an interval, were its gate to close now; none if it takes no part.
     pub fn point_terms(&self, point: &Point, interval: DeliveryInterval) -> Option<PointTerms> {
-        if point.from > interval {
+        if point.from > interval || self.tenancy.has_ended(point.id, interval) {
             return None;
         }
         let retail = self.retail_at(point.tariff, interval)?;
@@ -198,7 +210,7 @@ impl Registry {
     /// `h` of SETTLEMENT.md at an interval: the greatest of feed-in and all retail prices.
     pub fn shortfall_price(&self, interval: DeliveryInterval) -> Price {
         let retail = self.points.iter().filter_map(|(_, point)| {
-            (point.from <= interval)
+            (point.from <= interval && !self.tenancy.has_ended(point.id, interval))
                 .then(|| self.retail_at(point.tariff, interval))
                 .flatten()
         });
@@ -217,7 +229,7 @@ impl Registry {
         self.keys.insert(key, record);
     }
 
-    fn check_new_key(&self, key: &PublicKey) -> Result<(), Rejection> {
+    pub(crate) fn check_new_key(&self, key: &PublicKey) -> Result<(), Rejection> {
         key.check().map_err(|_| Rejection::KeyRefused)?;
         if self.keys.contains(key) || self.node_keys.contains(key) {
             return Err(Rejection::KeyTaken);
@@ -296,15 +308,14 @@ impl Registry {
         if meter.rated_w == 0 {
             return Err(Rejection::RatingInvalid);
         }
-        let is_at_connection = matches!(meter.kind, MeterKind::Import | MeterKind::Export);
-        let mismatch = match point.metering {
-            Metering::LoadMeter => is_at_connection,
-            Metering::ConnectionMeter => meter.kind == MeterKind::Load,
-        };
-        if mismatch {
-            return Err(Rejection::MeteringMismatch);
+        check_metering(point.metering, meter.kind)?;
+        if self.tenancy.has_ended(point.id, meter.from) {
+            return Err(Rejection::PointEnded);
         }
-        let same_kind = |other: &Meter| other.point == meter.point && other.kind == meter.kind;
+        let same_kind = |other: &Meter| {
+            let (point, from) = (meter.point, meter.from);
+            other.kind == meter.kind && self.tenancy.measures_from(other, point, from)
+        };
         if self.meters.iter().any(|(_, other)| same_kind(other)) {
             return Err(Rejection::MeterKindTaken);
         }
@@ -330,6 +341,28 @@ impl Registry {
             Role::Meter(_) => return Err(Rejection::UnknownMeter),
             Role::Tenant(participant) if self.participants.contains(&participant) => {}
             Role::Tenant(_) => return Err(Rejection::UnknownParticipant),
+            // Only the tenant can say what a key may do for him.
+            Role::Delegate(_) => return Err(Rejection::NotAllowed),
+        }
+        if self.keys.len() >= 4 * REGISTRATIONS_MAX {
+            return Err(Rejection::RegistryFull);
+        }
+        self.insert_key(key, role, leaf);
+        Ok(())
+    }
+
+    /// Registers a key that trades for a participant.
+    pub(crate) fn add_delegated_key(
+        &mut self,
+        key: PublicKey,
+        participant: ParticipantId,
+        leaf: u64,
+    ) -> Result<(), Rejection> {
+        self.check_new_key(&key)?;
+        let role = Role::Delegate(participant);
+        let delegated = self.keys.iter().filter(|(_, record)| record.role == role);
+        if delegated.count() >= DELEGATES_PER_PARTICIPANT_MAX {
+            return Err(Rejection::TooManyDelegates);
         }
         if self.keys.len() >= 4 * REGISTRATIONS_MAX {
             return Err(Rejection::RegistryFull);
@@ -371,6 +404,23 @@ impl Registry {
         let record = self.keys.get_mut(&key).expect("the key was found above");
         record.revoked = Some(leaf);
         Ok(())
+    }
+
+    /// Ends all keys of a meter and gives its role to a key that was checked.
+    pub(crate) fn replace_meter_keys(&mut self, meter: MeterId, key: PublicKey, leaf: u64) {
+        let is_old =
+            |record: &KeyRecord| record.role == Role::Meter(meter) && record.revoked.is_none();
+        let rows = self.keys.iter().filter(|(_, record)| is_old(record));
+        let old: Vec<PublicKey> = rows.map(|(key, _)| *key).collect();
+        for key in old {
+            if let Some(record) = self.keys.get_mut(&key) {
+                record.revoked = Some(leaf);
+            }
+        }
+        self.insert_key(key, Role::Meter(meter), leaf);
+        if let Some(row) = self.meters.get_mut(&meter) {
+            row.key = key;
+        }
     }
 
     pub(crate) fn set_tariff(
@@ -445,5 +495,18 @@ impl Registry {
         self.terms.commit(trie);
         self.factors.commit(trie);
         self.instructions.commit(trie);
+        self.tenancy.commit(trie);
     }
+}
+
+/// Whether a kind of meter fits how a point is metered.
+pub(crate) fn check_metering(metering: Metering, kind: MeterKind) -> Result<(), Rejection> {
+    let mismatch = match metering {
+        Metering::LoadMeter => matches!(kind, MeterKind::Import | MeterKind::Export),
+        Metering::ConnectionMeter => kind == MeterKind::Load,
+    };
+    if mismatch {
+        return Err(Rejection::MeteringMismatch);
+    }
+    Ok(())
 }

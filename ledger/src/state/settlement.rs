@@ -3,13 +3,13 @@
 
 use crate::derived::{Fact, Run};
 use crate::journal::{AccountId, JournalEntry};
-use crate::registration::{Meter, MeterKind, ParticipantId, Point};
-use crate::state::State;
+use crate::registration::{Meter, MeterKind, Point};
 use crate::state::certificates::Bundle;
-use crate::state::orders::Position;
+use crate::state::index::Venue;
 use crate::state::table::Table;
 use crate::state::table_number;
 use crate::state::trie::Trie;
+use crate::state::{Facts, State};
 use std::collections::BTreeMap;
 use wattle_market::interval::DeliveryInterval;
 use wattle_market::point::PointId;
@@ -19,10 +19,8 @@ use wattle_market::settlement::{
 };
 use wattle_market::units::{Money, WattHours};
 
-type Facts = Vec<(Option<ParticipantId>, Fact)>;
-
 /// Terms pinned at gate closure: nothing delivered is ever repriced. They stay after the initial
-/// run, because the final run settles on the same terms.
+/// run, because the final run settles on the same terms; it takes them out.
 #[derive(Debug, Clone)]
 pub struct Pins {
     park: Table<DeliveryInterval, ParkTerms>,
@@ -49,6 +47,20 @@ impl Pins {
             .map(|((_, point), terms)| (*point, terms))
     }
 
+    /// The park's terms of an interval, where a point takes part in it.
+    pub fn park(&self, interval: DeliveryInterval) -> Option<ParkTerms> {
+        self.park.get(&interval).copied()
+    }
+
+    /// Takes an interval's terms out.
+    pub(crate) fn forget(&mut self, interval: DeliveryInterval) {
+        let points: Vec<PointId> = self.of_interval(interval).map(|(point, _)| point).collect();
+        for point in points {
+            self.points.remove(&(interval, point));
+        }
+        self.park.remove(&interval);
+    }
+
     pub(crate) fn commit(&mut self, trie: &mut Trie) {
         self.park.commit(trie);
         self.points.commit(trie);
@@ -64,11 +76,16 @@ struct PointMetered {
 impl State {
     /// Pins the terms of everyone who takes part in an interval.
     pub(crate) fn pin_terms(&mut self, interval: DeliveryInterval) {
+        let offset = self.registry.utc_offset_minutes();
         let terms: Vec<(PointId, PointTerms)> = self
             .registry
             .points()
             .iter()
-            .filter_map(|(id, point)| Some((*id, self.registry.point_terms(point, interval)?)))
+            .filter_map(|(id, point)| {
+                let terms = self.registry.point_terms(point, interval)?;
+                let schedules = &self.trading.schedules;
+                Some((*id, schedules.apply(*id, interval, offset, terms)))
+            })
             .collect();
         if terms.is_empty() {
             return;
@@ -84,13 +101,13 @@ impl State {
     /// The initial run of an interval. Whether it left anything: an interval without points does
     /// not.
     pub(crate) fn settle(&mut self, interval: DeliveryInterval, facts: &mut Facts) -> bool {
-        let Some(park) = self.pins.park.get(&interval).copied() else {
+        let Some(park) = self.pins.park(interval) else {
             return false;
         };
         let (inputs, substituted) = self.settlement_inputs(interval);
         let settled = settlement::settle(&park, &inputs).map_err(|error| error.to_string());
         let posted = settled.and_then(|settled| {
-            let entry = self.journal_entry(&settled)?;
+            let entry = self.journal_entry(&settled.postings)?;
             self.accounts
                 .post(&entry)
                 .map_err(|refusal| refusal.sentence().to_owned())?;
@@ -98,9 +115,12 @@ impl State {
         });
         match posted {
             Ok(settled) => {
+                self.runs.keep(interval, &inputs);
                 self.release_collateral(interval, &inputs);
                 self.settled_facts(interval, &park, &inputs, substituted, &settled, facts);
                 self.issue_certificates(interval, &settled, facts);
+                let (price, volume) = (settled.pool_price, settled.pool_volume);
+                self.count_turnover(Venue::Pool, interval, price, volume);
             }
             // Positions, pins and collateral stay for the registrar to resolve.
             Err(reason) => facts.push((None, Fact::SettlementHeld { interval, reason })),
@@ -108,7 +128,8 @@ impl State {
         true
     }
 
-    fn settlement_inputs(
+    /// What a run of an interval is computed from at this moment.
+    pub(crate) fn settlement_inputs(
         &self,
         interval: DeliveryInterval,
     ) -> (
@@ -118,16 +139,18 @@ impl State {
         let mut meters: BTreeMap<PointId, Vec<&Meter>> = BTreeMap::new();
         for (_, meter) in self.registry.meters().iter() {
             if meter.from <= interval {
-                meters.entry(meter.point).or_default().push(meter);
+                let point = self.registry.tenancy().point_of(meter, interval);
+                meters.entry(point).or_default().push(meter);
             }
         }
         let mut inputs = BTreeMap::new();
         let mut substituted = BTreeMap::new();
         for (point, terms) in self.pins.of_interval(interval) {
             let metered = self.metered(meters.get(&point).map_or(&[], Vec::as_slice), interval);
-            let Position {
-                forward: position, ..
-            } = self.orders.position(interval, point);
+            let position = match self.runs.settled(interval, point) {
+                Some(settled) => settled.position,
+                None => self.orders.position(interval, point).forward,
+            };
             inputs.insert(
                 point,
                 PointInput {
@@ -161,7 +184,7 @@ impl State {
         }
     }
 
-    fn point(&self, point: PointId) -> &Point {
+    pub(crate) fn point(&self, point: PointId) -> &Point {
         self.registry
             .points()
             .get(&point)
@@ -178,13 +201,13 @@ impl State {
         }
     }
 
-    fn journal_entry(&self, settled: &Settlement) -> Result<JournalEntry, String> {
+    pub(crate) fn journal_entry(&self, postings: &[Posting]) -> Result<JournalEntry, String> {
         let posting = |posting: &Posting| (self.account_of(posting.account), posting.amount);
-        JournalEntry::new(settled.postings.iter().map(posting).collect())
+        JournalEntry::new(postings.iter().map(posting).collect())
             .ok_or_else(|| "the postings do not sum to zero".to_owned())
     }
 
-    fn release_collateral(
+    pub(crate) fn release_collateral(
         &mut self,
         interval: DeliveryInterval,
         inputs: &BTreeMap<PointId, PointInput>,
@@ -250,26 +273,10 @@ impl State {
         facts: &mut Facts,
     ) {
         for (point, line) in &settled.points {
-            let green = line.certified();
-            let parts = [
-                green.self_used,
-                green.stored,
-                green.lost,
-                line.sent,
-                line.kept,
-            ];
-            let issued = WattHours(parts.iter().map(|part| part.0).sum());
-            if issued == WattHours::ZERO {
+            let bundle = Bundle::of(line);
+            if bundle.issued == WattHours::ZERO {
                 continue;
             }
-            let bundle = Bundle {
-                issued,
-                self_used: green.self_used,
-                stored: green.stored,
-                lost: green.lost,
-                sent: line.sent,
-                held: line.kept,
-            };
             self.certificates.issue(interval, *point, bundle);
             let fact = Fact::CertificateIssued {
                 interval,

@@ -8,9 +8,10 @@ use crate::entry::Entry;
 use crate::event::{Action, SignedEvent};
 use crate::genesis::Genesis;
 use crate::keys::PublicKey;
+use crate::registration::{MeterId, Role};
 use crate::verify::claim::{Claim, Findings};
 use crate::verify::parallel::Job;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 #[derive(Debug, Default)]
 struct Author {
@@ -23,6 +24,10 @@ struct Author {
 pub(crate) struct Authors {
     genesis: Genesis,
     authors: BTreeMap<PublicKey, Author>,
+    /// Delegated keys, each with the tenant's key that answers for it.
+    delegated: BTreeMap<PublicKey, PublicKey>,
+    /// The keys that ever signed for each meter.
+    meters: BTreeMap<MeterId, BTreeSet<PublicKey>>,
 }
 
 impl Authors {
@@ -35,6 +40,8 @@ impl Authors {
                 .into_iter()
                 .map(|key| (key, Author::default()))
                 .collect(),
+            delegated: BTreeMap::new(),
+            meters: BTreeMap::new(),
         }
     }
 
@@ -135,15 +142,49 @@ impl Authors {
         match action {
             Action::RegisterMeter(meter) => {
                 self.authors.entry(meter.key).or_default();
+                self.meters.entry(meter.id).or_default().insert(meter.key);
             }
-            Action::AddKey { key, .. } => {
+            Action::AddKey { key, role } => {
                 self.authors.entry(*key).or_default();
+                if let Role::Meter(meter) = role {
+                    self.meters.entry(*meter).or_default().insert(*key);
+                }
             }
             Action::RotateKey { new, .. } => {
                 self.authors.entry(*new).or_default();
                 end(&mut self.authors, &author);
+                for by in self.delegated.values_mut().filter(|by| **by == author) {
+                    *by = *new;
+                }
+                for keys in self
+                    .meters
+                    .values_mut()
+                    .filter(|keys| keys.contains(&author))
+                {
+                    keys.insert(*new);
+                }
             }
-            Action::RevokeKey { key } => end(&mut self.authors, key),
+            Action::RevokeKey { key } => {
+                end(&mut self.authors, key);
+                for (delegated, by) in &self.delegated {
+                    if by == key {
+                        end(&mut self.authors, delegated);
+                    }
+                }
+            }
+            Action::Delegate { key, .. } => {
+                self.authors.entry(*key).or_default();
+                self.delegated.insert(*key, author);
+            }
+            Action::RevokeDelegate { key } => end(&mut self.authors, key),
+            Action::ReplaceMeter { meter, key, .. } => {
+                let keys = self.meters.entry(*meter).or_default();
+                for key in keys.iter() {
+                    end(&mut self.authors, key);
+                }
+                self.authors.entry(*key).or_default();
+                keys.insert(*key);
+            }
             _ => {}
         }
     }

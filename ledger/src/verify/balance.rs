@@ -5,9 +5,11 @@
 
 use crate::derived::Fact;
 use crate::entry::Entry;
+use crate::event::OrderId;
+use crate::state::certificates::Bundle;
 use crate::verify::claim::{Claim, Findings};
 use crate::verify::replay::Leaf;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use wattle_market::interval::DeliveryInterval;
 use wattle_market::order::Side;
 use wattle_market::point::PointId;
@@ -21,6 +23,8 @@ struct Sums {
     sold: i128,
     bought: i128,
     volume: Option<i128>,
+    /// Orders that the auction left out for their minimum.
+    missed: BTreeSet<OrderId>,
     postings: i128,
     imbalance: i128,
     settled: bool,
@@ -39,6 +43,10 @@ pub(crate) fn check_batch(leaves: &[Leaf], findings: &mut Findings) {
         let Entry::Derived { fact, .. } = &leaf.entry else {
             continue;
         };
+        if !is_index_sound(fact) {
+            let reason = "the price index does not lie between its parts";
+            findings.fail(Claim::Trades, Some(leaf.index), reason);
+        }
         if let Some(interval) = interval_of(fact) {
             let sums = intervals.entry(interval).or_insert_with(|| Sums {
                 first: leaf.index,
@@ -52,27 +60,66 @@ pub(crate) fn check_batch(leaves: &[Leaf], findings: &mut Findings) {
     }
 }
 
+/// Volumes add up, and the price of both lies between those of auction and pool.
+fn is_index_sound(fact: &Fact) -> bool {
+    let Fact::DayPriced {
+        auction,
+        pool,
+        together,
+        ..
+    } = fact
+    else {
+        return true;
+    };
+    let parts = [auction.price, pool.price];
+    let prices = || parts.iter().flatten();
+    together.volume.0 == auction.volume.0 + pool.volume.0
+        && prices().min() <= together.price.as_ref()
+        && together.price.as_ref() <= prices().max()
+        && [auction, pool, together]
+            .iter()
+            .all(|average| (average.volume.0 > 0) == average.price.is_some())
+}
+
 fn interval_of(fact: &Fact) -> Option<DeliveryInterval> {
     match fact {
         Fact::IntervalCleared { interval, .. }
         | Fact::PointSettled { interval, .. }
+        | Fact::MinimumMissed { interval, .. }
+        | Fact::AuctionHalted { interval, .. }
         | Fact::IntervalSettled { interval, .. }
         | Fact::SettlementHeld { interval, .. }
         | Fact::CertificateIssued { interval, .. }
         | Fact::CertificateDelivered { interval, .. } => Some(*interval),
         Fact::OrderClosed { item, .. } => Some(item.interval),
-        Fact::FundsMoved { .. } => None,
+        Fact::PointAdjusted { interval, .. }
+        | Fact::IntervalAdjusted { interval, .. }
+        | Fact::CertificateAdjusted { interval, .. }
+        | Fact::DeliveryAdjusted { interval, .. } => Some(*interval),
+        Fact::FundsMoved { .. }
+        | Fact::RunHeld { .. }
+        | Fact::MonthClosed { .. }
+        | Fact::ReadingCorrected { .. }
+        | Fact::OrdersCancelled { .. }
+        | Fact::KeyFrozen { .. }
+        | Fact::DayPriced { .. }
+        | Fact::RegisterRestarted { .. } => None,
     }
 }
 
 fn add(sums: &mut Sums, index: u64, fact: &Fact, findings: &mut Findings) {
     match fact {
         Fact::IntervalCleared { volume, .. } => sums.volume = Some(i128::from(volume.0)),
+        // Without an auction nothing is sold or bought.
+        Fact::AuctionHalted { .. } => sums.volume = Some(0),
+        Fact::MinimumMissed { order, .. } => {
+            sums.missed.insert(*order);
+        }
         Fact::OrderClosed {
+            order,
             item,
             filled,
             price,
-            ..
         } => {
             let filled_wh = i128::from(filled.0);
             let within = match (item.side, price) {
@@ -82,6 +129,10 @@ fn add(sums: &mut Sums, index: u64, fact: &Fact, findings: &mut Findings) {
             };
             if !within || filled.0 < 0 || *filled > item.quantity {
                 let reason = "the order is filled beyond its quantity or its limit";
+                findings.fail(Claim::Trades, Some(index), reason);
+            }
+            if filled_wh > 0 && sums.missed.contains(order) {
+                let reason = "the order is filled although it was left out of the auction";
                 findings.fail(Claim::Trades, Some(index), reason);
             }
             match item.side {
@@ -96,20 +147,31 @@ fn add(sums: &mut Sums, index: u64, fact: &Fact, findings: &mut Findings) {
             ..
         } => {
             sums.settled = true;
-            check_line(index, line, postings, findings);
+            check_line(index, (None, line), postings, findings);
             sums.postings += postings
                 .iter()
                 .map(|(_, amount)| i128::from(amount.0))
                 .sum::<i128>();
-            sums.imbalance += i128::from(line.net.0) - unmatched(line);
-            let green = line.certified();
-            let parts = [green.self_used, green.stored, green.surplus, green.lost];
-            let certified = parts.iter().map(|part| i128::from(part.0)).sum();
-            sums.certified.insert(*point, certified);
-            *sums.sent.entry(*point).or_default() += 2 * i128::from(line.sent.0);
-            *sums.cancelled.entry(*point).or_default() += 2 * i128::from(line.cancelled.0);
+            sums.line(*point, line, 1);
         }
-        Fact::IntervalSettled { postings, .. } => {
+        // What a later run changes is checked as what it found less what was found before.
+        Fact::PointAdjusted {
+            point,
+            before,
+            line,
+            postings,
+            ..
+        } => {
+            sums.settled = true;
+            check_line(index, (before.as_deref(), line), postings, findings);
+            let amounts = postings.iter().map(|(_, amount)| i128::from(amount.0));
+            sums.postings += amounts.sum::<i128>();
+            sums.line(*point, line, 1);
+            if let Some(before) = before {
+                sums.line(*point, before, -1);
+            }
+        }
+        Fact::IntervalSettled { postings, .. } | Fact::IntervalAdjusted { postings, .. } => {
             let amounts = postings.iter().map(|(_, _, amount)| i128::from(amount.0));
             sums.postings += amounts.sum::<i128>();
         }
@@ -123,13 +185,38 @@ fn add(sums: &mut Sums, index: u64, fact: &Fact, findings: &mut Findings) {
             held,
             ..
         } => {
-            let parts = [self_used, stored, lost, sent, held];
-            let sum: i128 = parts.iter().map(|part| i128::from(part.0)).sum();
-            if sum != i128::from(quantity.0) || parts.iter().any(|part| part.0 < 0) {
-                let reason = "the parts of the certificate do not sum to its quantity";
-                findings.fail(Claim::Certificates, Some(index), reason);
-            }
+            let bundle = Bundle {
+                issued: *quantity,
+                self_used: *self_used,
+                stored: *stored,
+                lost: *lost,
+                sent: *sent,
+                held: *held,
+            };
+            check_bundle(index, &bundle, findings);
             sums.issued.insert(*point, (index, i128::from(quantity.0)));
+        }
+        Fact::CertificateAdjusted {
+            point,
+            before,
+            after,
+            ..
+        } => {
+            check_bundle(index, before, findings);
+            check_bundle(index, after, findings);
+            let issued = i128::from(after.issued.0) - i128::from(before.issued.0);
+            sums.issued.insert(*point, (index, issued));
+        }
+        Fact::DeliveryAdjusted {
+            from,
+            to,
+            before,
+            after,
+            ..
+        } => {
+            let moved = i128::from(after.0) - i128::from(before.0);
+            *sums.sent.entry(*from).or_default() -= moved;
+            *sums.cancelled.entry(*to).or_default() -= moved;
         }
         // Two equal leaves tell one delivery: one to the sender and one to the receiver.
         Fact::CertificateDelivered {
@@ -138,7 +225,36 @@ fn add(sums: &mut Sums, index: u64, fact: &Fact, findings: &mut Findings) {
             *sums.sent.entry(*from).or_default() -= i128::from(quantity.0);
             *sums.cancelled.entry(*to).or_default() -= i128::from(quantity.0);
         }
-        Fact::SettlementHeld { .. } | Fact::FundsMoved { .. } => {}
+        Fact::SettlementHeld { .. }
+        | Fact::FundsMoved { .. }
+        | Fact::RunHeld { .. }
+        | Fact::MonthClosed { .. }
+        | Fact::ReadingCorrected { .. }
+        | Fact::OrdersCancelled { .. }
+        | Fact::KeyFrozen { .. }
+        | Fact::DayPriced { .. }
+        | Fact::RegisterRestarted { .. } => {}
+    }
+}
+
+impl Sums {
+    /// Counts a point's line with a sign: what a later run found counts once, and what it
+    /// replaces is taken off.
+    fn line(&mut self, point: PointId, line: &PointSettlement, sign: i128) {
+        self.imbalance += sign * (i128::from(line.net.0) - unmatched(line));
+        let green = line.certified();
+        let parts = [green.self_used, green.stored, green.surplus, green.lost];
+        let certified: i128 = parts.iter().map(|part| i128::from(part.0)).sum();
+        *self.certified.entry(point).or_default() += sign * certified;
+        *self.sent.entry(point).or_default() += 2 * sign * i128::from(line.sent.0);
+        *self.cancelled.entry(point).or_default() += 2 * sign * i128::from(line.cancelled.0);
+    }
+}
+
+fn check_bundle(index: u64, bundle: &Bundle, findings: &mut Findings) {
+    if !bundle.is_conserved() {
+        let reason = "the parts of the certificate do not sum to its quantity";
+        findings.fail(Claim::Certificates, Some(index), reason);
     }
 }
 
@@ -151,7 +267,7 @@ fn unmatched(line: &PointSettlement) -> i128 {
 
 fn check_line(
     index: u64,
-    line: &PointSettlement,
+    (before, line): (Option<&PointSettlement>, &PointSettlement),
     postings: &[(PostingKind, Money)],
     findings: &mut Findings,
 ) {
@@ -159,7 +275,8 @@ fn check_line(
         .iter()
         .map(|(_, amount)| i128::from(amount.0))
         .sum();
-    if sum != i128::from(line.credit.0) {
+    let posted = before.map_or(0, |before| i128::from(before.credit.0));
+    if sum != i128::from(line.credit.0) - posted {
         let reason = "the postings do not sum to the point's credit";
         findings.fail(Claim::Journal, Some(index), reason);
     }

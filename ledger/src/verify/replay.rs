@@ -163,9 +163,23 @@ fn claims_on(entry: &Entry) -> &'static [Claim] {
         return &[];
     };
     match fact {
-        Fact::IntervalCleared { .. } | Fact::OrderClosed { .. } => &[Claim::Trades],
+        Fact::IntervalCleared { .. }
+        | Fact::OrderClosed { .. }
+        | Fact::MinimumMissed { .. }
+        | Fact::AuctionHalted { .. }
+        | Fact::OrdersCancelled { .. }
+        | Fact::DayPriced { .. } => &[Claim::Trades],
         Fact::PointSettled { .. } | Fact::IntervalSettled { .. } | Fact::SettlementHeld { .. } => {
             &[Claim::Settlement]
+        }
+        Fact::PointAdjusted { .. }
+        | Fact::IntervalAdjusted { .. }
+        | Fact::RunHeld { .. }
+        | Fact::MonthClosed { .. } => &[Claim::Settlement],
+        Fact::CertificateAdjusted { .. } | Fact::DeliveryAdjusted { .. } => &[Claim::Certificates],
+        // Readings have no claim of their own: the replay shows what became of them.
+        Fact::ReadingCorrected { .. } | Fact::KeyFrozen { .. } | Fact::RegisterRestarted { .. } => {
+            &[]
         }
         Fact::FundsMoved { .. } => &[Claim::Journal],
         Fact::CertificateIssued { .. } | Fact::CertificateDelivered { .. } => {

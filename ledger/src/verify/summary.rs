@@ -32,6 +32,10 @@ pub struct Summary {
     pub intervals: BTreeSet<DeliveryInterval>,
     /// Intervals that wait for the registrar.
     pub held: BTreeSet<DeliveryInterval>,
+    /// Intervals that the final run adjusted.
+    pub adjusted: BTreeSet<DeliveryInterval>,
+    /// Local months, as year and month, all of whose intervals are final.
+    pub closed_months: Vec<(i64, u8)>,
     /// Call auctions in which something was traded.
     pub clearings: Vec<ClearingSummary>,
     /// Participants by id.
@@ -179,6 +183,30 @@ impl Summary {
             Fact::SettlementHeld { interval, .. } => {
                 self.held.insert(*interval);
             }
+            Fact::IntervalAdjusted {
+                interval,
+                factor,
+                pool_volume_before,
+                pool_volume,
+                postings,
+                ..
+            } => {
+                self.intervals.insert(*interval);
+                self.held.remove(interval);
+                self.adjusted.insert(*interval);
+                let more = pool_volume.0.saturating_sub(pool_volume_before.0);
+                self.pool_volume.0 = self.pool_volume.0.saturating_add(more);
+                self.park_postings(postings);
+                if !self.factors.contains(factor) {
+                    self.factors.push(factor.clone());
+                }
+            }
+            Fact::RunHeld { interval, .. } => {
+                self.held.insert(*interval);
+            }
+            Fact::MonthClosed { year, month, .. } => {
+                self.closed_months.push((*year, *month));
+            }
             _ => {}
         }
     }
@@ -208,7 +236,19 @@ impl Summary {
                 Fact::PointSettled { interval, line, .. } => {
                     *solar.entry(*interval).or_default() += solar_used(line);
                 }
+                Fact::PointAdjusted {
+                    interval,
+                    before,
+                    line,
+                    ..
+                } => {
+                    let before = before.as_deref().map_or(0, solar_used);
+                    *solar.entry(*interval).or_default() += solar_used(line) - before;
+                }
                 Fact::IntervalSettled {
+                    interval, factor, ..
+                }
+                | Fact::IntervalAdjusted {
                     interval, factor, ..
                 } => {
                     let used = solar.get(interval).copied().unwrap_or(0);
@@ -236,7 +276,23 @@ impl ParticipantSummary {
             } => {
                 self.points.insert(*point);
                 self.substituted += u64::from(!substituted.is_empty());
-                self.line(line);
+                self.line(line, 1);
+            }
+            Fact::PointAdjusted {
+                point,
+                substituted,
+                before,
+                line,
+                ..
+            } => {
+                self.points.insert(*point);
+                self.substituted += u64::from(!substituted.is_empty());
+                self.line(line, 1);
+                if let Some(before) = before {
+                    let was = u64::from(!before.actual);
+                    self.substituted = self.substituted.saturating_sub(was);
+                    self.line(before, -1);
+                }
             }
             Fact::OrderClosed { item, filled, .. } => match item.side {
                 wattle_market::order::Side::Sell => add(&mut self.sold_forward, *filled),
@@ -247,7 +303,11 @@ impl ParticipantSummary {
         }
     }
 
-    fn line(&mut self, line: &PointSettlement) {
+    /// Counts a line with a sign: one that a later run replaced is taken off again.
+    fn line(&mut self, line: &PointSettlement, sign: i64) {
+        let add = |sum: &mut WattHours, value: WattHours| {
+            sum.0 = sum.0.saturating_add(sign.saturating_mul(value.0))
+        };
         let green = &line.green;
         for part in [green.self_used, green.stored, green.surplus, green.lost] {
             add(&mut self.generated, part);
@@ -266,7 +326,7 @@ impl ParticipantSummary {
         add(&mut self.imported, line.unmatched.need);
         add(&mut self.certificates_sent, line.sent);
         add(&mut self.certificates_cancelled, line.cancelled);
-        self.credit.0 += line.credit.0;
-        self.grid_alone.0 += line.grid_alone.0;
+        self.credit.0 += sign * line.credit.0;
+        self.grid_alone.0 += sign * line.grid_alone.0;
     }
 }

@@ -92,12 +92,21 @@ pub(crate) struct Park {
 impl Park {
     /// A founded park, ten minutes before the first gate, with nothing registered.
     pub(crate) fn founded() -> Park {
-        let genesis = Genesis::sign(&genesis_body(1), &key(REGISTRAR)).unwrap();
+        Park::founded_at(FIRST)
+    }
+
+    /// A founded park with another first interval.
+    pub(crate) fn founded_at(first: DeliveryInterval) -> Park {
+        let body = GenesisBody {
+            first_interval: first,
+            ..genesis_body(1)
+        };
+        let genesis = Genesis::sign(&body, &key(REGISTRAR)).unwrap();
         let ledger = Ledger::found(&genesis);
         Park {
             leaves: vec![genesis.leaf()],
             ledger,
-            now: FIRST.gate_closure().minus_millis(600_000),
+            now: first.gate_closure().minus_millis(600_000),
             sequences: BTreeMap::new(),
             seals: Vec::new(),
         }
@@ -105,7 +114,12 @@ impl Park {
 
     /// A park with Alice and Bob, their points and meters, and 1,000 yuan each.
     pub(crate) fn peopled() -> Park {
-        let mut park = Park::founded();
+        Park::peopled_at(FIRST)
+    }
+
+    /// The same with another first interval.
+    pub(crate) fn peopled_at(first: DeliveryInterval) -> Park {
+        let mut park = Park::founded_at(first);
         let mut events = Vec::new();
         for (id, name, seed) in [(1, "alice", ALICE), (2, "bob", BOB)] {
             let participant = Participant {
@@ -121,10 +135,17 @@ impl Park {
                     role,
                 },
             ));
-            events.push(park.event(REGISTRAR, Action::RegisterPoint(point(id))));
+            let point = Point {
+                from: first,
+                ..point(id)
+            };
+            events.push(park.event(REGISTRAR, Action::RegisterPoint(point)));
             let kinds = [MeterKind::Load, MeterKind::Generation];
             for (place, kind) in kinds.into_iter().enumerate() {
-                let meter = meter(id, u32::try_from(place).unwrap(), kind);
+                let meter = Meter {
+                    from: first,
+                    ..meter(id, u32::try_from(place).unwrap(), kind)
+                };
                 events.push(park.event(REGISTRAR, Action::RegisterMeter(meter)));
             }
             let amount = Money(1_000_000_000_000);

@@ -7,6 +7,7 @@
 mod auction;
 mod examples;
 mod invariants;
+mod minimum;
 mod parks;
 mod settlement;
 mod tariff;

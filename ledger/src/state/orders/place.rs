@@ -1,0 +1,366 @@
+//! Placing, changing and cancelling: what an order is checked against before it may rest.
+
+use crate::derived::Fact;
+use crate::event::{OrderChange, OrderId, OrderItem};
+use crate::journal::AccountId;
+use crate::keys::PublicKey;
+use crate::limits::{
+    MINIMUM_ORDERS_PER_INTERVAL_MAX, OPEN_ORDERS_PER_PARTICIPANT_MAX, ORDER_HORIZON_INTERVALS,
+};
+use crate::registration::{ParticipantId, Point};
+use crate::rejection::Rejection;
+use crate::state::orders::{OpenOrder, OrderKey};
+use crate::state::{Facts, State};
+use std::collections::BTreeSet;
+use wattle_market::collateral::collateral;
+use wattle_market::exposure::energy_per_interval;
+use wattle_market::interval::DeliveryInterval;
+use wattle_market::limits::{ENERGY_MAX_WH, PRICE_MAX};
+use wattle_market::order::Side;
+use wattle_market::point::PointId;
+use wattle_market::units::{Money, WattHours};
+
+/// An order that is to rest: a new one, or an open one with other figures.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Candidate {
+    /// Whose order.
+    pub(crate) participant: ParticipantId,
+    /// Whose signature asks for it.
+    pub(crate) author: PublicKey,
+    /// What is ordered.
+    pub(crate) item: OrderItem,
+    /// The least it accepts.
+    pub(crate) minimum: WattHours,
+    /// The open order that it takes the place of.
+    pub(crate) replaced: Option<OrderKey>,
+}
+
+/// Whether an order would meet an open one.
+fn crosses(item: &OrderItem, other: &OrderItem) -> bool {
+    match item.side {
+        Side::Buy => other.side == Side::Sell && other.limit <= item.limit,
+        Side::Sell => other.side == Side::Buy && other.limit >= item.limit,
+    }
+}
+
+/// Whether a change takes back something that others may have relied on.
+fn worsens(old: &OrderItem, new: &OrderItem) -> bool {
+    let limit = match old.side {
+        Side::Buy => new.limit < old.limit,
+        Side::Sell => new.limit > old.limit,
+    };
+    limit || new.quantity < old.quantity
+}
+
+fn check_figures(item: &OrderItem, minimum: WattHours) -> Result<(), Rejection> {
+    if item.quantity.0 <= 0 {
+        return Err(Rejection::QuantityZero);
+    }
+    if item.quantity.0 > ENERGY_MAX_WH {
+        return Err(Rejection::QuantityTooLarge);
+    }
+    if !(0..=PRICE_MAX).contains(&item.limit.0) {
+        return Err(Rejection::PriceOutOfBounds);
+    }
+    if minimum < WattHours::ZERO || minimum > item.quantity {
+        return Err(Rejection::MinimumInvalid);
+    }
+    Ok(())
+}
+
+impl State {
+    /// Takes one order into the book.
+    pub(crate) fn place_order(
+        &mut self,
+        participant: ParticipantId,
+        id: OrderId,
+        item: &OrderItem,
+        minimum: WattHours,
+    ) -> Result<(), Rejection> {
+        let candidate = Candidate {
+            participant,
+            author: id.key,
+            item: *item,
+            minimum,
+            replaced: None,
+        };
+        let reserved = self.check_order(&candidate)?;
+        self.accounts.reserve(participant, reserved)?;
+        // Nothing below can be refused.
+        let offset = self.registry.utc_offset_minutes();
+        let placed = Some((item, item.quantity));
+        self.trading.delegations.count(&id, None, placed, offset);
+        let order = OpenOrder {
+            participant,
+            item: *item,
+            reserved,
+        };
+        self.orders.insert(id, order, minimum);
+        Ok(())
+    }
+
+    /// Gives an open order another quantity and limit. It keeps its id and its minimum.
+    pub(crate) fn change_order(
+        &mut self,
+        participant: ParticipantId,
+        author: PublicKey,
+        change: &OrderChange,
+    ) -> Result<(), Rejection> {
+        let key = self.open_order_of(participant, author, &change.order)?;
+        let old = self.orders.open.get(&key).expect("a held order is open");
+        let (old_item, freed) = (old.item, old.reserved);
+        let item = OrderItem {
+            quantity: change.quantity,
+            limit: change.limit,
+            ..old_item
+        };
+        if worsens(&old_item, &item) && self.clock().time >= key.0.firm_from() {
+            return Err(Rejection::TooLateToWorsen);
+        }
+        let minimum = self.orders.minimum(key.0, &key.1);
+        let candidate = Candidate {
+            participant,
+            author,
+            item,
+            minimum,
+            replaced: Some(key),
+        };
+        let reserved = self.check_order(&candidate)?;
+        self.check_cover_instead(participant, freed, reserved)?;
+        // Nothing below can be refused.
+        let offset = self.registry.utc_offset_minutes();
+        let changed = Some((&item, item.quantity));
+        let delegations = &mut self.trading.delegations;
+        delegations.count(&key.1, Some(&old_item), changed, offset);
+        self.accounts.release(participant, freed);
+        self.accounts.reserve_again(participant, reserved);
+        let order = self
+            .orders
+            .open
+            .get_mut(&key)
+            .expect("a held order is open");
+        (order.item, order.reserved) = (item, reserved);
+        Ok(())
+    }
+
+    fn open_order_of(
+        &self,
+        participant: ParticipantId,
+        author: PublicKey,
+        order: &OrderId,
+    ) -> Result<OrderKey, Rejection> {
+        // A delegated key touches no orders but its own.
+        if self.trading.delegations.is_delegated(&author) && order.key != author {
+            return Err(Rejection::UnknownOrder);
+        }
+        self.orders
+            .key_of(participant, order)
+            .ok_or(Rejection::UnknownOrder)
+    }
+
+    /// Whether the account covers `needed` once `freed` is released.
+    fn check_cover_instead(
+        &self,
+        participant: ParticipantId,
+        freed: Money,
+        needed: Money,
+    ) -> Result<(), Rejection> {
+        let account = self.accounts.get(AccountId::Participant(participant));
+        if account.available() + i128::from(freed.0) < i128::from(needed.0) {
+            return Err(Rejection::InsufficientCollateral);
+        }
+        let reserved = i128::from(account.reserved.0) - i128::from(freed.0) + i128::from(needed.0);
+        i64::try_from(reserved).map_err(|_| Rejection::AccountOverflow)?;
+        Ok(())
+    }
+
+    /// Every check but the cover, in the order of RULES.md; the collateral that is needed.
+    fn check_order(&self, candidate: &Candidate) -> Result<Money, Rejection> {
+        let Candidate {
+            participant, item, ..
+        } = candidate;
+        check_figures(item, candidate.minimum)?;
+        let point = self
+            .registry
+            .points()
+            .get(&item.point)
+            .ok_or(Rejection::UnknownPoint)?;
+        if point.participant != *participant {
+            return Err(Rejection::NotYourPoint);
+        }
+        self.check_interval(point, item.interval)?;
+        self.trading.check(item)?;
+        self.check_counts(candidate)?;
+        self.check_exposure(point, candidate)?;
+        self.check_crossing(candidate)?;
+        let replaced = candidate
+            .replaced
+            .and_then(|key| self.orders.open.get(&key));
+        let replaced = replaced.map(|order| &order.item);
+        let offset = self.registry.utc_offset_minutes();
+        self.trading
+            .delegations
+            .check(candidate, replaced, offset)?;
+        self.collateral_of(item).ok_or(Rejection::QuantityTooLarge)
+    }
+
+    fn check_interval(&self, point: &Point, interval: DeliveryInterval) -> Result<(), Rejection> {
+        if interval < self.registry.first_interval() {
+            return Err(Rejection::BeforeFirstInterval);
+        }
+        if point.from > interval {
+            return Err(Rejection::PointNotActive);
+        }
+        if self.registry.tenancy().has_ended(point.id, interval) {
+            return Err(Rejection::PointEnded);
+        }
+        if !self.clock().is_gate_open(interval) {
+            return Err(Rejection::GateClosed);
+        }
+        let today = DeliveryInterval::containing(self.clock().time);
+        if interval.0 > today.0 + ORDER_HORIZON_INTERVALS {
+            return Err(Rejection::TooFarAhead);
+        }
+        Ok(())
+    }
+
+    fn check_counts(&self, candidate: &Candidate) -> Result<(), Rejection> {
+        if candidate.replaced.is_some() {
+            return Ok(());
+        }
+        let held = self.orders.held.get(&candidate.participant);
+        if held.map_or(0, BTreeSet::len) >= OPEN_ORDERS_PER_PARTICIPANT_MAX {
+            return Err(Rejection::TooManyOrders);
+        }
+        if candidate.minimum == WattHours::ZERO {
+            return Ok(());
+        }
+        let own = self
+            .orders
+            .own_in(candidate.participant, candidate.item.interval);
+        let with_minimum = own.filter(|(key, _)| self.orders.minimums.contains(key));
+        if with_minimum.count() >= MINIMUM_ORDERS_PER_INTERVAL_MAX {
+            return Err(Rejection::TooManyMinimums);
+        }
+        Ok(())
+    }
+
+    pub(super) fn collateral_of(&self, item: &OrderItem) -> Option<Money> {
+        let shortfall = self.registry.shortfall_price(item.interval);
+        let wheeling = self.registry.terms_at(item.interval).wheeling;
+        collateral(item.side, item.quantity, item.limit, shortfall, wheeling)
+    }
+
+    /// The open orders of a participant for the candidate's interval, what it replaces left out.
+    fn others_of(
+        &self,
+        participant: ParticipantId,
+        candidate: &Candidate,
+    ) -> impl Iterator<Item = &OpenOrder> {
+        let replaced = candidate.replaced;
+        self.orders
+            .own_in(participant, candidate.item.interval)
+            .filter(move |(key, _)| Some(**key) != replaced)
+            .map(|(_, order)| order)
+    }
+
+    /// All that a point could end up selling (or buying) stays within what it can move.
+    fn check_exposure(&self, point: &Point, candidate: &Candidate) -> Result<(), Rejection> {
+        let item = &candidate.item;
+        let open = self
+            .others_of(point.participant, candidate)
+            .filter(|order| order.item.point == item.point && order.item.side == item.side)
+            .try_fold(item.quantity, |sum, order| {
+                sum.checked_add(order.item.quantity)
+            });
+        let capacity = match item.side {
+            Side::Sell => point.generation_w,
+            Side::Buy => point.connection_w,
+        };
+        match open {
+            Some(open) if open <= energy_per_interval(capacity) => Ok(()),
+            _ => Err(Rejection::ExceedsCapacity),
+        }
+    }
+
+    /// No order meets one of the same participant, nor one of an affiliate.
+    fn check_crossing(&self, candidate: &Candidate) -> Result<(), Rejection> {
+        let meets = |participant: ParticipantId| {
+            self.others_of(participant, candidate)
+                .any(|other| crosses(&candidate.item, &other.item))
+        };
+        if meets(candidate.participant) {
+            return Err(Rejection::CrossesOwnOrder);
+        }
+        let affiliates = self.trading.affiliates.of(candidate.participant);
+        if affiliates.into_iter().any(meets) {
+            return Err(Rejection::CrossesAffiliate);
+        }
+        Ok(())
+    }
+
+    /// Takes an order back out of the book.
+    pub(crate) fn cancel_order(
+        &mut self,
+        participant: ParticipantId,
+        author: PublicKey,
+        id: &OrderId,
+    ) -> Result<(), Rejection> {
+        let key = self.open_order_of(participant, author, id)?;
+        if self.clock().time >= key.0.firm_from() {
+            return Err(Rejection::TooLateToCancel);
+        }
+        self.withdraw_order(&key);
+        Ok(())
+    }
+
+    /// Takes an open order out and releases what was held for it.
+    fn withdraw_order(&mut self, key: &OrderKey) {
+        let order = self.orders.remove(key).expect("a held order is open");
+        self.accounts.release(order.participant, order.reserved);
+        let offset = self.registry.utc_offset_minutes();
+        let delegations = &mut self.trading.delegations;
+        delegations.count(&key.1, Some(&order.item), None, offset);
+    }
+
+    /// Takes back all open orders of a participant, of one point or interval if it is named.
+    /// Firm ones stay; the fact says how many.
+    pub(crate) fn cancel_all(
+        &mut self,
+        participant: ParticipantId,
+        author: PublicKey,
+        point: Option<PointId>,
+        interval: Option<DeliveryInterval>,
+        facts: &mut Facts,
+    ) -> Result<(), Rejection> {
+        if let Some(id) = point {
+            let point = self.registry.points().get(&id);
+            if point.ok_or(Rejection::UnknownPoint)?.participant != participant {
+                return Err(Rejection::NotYourPoint);
+            }
+        }
+        let is_delegated = self.trading.delegations.is_delegated(&author);
+        let held = self.orders.held.get(&participant).into_iter().flatten();
+        let meant = held.filter(|key| {
+            let order = self.orders.open.get(key).expect("a held order is open");
+            interval.is_none_or(|interval| key.0 == interval)
+                && point.is_none_or(|point| order.item.point == point)
+                && (!is_delegated || key.1.key == author)
+        });
+        let time = self.clock().time;
+        let (firm, free): (Vec<OrderKey>, Vec<OrderKey>) =
+            meant.partition(|key| time >= key.0.firm_from());
+        for key in &free {
+            self.withdraw_order(key);
+        }
+        let count = |keys: &[OrderKey]| {
+            u32::try_from(keys.len()).expect("a participant has at most 4,000 open orders")
+        };
+        let fact = Fact::OrdersCancelled {
+            cancelled: count(&free),
+            firm: count(&firm),
+        };
+        facts.push((Some(participant), fact));
+        Ok(())
+    }
+}

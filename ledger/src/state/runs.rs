@@ -1,0 +1,433 @@
+//! The final run: what changed since an interval was settled is settled once more, and the
+//! difference is posted.
+//!
+//! A registrar event starts it from an interval on (`RuleSet::FinalRuns`). From there on the
+//! initial run keeps the inputs of each point. At 00:00 park time on the 8th of the next month the
+//! intervals of a month are gone through in order: one whose inputs are what they were is final as
+//! it stands, another runs steps 1 to 8 whole on the pinned terms and the same forward trades.
+//! Settlement is a function, so what the initial run posted follows from the inputs it kept.
+
+use crate::derived::{Fact, Run};
+use crate::registration::MeterKind;
+use crate::rejection::Rejection;
+use crate::state::certificates::Bundle;
+use crate::state::clock::Due;
+use crate::state::table::Table;
+use crate::state::table_number;
+use crate::state::trie::Trie;
+use crate::state::{Facts, State};
+use std::collections::BTreeMap;
+use wattle_market::interval::{DeliveryInterval, LocalQuarter, Timestamp};
+use wattle_market::point::PointId;
+use wattle_market::settlement::{
+    self, Account, CertificateTransfer, ForwardPosition, MeteredEnergy, ParkTerms, PointInput,
+    Posting, PostingKind, Settlement,
+};
+use wattle_market::units::{Money, WattHours};
+
+/// How far the final run has come: the one row of its table, there from the activation on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, bincode::Encode, bincode::Decode)]
+pub struct Course {
+    /// The first interval with a final run.
+    pub from: DeliveryInterval,
+    /// The next interval to become final.
+    pub next: DeliveryInterval,
+    /// The first interval of the month that is being gone through.
+    pub month: DeliveryInterval,
+    /// Its intervals with points, so far.
+    pub intervals: u32,
+    /// Those of them that were adjusted, so far.
+    pub adjusted: u32,
+}
+
+/// What the initial run of an interval was computed from for one point, beside its pinned terms.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, bincode::Encode, bincode::Decode)]
+pub struct SettledInput {
+    /// The forward trades.
+    pub position: ForwardPosition,
+    /// The energy, with substitutes where a reading lacked.
+    pub energy: MeteredEnergy,
+}
+
+/// The course of the final run, and what it compares with.
+#[derive(Debug, Clone)]
+pub struct Runs {
+    course: Table<(), Course>,
+    settled: Table<(DeliveryInterval, PointId), SettledInput>,
+}
+
+impl Default for Runs {
+    fn default() -> Runs {
+        Runs {
+            course: Table::new(table_number::FINAL_RUN),
+            settled: Table::new(table_number::SETTLED_INPUTS),
+        }
+    }
+}
+
+/// All keys of an interval's points.
+fn points_of(interval: DeliveryInterval) -> std::ops::RangeInclusive<(DeliveryInterval, PointId)> {
+    (interval, PointId(0))..=(interval, PointId(u32::MAX))
+}
+
+impl Runs {
+    /// How far the final run has come; none before its activation.
+    pub fn course(&self) -> Option<&Course> {
+        self.course.get(&())
+    }
+
+    /// What the initial run was computed from for a point, until the interval is final.
+    pub fn settled(&self, interval: DeliveryInterval, point: PointId) -> Option<&SettledInput> {
+        self.settled.get(&(interval, point))
+    }
+
+    /// Whether an interval has a final run.
+    pub fn covers(&self, interval: DeliveryInterval) -> bool {
+        self.course().is_some_and(|course| interval >= course.from)
+    }
+
+    /// Whether the final run of an interval is over: its certificates are no longer provisional.
+    pub fn is_final(&self, interval: DeliveryInterval) -> bool {
+        self.course()
+            .is_some_and(|course| (course.from..course.next).contains(&interval))
+    }
+
+    fn of_interval(&self, interval: DeliveryInterval) -> BTreeMap<PointId, SettledInput> {
+        let rows = self.settled.range(points_of(interval));
+        rows.map(|((_, point), input)| (*point, *input)).collect()
+    }
+
+    /// Keeps what an initial run was computed from.
+    pub(crate) fn keep(
+        &mut self,
+        interval: DeliveryInterval,
+        inputs: &BTreeMap<PointId, PointInput>,
+    ) {
+        if !self.covers(interval) {
+            return;
+        }
+        for (point, input) in inputs {
+            let kept = SettledInput {
+                position: input.position,
+                energy: input.energy,
+            };
+            self.settled.insert((interval, *point), kept);
+        }
+    }
+
+    fn forget(&mut self, interval: DeliveryInterval) {
+        for point in self.of_interval(interval).into_keys() {
+            self.settled.remove(&(interval, point));
+        }
+    }
+
+    pub(crate) fn commit(&mut self, trie: &mut Trie) {
+        self.course.commit(trie);
+        self.settled.commit(trie);
+    }
+}
+
+/// What became of an interval in its final run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Outcome {
+    /// No point took part.
+    Empty,
+    /// It stands as it was settled.
+    Unchanged,
+    /// Differences were posted.
+    Adjusted,
+    /// The rules could not settle it; it waits for the registrar.
+    Held,
+}
+
+/// Both runs of an interval; the earlier is none where the initial run was held.
+struct Rerun {
+    earlier: Option<Settlement>,
+    later: Settlement,
+}
+
+impl Rerun {
+    fn earlier_postings(&self) -> &[Posting] {
+        self.earlier
+            .as_ref()
+            .map_or(&[], |earlier| earlier.postings.as_slice())
+    }
+}
+
+impl State {
+    /// Starts the final run from an interval on, whose gate must still be open.
+    pub(crate) fn activate_final_runs(&mut self, from: DeliveryInterval) -> Result<(), Rejection> {
+        if !self.clock().is_gate_open(from) {
+            return Err(Rejection::GateClosed);
+        }
+        if let Some(course) = self.runs.course()
+            && !self.clock().is_gate_open(course.from)
+        {
+            return Err(Rejection::RulesActive);
+        }
+        let course = Course {
+            from,
+            next: from,
+            month: from,
+            intervals: 0,
+            adjusted: 0,
+        };
+        self.runs.course.insert((), course);
+        Ok(())
+    }
+
+    /// When the final run of an interval is due.
+    pub fn final_due(&self, interval: DeliveryInterval) -> Timestamp {
+        interval.final_run_due(self.registry.utc_offset_minutes())
+    }
+
+    /// Whether nothing that is said about an interval's energy can have an effect any more: its
+    /// last run, the final one where it has one, is due or over.
+    pub(crate) fn is_past_last_run(&self, interval: DeliveryInterval) -> bool {
+        if self.runs.covers(interval) {
+            self.clock().time >= self.final_due(interval)
+        } else {
+            interval < self.clock().next_settlement
+        }
+    }
+
+    /// The earliest thing due: by due time; at equal times gates, settlements, final runs.
+    pub(crate) fn due(&self) -> Option<Due> {
+        let clock = self.clock();
+        let due = clock.due(clock.time);
+        let last = self
+            .runs
+            .course()
+            .map(|course| (self.final_due(course.next), course.next))
+            .filter(|(at, _)| *at <= clock.time);
+        match (due, last) {
+            (Some((at, due)), Some((last, _))) if at <= last => Some(due),
+            (_, Some((_, interval))) => Some(Due::Final(interval)),
+            (due, None) => due.map(|(_, due)| due),
+        }
+    }
+
+    /// When the clock next makes something due, a seal included.
+    pub fn next_due(&self) -> Timestamp {
+        let next = self.clock().next_due();
+        match self.runs.course() {
+            Some(course) => next.min(self.final_due(course.next)),
+            None => next,
+        }
+    }
+
+    /// The final run of the next interval. Whether a month became final with it.
+    pub(crate) fn run_final(&mut self, interval: DeliveryInterval, facts: &mut Facts) -> bool {
+        let outcome = self.adjust(interval, facts);
+        if outcome != Outcome::Held {
+            self.pins.forget(interval);
+            self.runs.forget(interval);
+            self.readings.forget_corrections(interval);
+        }
+        let offset = self.registry.utc_offset_minutes();
+        let course = self
+            .runs
+            .course
+            .get_mut(&())
+            .expect("a final run is due only after its activation");
+        course.next = interval.next();
+        course.intervals += u32::from(outcome != Outcome::Empty);
+        course.adjusted += u32::from(outcome == Outcome::Adjusted);
+        let day = LocalQuarter::of(interval, offset);
+        if LocalQuarter::of(course.next, offset).month == day.month {
+            return false;
+        }
+        let fact = Fact::MonthClosed {
+            year: day.year,
+            month: day.month,
+            first: course.month,
+            last: interval,
+            intervals: course.intervals,
+            adjusted: course.adjusted,
+        };
+        (course.month, course.intervals, course.adjusted) = (course.next, 0, 0);
+        facts.push((None, fact));
+        true
+    }
+
+    /// Runs an interval again if its inputs changed, and posts the differences.
+    fn adjust(&mut self, interval: DeliveryInterval, facts: &mut Facts) -> Outcome {
+        let Some(park) = self.pins.park(interval) else {
+            return Outcome::Empty;
+        };
+        let State {
+            registry, readings, ..
+        } = self;
+        for (meter, _) in registry.meters().iter() {
+            readings.keep_gap(*meter, interval);
+        }
+        let (inputs, substituted) = self.settlement_inputs(interval);
+        let kept = self.runs.of_interval(interval);
+        let unchanged = |(point, input): (&PointId, &PointInput)| {
+            kept.get(point)
+                .is_some_and(|kept| kept.energy == input.energy)
+        };
+        if inputs.iter().all(unchanged) {
+            return Outcome::Unchanged;
+        }
+        match self.post_differences(&park, &inputs, &kept) {
+            Ok((rerun, differences)) => {
+                if rerun.earlier.is_none() {
+                    self.release_collateral(interval, &inputs);
+                }
+                self.adjusted_facts(interval, &inputs, substituted, &rerun, &differences, facts);
+                self.interval_adjusted(interval, &park, &rerun, &differences, facts);
+                self.adjust_certificates(interval, &rerun, facts);
+                Outcome::Adjusted
+            }
+            // The initial run stands, and what it was computed from stays for the registrar.
+            Err(reason) => {
+                let run = Run::Final;
+                let held = Fact::RunHeld {
+                    interval,
+                    run,
+                    reason,
+                };
+                facts.push((None, held));
+                Outcome::Held
+            }
+        }
+    }
+
+    fn post_differences(
+        &mut self,
+        park: &ParkTerms,
+        inputs: &BTreeMap<PointId, PointInput>,
+        kept: &BTreeMap<PointId, SettledInput>,
+    ) -> Result<(Rerun, Vec<Posting>), String> {
+        let later = settlement::settle(park, inputs).map_err(|error| error.to_string())?;
+        // No rows: the initial run was held, and posted nothing.
+        let earlier = (!kept.is_empty()).then(|| {
+            let input = |(point, input): (&PointId, &PointInput)| {
+                let energy = kept[point].energy;
+                (*point, PointInput { energy, ..*input })
+            };
+            let inputs = inputs.iter().map(input).collect();
+            settlement::settle(park, &inputs).expect("the initial run settled the same inputs")
+        });
+        let rerun = Rerun { earlier, later };
+        let differences = settlement::differences(rerun.earlier_postings(), &rerun.later.postings)
+            .ok_or_else(|| "a difference does not fit 64 bits".to_owned())?;
+        let entry = self.journal_entry(&differences)?;
+        self.accounts
+            .post(&entry)
+            .map_err(|refusal| refusal.sentence().to_owned())?;
+        Ok((rerun, differences))
+    }
+
+    /// One leaf for each point whose line changed.
+    fn adjusted_facts(
+        &self,
+        interval: DeliveryInterval,
+        inputs: &BTreeMap<PointId, PointInput>,
+        mut substituted: BTreeMap<PointId, Vec<MeterKind>>,
+        rerun: &Rerun,
+        differences: &[Posting],
+        facts: &mut Facts,
+    ) {
+        let mut by_point: BTreeMap<PointId, Vec<(PostingKind, Money)>> = BTreeMap::new();
+        for posting in differences {
+            if let Account::Point(point) = posting.account {
+                let postings = by_point.entry(point).or_default();
+                postings.push((posting.kind, posting.amount));
+            }
+        }
+        for (point, line) in &rerun.later.points {
+            let before = rerun.earlier.as_ref().map(|earlier| earlier.points[point]);
+            if before.as_ref() == Some(line) {
+                continue;
+            }
+            let fact = Fact::PointAdjusted {
+                interval,
+                point: *point,
+                run: Run::Final,
+                terms: inputs[point].terms,
+                substituted: substituted.remove(point).unwrap_or_default(),
+                before: before.map(Box::new),
+                line: Box::new(*line),
+                postings: by_point.remove(point).unwrap_or_default(),
+            };
+            facts.push((Some(self.point(*point).participant), fact));
+        }
+    }
+
+    fn interval_adjusted(
+        &self,
+        interval: DeliveryInterval,
+        park: &ParkTerms,
+        rerun: &Rerun,
+        differences: &[Posting],
+        facts: &mut Facts,
+    ) {
+        let of_the_park = differences
+            .iter()
+            .filter(|posting| !matches!(posting.account, Account::Point(_)))
+            .map(|posting| (posting.account, posting.kind, posting.amount));
+        let (earlier, later) = (rerun.earlier.as_ref(), &rerun.later);
+        let fact = Fact::IntervalAdjusted {
+            interval,
+            run: Run::Final,
+            terms: *park,
+            factor: self.registry.factor_at(interval).clone(),
+            pool_price_before: earlier.and_then(|earlier| earlier.pool_price),
+            pool_volume_before: earlier.map_or(WattHours::ZERO, |earlier| earlier.pool_volume),
+            pool_price: later.pool_price,
+            pool_volume: later.pool_volume,
+            postings: of_the_park.collect(),
+        };
+        facts.push((None, fact));
+    }
+
+    /// Brings bundles and deliveries up to date: issued, moved or taken back.
+    fn adjust_certificates(
+        &mut self,
+        interval: DeliveryInterval,
+        rerun: &Rerun,
+        facts: &mut Facts,
+    ) {
+        for (point, line) in &rerun.later.points {
+            let before = self.certificates.get(interval, *point).copied();
+            let before = before.unwrap_or_default();
+            let after = Bundle::of(line);
+            if before == after {
+                continue;
+            }
+            self.certificates.replace(interval, *point, after);
+            let fact = Fact::CertificateAdjusted {
+                interval,
+                point: *point,
+                before,
+                after,
+            };
+            facts.push((Some(self.point(*point).participant), fact));
+        }
+        let mut pairs: BTreeMap<(PointId, PointId), (WattHours, WattHours)> = BTreeMap::new();
+        let earlier = rerun.earlier.iter().flat_map(|run| &run.transfers);
+        for CertificateTransfer { from, to, quantity } in earlier {
+            pairs.entry((*from, *to)).or_default().0 = *quantity;
+        }
+        for CertificateTransfer { from, to, quantity } in &rerun.later.transfers {
+            pairs.entry((*from, *to)).or_default().1 = *quantity;
+        }
+        for ((from, to), (before, after)) in pairs {
+            if before == after {
+                continue;
+            }
+            let fact = Fact::DeliveryAdjusted {
+                interval,
+                from,
+                to,
+                before,
+                after,
+            };
+            for end in [from, to] {
+                facts.push((Some(self.point(end).participant), fact.clone()));
+            }
+        }
+    }
+}
