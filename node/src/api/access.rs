@@ -90,7 +90,9 @@ async fn reader(api: &Api, key: PublicKey) -> Result<Option<Reader>, Failure> {
         .filter(|record| record.revoked.is_none());
     Ok(match record.map(|record| record.role) {
         Some(Role::Registrar | Role::Treasurer | Role::Regulator) => Some(Reader::Office),
-        Some(Role::Tenant(participant)) => Some(Reader::Tenant(participant)),
+        Some(Role::Tenant(participant) | Role::Delegate(participant)) => {
+            Some(Reader::Tenant(participant))
+        }
         Some(Role::Meter(_)) | None => None,
     })
 }
