@@ -2,6 +2,7 @@
 
 mod operator;
 mod regulator;
+mod rules;
 mod tenant;
 
 use std::path::PathBuf;
@@ -14,6 +15,9 @@ pub(crate) use operator::{
     TariffCommand, TariffSetArgs, TermsCommand, TreasurerCommand,
 };
 pub(crate) use regulator::{ExportArgs, LogCommand, VerifyArgs, WhatIfArgs};
+pub(crate) use rules::{
+    AffiliatesCommand, MarketCommand, ReadingCommand, RegistrarRulesCommand, RulesArg, RulesCommand,
+};
 pub(crate) use tenant::{
     BookArgs, CancelArgs, ExplainArgs, KeyCommand, OrderCommand, OutboxCommand, PeriodArgs,
     PlaceArgs, PoolCommand, PoolSetArgs, RangeArgs, SideArg, StatementArgs, StatementCommand,

@@ -14,6 +14,7 @@ mod park_init;
 mod pool;
 mod prices;
 mod registrar;
+mod registrar_rules;
 mod statement;
 mod trades;
 mod treasurer;

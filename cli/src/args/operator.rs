@@ -7,6 +7,7 @@ use clap::{Args as ClapArgs, Subcommand, ValueEnum};
 use wattle_ledger::keys::PublicKey;
 use wattle_market::units::{Money, Price, WattHours};
 
+use super::rules::RegistrarRulesCommand;
 use crate::amount;
 use crate::moment::Moment;
 
@@ -156,6 +157,9 @@ pub(crate) enum RegistrarCommand {
     /// The emission factor
     #[command(subcommand)]
     Factor(FactorCommand),
+    /// Rules, corrections and the market
+    #[command(flatten)]
+    Rules(RegistrarRulesCommand),
 }
 
 /// `wattle registrar participant`.
@@ -280,6 +284,11 @@ pub(crate) enum KeyRegistryCommand {
     },
     /// End a key
     Revoke {
+        /// The public key, 64 hexadecimal digits
+        public: PublicKey,
+    },
+    /// Let a meter key sign again that froze because it contradicted itself
+    LiftFreeze {
         /// The public key, 64 hexadecimal digits
         public: PublicKey,
     },

@@ -11,6 +11,7 @@ use wattle_market::point::{BuildingId, PointId};
 use wattle_market::settlement::ParkTerms;
 use wattle_market::tariff::Tariff;
 
+use super::registrar_rules;
 use crate::args::{
     FactorCommand, KeyRegistryCommand, MeterArgs, MeterKindArg, MeteringArg, ParticipantArgs,
     PointArgs, RegistrarCommand, RoleArg, TariffCommand, TariffSetArgs, TermsCommand,
@@ -49,6 +50,9 @@ pub(super) fn run(
         RegistrarCommand::Key(KeyRegistryCommand::Revoke { public }) => {
             Action::RevokeKey { key: *public }
         }
+        RegistrarCommand::Key(KeyRegistryCommand::LiftFreeze { public }) => {
+            Action::LiftFreeze { key: *public }
+        }
         RegistrarCommand::Tariff(TariffCommand::Set(args)) => Action::SetTariff {
             tariff: TariffId(args.tariff),
             from: park.next_open(args.from)?,
@@ -63,6 +67,7 @@ pub(super) fn run(
             },
         },
         RegistrarCommand::Factor(command) => factor(command, &park)?,
+        RegistrarCommand::Rules(command) => registrar_rules::action(command, &park, &registry)?,
     };
     let named = named(&action);
     let recorded = park.submit(&park.key(REGISTRAR_KEY)?, action)?;
