@@ -4,6 +4,7 @@ mod operator;
 mod regulator;
 mod rules;
 mod tenant;
+mod trading;
 
 use std::path::PathBuf;
 
@@ -22,6 +23,9 @@ pub(crate) use tenant::{
     BookArgs, CancelArgs, ExplainArgs, KeyCommand, OrderCommand, OutboxCommand, PeriodArgs,
     PlaceArgs, PoolCommand, PoolSetArgs, RangeArgs, SideArg, StatementArgs, StatementCommand,
     StatementFormat, WhoArgs,
+};
+pub(crate) use trading::{
+    CancelAllArgs, ChangeArgs, DelegateAddArgs, DelegateCommand, PoolScheduleArgs,
 };
 
 /// Everything `--help` adds at its end.
@@ -104,6 +108,9 @@ pub(crate) enum Command {
     /// Place, cancel and list orders
     #[command(subcommand)]
     Order(OrderCommand),
+    /// Let another key trade for one, within limits
+    #[command(subcommand)]
+    Delegate(DelegateCommand),
     /// Open orders of one interval, of everyone together
     Book(BookArgs),
     /// One's trades

@@ -2,6 +2,7 @@
 
 mod balance;
 mod book;
+mod delegate;
 mod key;
 mod log_export;
 mod log_policy;
@@ -12,6 +13,7 @@ mod order;
 mod outbox;
 mod park_init;
 mod pool;
+mod pool_schedule;
 mod prices;
 mod registrar;
 mod registrar_rules;
@@ -39,12 +41,14 @@ pub(crate) fn run(
         Command::Treasurer(command) => treasurer::run(command, settings, output),
         Command::Key(command) => key::run(command, settings, output),
         Command::Order(command) => order::run(command, settings, output),
+        Command::Delegate(command) => delegate::run(command, settings, output),
         Command::Book(args) => book::run(args, settings, output),
         Command::Trades(args) => trades::run(args, settings, output),
         Command::Statement(args) => statement::run(args, settings, output),
         Command::WhatIf(args) => what_if::run(args, output),
         Command::Balance(args) => balance::run(args, settings, output),
         Command::Pool(PoolCommand::Set(args)) => pool::run(args, settings, output),
+        Command::Pool(PoolCommand::Schedule(args)) => pool_schedule::run(args, settings, output),
         Command::Prices(args) => prices::run(args, settings, output),
         Command::Log(LogCommand::Export { out }) => log_export::run(out, settings, output),
         Command::Log(LogCommand::Verify(args)) => log_verify::run(args, output),

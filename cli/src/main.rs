@@ -2,7 +2,8 @@
 //!
 //! # Layout
 //! - [`args`]: what was typed; [`settings`]: what it means, with the environment and defaults
-//! - [`amount`] and [`moment`]: energy, prices, money and intervals as people write them
+//! - [`amount`] and [`moment`]: energy, prices, money and intervals as people write them;
+//!   [`schedule`]: entries of a pool schedule
 //! - [`park`]: the park behind `--url`, pinned in the data folder; signing and submitting
 //! - [`export`]: a copied log that is verified before it is used
 //! - [`secret`]: key files and passphrases; [`folder`]: other files that are made
@@ -33,6 +34,7 @@ mod folder;
 mod moment;
 mod output;
 mod park;
+mod schedule;
 mod secret;
 mod settings;
 

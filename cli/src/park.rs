@@ -161,7 +161,7 @@ impl<'a> Park<'a> {
         let participant = match &who.participant {
             Some(name) => participant(&self.client.registry()?, name)?,
             None => match self.role_of(&key.public())? {
-                Role::Tenant(participant) => participant,
+                Role::Tenant(participant) | Role::Delegate(participant) => participant,
                 role => {
                     return Err(Failure::usage(
                         format!("the key is that of the {role}, who has no account"),
@@ -303,6 +303,11 @@ impl Recorded {
             writeln!(writer, "{}", outcome_text(outcome))
         })?;
         self.check()
+    }
+
+    /// The outcome in one line.
+    pub(crate) fn text(&self) -> String {
+        outcome_text(&self.outcome)
     }
 
     /// A failure where a rule refused the event or one of its items.

@@ -5,6 +5,7 @@ use wattle_ledger::event::OrderId;
 use wattle_market::units::{Price, WattHours};
 
 use super::regulator::ExportArgs;
+use super::trading::{CancelAllArgs, ChangeArgs, PoolScheduleArgs};
 use crate::amount;
 use crate::moment::{Moment, Month};
 
@@ -37,6 +38,10 @@ pub(crate) enum OrderCommand {
     Place(PlaceArgs),
     /// Take orders back; they are firm in the last five minutes before the gate
     Cancel(CancelArgs),
+    /// Give an open order another quantity and limit; it keeps its id
+    Change(ChangeArgs),
+    /// Take back all open orders that are not firm yet
+    CancelAll(CancelAllArgs),
     /// List one's open orders
     List(WhoArgs),
 }
@@ -77,6 +82,14 @@ pub(crate) struct PlaceArgs {
     /// The worst price accepted, in CNY/kWh
     #[arg(long, value_name = "PRICE", value_parser = amount::price, allow_hyphen_values = true)]
     pub(crate) limit: Price,
+
+    /// The least it accepts of its quantity: so much or more, or nothing
+    #[arg(long, value_name = "ENERGY", value_parser = amount::energy)]
+    pub(crate) minimum: Option<WattHours>,
+
+    /// All of its quantity or nothing
+    #[arg(long, conflicts_with = "minimum")]
+    pub(crate) fill_or_kill: bool,
 
     /// Show what it can cost at most; sign and send nothing
     #[arg(long)]
@@ -188,6 +201,8 @@ pub(crate) struct BookArgs {
 pub(crate) enum PoolCommand {
     /// Enroll a point or take it out, with its limits, from the next open gate on
     Set(PoolSetArgs),
+    /// Say by weekday and time of day how a point takes part, from the next open gate on
+    Schedule(PoolScheduleArgs),
 }
 
 /// `wattle pool set`.

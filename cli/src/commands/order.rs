@@ -1,10 +1,11 @@
-//! `wattle order …`: place, cancel and list orders.
+//! `wattle order …`: place, change, cancel and list orders.
 
+mod change;
 mod worst_case;
 
 use serde::Serialize;
 use wattle_client::api::{EventOutcome, ItemOutcome};
-use wattle_ledger::event::{Action, OrderId, OrderItem};
+use wattle_ledger::event::{Action, OrderId, OrderItem, OrderWithMinimum};
 use wattle_market::order::Side;
 use wattle_market::point::PointId;
 
@@ -23,6 +24,8 @@ pub(super) fn run(
     match command {
         OrderCommand::Place(args) => place(args, &park, output),
         OrderCommand::Cancel(args) => cancel(args, &park, output),
+        OrderCommand::Change(args) => change::change(args, &park, output),
+        OrderCommand::CancelAll(args) => change::cancel_all(args, &park, output),
         OrderCommand::List(args) => list(args, &park, output),
     }
 }
@@ -41,7 +44,7 @@ fn place(args: &PlaceArgs, park: &Park<'_>, output: &mut Output<'_>) -> Result<(
     if args.dry_run {
         return worst_case::print(&items, park, output);
     }
-    let recorded = park.submit(&park.key(TENANT_KEY)?, Action::PlaceOrders(items.clone()))?;
+    let recorded = park.submit(&park.key(TENANT_KEY)?, action(args, &items))?;
     let Recorded { event, outcome } = &recorded;
     let body = event.body();
     let (key, sequence) = (body.author, body.sequence);
@@ -93,6 +96,20 @@ fn items(args: &PlaceArgs, park: &Park<'_>) -> Result<Vec<OrderItem>, Failure> {
         limit: args.limit,
     };
     Ok((0..args.intervals).map(item).collect())
+}
+
+/// A plain order stays a plain order; only who wants a minimum signs the other action.
+fn action(args: &PlaceArgs, items: &[OrderItem]) -> Action {
+    let minimum = match (args.minimum, args.fill_or_kill) {
+        (Some(minimum), _) => minimum,
+        (None, true) => args.quantity,
+        (None, false) => return Action::PlaceOrders(items.to_vec()),
+    };
+    let with_minimum = |order: &OrderItem| OrderWithMinimum {
+        order: *order,
+        minimum,
+    };
+    Action::PlaceOrdersWith(items.iter().map(with_minimum).collect())
 }
 
 fn cancel(args: &CancelArgs, park: &Park<'_>, output: &mut Output<'_>) -> Result<(), Failure> {
