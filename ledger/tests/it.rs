@@ -3,7 +3,7 @@
 
 mod it {
     mod corrections;
-    mod delegation;
+    pub(crate) mod delegation;
     mod index;
     mod lifecycle;
     pub(crate) mod park;
@@ -13,6 +13,7 @@ mod it {
     mod schedule;
     mod tenancy;
     pub(crate) mod trading;
+    mod trading_properties;
     mod vectors;
     mod verification;
 }

@@ -11,7 +11,7 @@ use wattle_market::order::Side;
 use wattle_market::point::PointId;
 use wattle_market::units::{Money, Price, WattHours};
 
-const AGENT: u8 = 90;
+pub(crate) const AGENT: u8 = 90;
 
 fn limits() -> DelegationLimits {
     DelegationLimits {
@@ -35,7 +35,7 @@ fn delegate(park: &Park, tenant: u8, agent: u8, limits: DelegationLimits) -> Act
 }
 
 /// Alice has delegated to the agent.
-fn delegated() -> Park {
+pub(crate) fn delegated() -> Park {
     let mut park = Park::peopled();
     let action = delegate(&park, ALICE, AGENT, limits());
     assert_eq!(park.submit(ALICE, action), [0]);
