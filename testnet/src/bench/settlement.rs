@@ -132,7 +132,7 @@ fn random_point(random: &mut Random, point: u32) -> PointInput {
         terms: PointTerms {
             building: BuildingId((point / 4) as _),
             retail: Price(700_000 + i64::from(random.below(3)) * 100_000),
-            enrolled: point % 9 != 0,
+            enrolled: !point.is_multiple_of(9),
             ask_limit: Price::ZERO,
             bid_limit: None,
         },
