@@ -28,6 +28,9 @@ use clap::Parser as _;
 mod amount;
 mod args;
 mod commands;
+#[cfg(test)]
+#[path = "../tests/it/day.rs"]
+mod day;
 mod export;
 mod failure;
 mod folder;

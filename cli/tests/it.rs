@@ -3,10 +3,12 @@
 #![allow(clippy::unwrap_used)]
 
 mod it {
+    mod day;
     mod founding;
     mod keys;
     mod parks;
     mod program;
+    mod settled;
     mod usage;
     mod verification;
 }

@@ -260,7 +260,7 @@ impl Book {
         let mut left = taker.quantity;
         let levels = self.ladders[ladder_of(reach)].levels();
         for (_, head) in levels.take_while(|(rank, _)| *rank >= reach) {
-            for maker in self.orders.from_head(head) {
+            for maker in self.orders.starting_at(head) {
                 if maker.account == taker.account && self.self_trade == SelfTrade::Refused {
                     return Err(Refusal::SelfTrade);
                 }
@@ -464,7 +464,7 @@ impl Book {
         let ladder = &self.ladders[ladder_of(rank(side, 0))];
         let orders = ladder
             .levels()
-            .flat_map(|(_, head)| self.orders.from_head(head));
+            .flat_map(|(_, head)| self.orders.starting_at(head));
         orders.map(|order| self.open_order(order))
     }
 

@@ -66,14 +66,19 @@ pub(crate) fn proportion<K: Ord + Clone>(
         left_over >= 0 && left_over < weights.len() as i128,
         "remainders are below the sum"
     );
-    remainders.sort_by(|(left, left_index), (right, right_index)| {
-        let by_key = weights[*left_index].0.cmp(&weights[*right_index].0);
-        right
-            .cmp(left)
-            .then(by_key)
-            .then(left_index.cmp(right_index))
-    });
-    for (remainder, index) in remainders.into_iter().take(left_over as usize) {
+    let left_over = left_over as usize;
+    if left_over > 0 {
+        // Who comes first among those that get one makes no difference, so nothing is sorted.
+        remainders.select_nth_unstable_by(
+            left_over - 1,
+            |(left, left_index), (right, right_index)| {
+                let by_key = || weights[*left_index].0.cmp(&weights[*right_index].0);
+                let by_index = || left_index.cmp(right_index);
+                right.cmp(left).then_with(by_key).then_with(by_index)
+            },
+        );
+    }
+    for (remainder, index) in remainders.into_iter().take(left_over) {
         assert!(remainder > 0, "only a remainder earns a watt-hour");
         parts[index].1.0 += 1;
     }

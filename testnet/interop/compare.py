@@ -18,12 +18,17 @@ from doctor import FORGERIES
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 TIMEOUT = 120
+C2SP_ALLOWS = (
+    "extension_line",
+)  # tlog-checkpoint does, a park's checkpoint (FORMATS.md, section 9) has none
 
 
 def call(command):
     """Exit status and output of a verifier; a verifier that hangs has no status."""
     try:
-        done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=TIMEOUT, check=False)
+        done = subprocess.run(
+            command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=TIMEOUT, check=False
+        )
     except subprocess.TimeoutExpired:
         return None, ""
     return done.returncode, done.stdout.decode("utf-8", "replace")
@@ -43,7 +48,9 @@ def show(claims):
     """Failing claims in a few words."""
     if claims is None:
         return "no verdict"
-    return ", ".join(name if entry is None else "%s @%d" % (name, entry) for name, entry in claims) or "all ok"
+    return (
+        ", ".join(name if entry is None else "%s @%d" % (name, entry) for name, entry in claims) or "all ok"
+    )
 
 
 class Judge:
@@ -54,8 +61,7 @@ class Judge:
 
     def judge(self, case):
         """Name, findings and complaints of one folder."""
-        name, folder, claim, by_files = case
-        policy = self.args.policy
+        name, folder, policy, claim, by_files = case
         audit, text = call([self.args.audit, "audit", folder, "--policy", policy, "--json"])
         rust = failing(text)
         full, text = call([sys.executable, os.path.join(HERE, "full_verify.py"), folder, policy, "--json"])
@@ -72,27 +78,44 @@ class Judge:
         others = [("short_verify", [sys.executable, os.path.join(HERE, "short_verify.py"), folder, policy])]
         if self.args.go:
             others.append(("goverify", [self.args.go, folder, policy]))
+        if self.args.aics:
+            others.append(
+                ("aics-tlog", [self.args.aics, os.path.join(HERE, "aics_verify.py"), folder, policy])
+            )
         for other, command in others:
             status, _ = call(command)
+            if other == "aics-tlog" and name in C2SP_ALLOWS:
+                continue
             if (status != 0) != by_files or status is None:
-                complaints.append("%s %s" % (other, "refuses" if status else "accepts" if status == 0 else "hangs"))
+                complaints.append(
+                    "%s %s" % (other, "refuses" if status else "accepts" if status == 0 else "hangs")
+                )
         return name, python, complaints
 
 
 def main():
     """Reads the arguments, compares, prints a table."""
-    parser = argparse.ArgumentParser(description="Compare what the verifiers say of an export and its doctored copies.")
+    parser = argparse.ArgumentParser(
+        description="Compare what the verifiers say of an export and its doctored copies."
+    )
     parser.add_argument("export")
     parser.add_argument("policy")
     parser.add_argument("doctored", help="the folder that doctor.py wrote")
     parser.add_argument("--audit", required=True, help="the program wattle-testnet")
     parser.add_argument("--go", help="the program goverify")
+    parser.add_argument("--aics", help="a Python that has aics-tlog")
+    parser.add_argument(
+        "--also", action="append", default=[], help="a folder with another export and policy that are good"
+    )
     args = parser.parse_args()
-    cases = [("(as it is)", args.export, None, False)]
+    cases = [("(as it is)", args.export, args.policy, None, False)]
+    for folder in args.also:
+        export, policy = os.path.join(folder, "export"), os.path.join(folder, "policy")
+        cases.append((os.path.basename(folder), export, policy, None, False))
     for name, _, claim, by_files, _ in FORGERIES:
         folder = os.path.join(args.doctored, name)
         if os.path.isdir(folder):
-            cases.append((name, folder, claim, by_files))
+            cases.append((name, folder, args.policy, claim, by_files))
     differing = 0
     with ThreadPoolExecutor(os.cpu_count() or 2) as pool:
         for name, claims, complaints in pool.map(Judge(args).judge, cases):

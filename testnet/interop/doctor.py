@@ -18,6 +18,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from wattle_verify import c2sp
 from wattle_verify import formats as f
 from wattle_verify.codec import decode
+from wattle_verify.replay import decode_leaves, make_batch, read_genesis, replay
 
 
 def test_key(label):
@@ -61,7 +62,9 @@ class Export:
     def sign(self, text):
         """A checkpoint's bytes, signed by the recording's nodes at the time of the present cosignatures."""
         cosignatures = (blob for name, _, blob in self.note.signatures if "/node/" in name)
-        return sign_checkpoint(text, self.nodes, max(int.from_bytes(blob[:8], "big") for blob in cosignatures))
+        return sign_checkpoint(
+            text, self.nodes, max(int.from_bytes(blob[:8], "big") for blob in cosignatures)
+        )
 
     def write(self, target, leaves):
         """Writes a whole export of some leaves, signed anew, so that only replay can object."""
@@ -492,9 +495,193 @@ def trailing_byte(export, target):
 
 
 @forgery("form", by_files=False, sign=True)
+def byte_in_genesis_signature(export, target):
+    export.write(target, [flip(export.leaves[0], len(export.leaves[0]) - 20)] + export.leaves[1:])
+
+
+@forgery("form", by_files=False, sign=True)
 def second_genesis(export, target):
     at = export.find(lambda kind, _: kind == f.BATCH_LEAF, len(export.leaves) // 2)
     export.write(target, export.leaves[:at] + export.leaves[:1] + export.leaves[at:])
+
+
+# Forgeries at the log's end: batches that the nodes would have had to agree on, with an author's or the registrar's help.
+
+
+class Sequel:
+    """What comes after an export's last seal: batches that are signed by the recording's node 1."""
+
+    def __init__(self, export):
+        self.export = export
+        entries = decode_leaves(export.leaves)
+        self.park, self.genesis, signature = read_genesis(export.leaves, entries, export.checkpoint.origin)
+        if self.genesis.registrar != public_bytes(test_key("registrar")):
+            raise Absent("the registrar's key is not a recording's")
+        self.ledger = replay(export.leaves, entries, self.park, self.genesis, signature, lambda *_: None)
+        self.leaves = list(export.leaves)
+        self.time = self.ledger.time
+
+    def event(self, label, action, ahead=1, park=None):
+        """A signed event; `ahead` is how far its sequence lies beyond the last recorded one."""
+        author = public_bytes(test_key(label))
+        record = self.ledger.state.get(f.T_KEYS, author)
+        body = f.EVENT.write(
+            f.EVENT(0, author, (record.sequence if record else 0) + ahead, self.time, action)
+        )
+        return body + test_key(label).sign(b"wattle/event/v0\n" + (park or self.park) + body)
+
+    def batch(self, events, header=None, forced=(), extra=()):
+        """Appends a batch a minute later. Events at the places in `forced` are recorded as done against the rules; leaves in
+        `extra` stand before the seal; fields in `header` replace the header's."""
+        self.time += 60_000
+        hashes = [sha256(event).digest() for event in events]
+        fields = {"version": 0, "park": self.park, "node": 1, "term": self.ledger.term, "time": self.time}
+        fields["events"] = sha256(b"wattle/events/v0\n" + b"".join(hashes)).digest()
+        fields.update(header or {})
+        body = f.HEADER.write(f.HEADER(**fields))
+        signed = body + test_key("node 1 Batch").sign(b"wattle/batch/v0\n" + body)
+        honest = [(None if place in forced else event, hashes[place]) for place, event in enumerate(events)]
+        at = len(self.leaves)
+        made, drops = make_batch(self.ledger, signed, f.HEADER(**fields), honest)
+        drops = tuple(one for one in drops if one.place not in forced)
+        recorded = [f.ENTRY.write((f.EVENT_LEAF, (events[place], (0,)))) for place in forced]
+        made = made[:-1] + recorded + list(extra) + made[-1:]
+        self.leaves += [f.ENTRY.write((f.BATCH_LEAF, (signed, drops)))] + made
+        return at
+
+    def write(self, target):
+        """Writes the longer export."""
+        self.export.write(target, self.leaves)
+
+
+NOTHING_TO_CANCEL = (f.CANCEL_ORDERS, (f.ORDER_ID(bytes(32), 0, 0),))
+
+
+@forgery(None, by_files=False, sign=True)
+def honest_sequel(export, target):
+    """Harmless: a key is added, used and revoked; what it signs after that is dropped."""
+    sequel = Sequel(export)
+    key = public_bytes(test_key("doctor"))
+    sequel.batch([sequel.event("registrar", (f.ADD_KEY, (key, (f.TENANT, 1))))])
+    sequel.batch([sequel.event("doctor", NOTHING_TO_CANCEL)])
+    sequel.batch([sequel.event("registrar", (f.REVOKE_KEY, key)), sequel.event("doctor", NOTHING_TO_CANCEL)])
+    sequel.write(target)
+
+
+@forgery("key validity", by_files=False, sign=True)
+def event_by_revoked_key(export, target):
+    sequel = Sequel(export)
+    key = public_bytes(test_key("doctor"))
+    sequel.batch([sequel.event("registrar", (f.ADD_KEY, (key, (f.TENANT, 1))))])
+    sequel.batch([sequel.event("registrar", (f.REVOKE_KEY, key))])
+    sequel.batch([sequel.event("doctor", NOTHING_TO_CANCEL)], forced=(0,))
+    sequel.write(target)
+
+
+@forgery("key validity", by_files=False, sign=True)
+def event_by_rotated_key(export, target):
+    sequel = Sequel(export)
+    old, new = public_bytes(test_key("doctor")), public_bytes(test_key("new doctor"))
+    proof = test_key("new doctor").sign(b"wattle/rotation/v0\n" + sequel.park + old + new)
+    sequel.batch([sequel.event("registrar", (f.ADD_KEY, (old, (f.TENANT, 1))))])
+    sequel.batch([sequel.event("doctor", (f.ROTATE_KEY, (new, proof)))])
+    sequel.batch([sequel.event("doctor", NOTHING_TO_CANCEL)], forced=(0,))
+    sequel.write(target)
+
+
+@forgery("key validity", by_files=False, sign=True)
+def event_by_unknown_key(export, target):
+    sequel = Sequel(export)
+    sequel.batch([sequel.event("doctor", NOTHING_TO_CANCEL)], forced=(0,))
+    sequel.write(target)
+
+
+@forgery("sequences", by_files=False, sign=True)
+def skipped_sequence(export, target):
+    sequel = Sequel(export)
+    sequel.batch([sequel.event("treasurer", (f.SET_CREDIT_LIMIT, (1, 0)), ahead=2)], forced=(0,))
+    sequel.write(target)
+
+
+@forgery("sequences", by_files=False, sign=True)
+def event_recorded_twice(export, target):
+    sequel = Sequel(export)
+    event = sequel.event("treasurer", (f.SET_CREDIT_LIMIT, (1, 0)))
+    sequel.batch([event])
+    sequel.batch([event], forced=(0,))
+    sequel.write(target)
+
+
+@forgery("author signatures", by_files=False, sign=True)
+def event_of_another_park(export, target):
+    sequel = Sequel(export)
+    sequel.batch([sequel.event("treasurer", (f.SET_CREDIT_LIMIT, (1, 0)), park=bytes(32))], forced=(0,))
+    sequel.write(target)
+
+
+@forgery("replay", by_files=False, sign=True)
+def role_ignored(export, target):
+    """The treasurer does what only the registrar may, and it is recorded as done."""
+    sequel = Sequel(export)
+    action = (f.REGISTER_PARTICIPANT, f.PARTICIPANT(999, "friend"))
+    sequel.batch([sequel.event("treasurer", action)], forced=(0,))
+    sequel.write(target)
+
+
+@forgery("journal", by_files=False, sign=True)
+def invented_funds(export, target):
+    """Money that no treasurer has deposited."""
+    sequel = Sequel(export)
+    fact = f.ENTRY.write((f.DERIVED_LEAF, (1, bytes(32), (f.FUNDS_MOVED, 10**12))))
+    sequel.batch([sequel.event("treasurer", (f.SET_CREDIT_LIMIT, (1, 0)))], extra=[fact])
+    sequel.write(target)
+
+
+@forgery("replay", by_files=False, sign=True)
+def withheld_event(export, target):
+    """The hash of a good event, which the batch says it dropped; that alone cannot be seen, but another list is signed."""
+    sequel = Sequel(export)
+    event = sequel.event("treasurer", (f.SET_CREDIT_LIMIT, (1, 0)))
+    sequel.batch([event], header={"events": bytes(32)})
+    sequel.write(target)
+
+
+for _name, _fields in (
+    ("header_of_version_7", lambda _: {"version": 7}),
+    ("time_backwards", lambda ledger: {"time": ledger.time - 1}),
+    ("time_without_end", lambda _: {"time": 2**50}),
+    ("term_backwards", lambda ledger: {"term": ledger.term - 1}),
+    ("batch_of_another_park", lambda _: {"park": bytes(32)}),
+):
+
+    def _bent_header(export, target, fields=_fields):
+        sequel = Sequel(export)
+        bent = fields(sequel.ledger)
+        event = sequel.event("treasurer", (f.SET_CREDIT_LIMIT, (1, 0)))
+        sequel.batch([event], header=bent)
+        sequel.write(target)
+
+    forgery("replay", by_files=False, sign=True)(_bent_header, _name)
+
+
+@forgery("key validity", by_files=False, sign=True)
+def batch_of_unknown_node(export, target):
+    sequel = Sequel(export)
+    sequel.batch([sequel.event("treasurer", (f.SET_CREDIT_LIMIT, (1, 0)))], header={"node": 77})
+    sequel.write(target)
+
+
+@forgery("replay", by_files=False, sign=True)
+def truncated_before_seal(export, target):
+    """Whole batches, but the last one does not end with a seal."""
+    seal = export.find(lambda kind, _: kind == f.SEAL_LEAF, len(export.leaves) // 4)
+    at = seal
+    while (
+        decode(f.ENTRY, export.leaves[at - 1])[0] == f.SEAL_LEAF
+        or decode(f.ENTRY, export.leaves[at])[0] != f.BATCH_LEAF
+    ):
+        at = export.find(lambda kind, _: kind == f.BATCH_LEAF, at + 1)
+    export.write(target, export.leaves[:at])
 
 
 def can_sign(export, policy):
@@ -503,17 +690,27 @@ def can_sign(export, policy):
     return all(c2sp.verdict(own, key) for key in policy.logs + list(policy.witnesses.values()))
 
 
+def shortened(export, entries, target):
+    """The export up to the first seal after so many entries, signed anew."""
+    at = export.find(lambda kind, _: kind == f.SEAL_LEAF, entries)
+    export.write(target, export.leaves[: at + 1])
+    return Export(target)
+
+
 def main():
     """Reads the arguments and makes the copies; prints their names."""
     parser = argparse.ArgumentParser(description="Make doctored copies of an export.")
     parser.add_argument("export")
     parser.add_argument("policy")
     parser.add_argument("out", help="a folder that does not exist yet")
+    parser.add_argument("--entries", type=int, default=2**40, help="doctor only so much of a longer log")
     args = parser.parse_args()
     export = Export(args.export)
     with open(args.policy, "rb") as file:
         test_keys = can_sign(export, c2sp.parse_policy(file.read()))
     os.makedirs(args.out)
+    if test_keys and len(export.leaves) > args.entries:
+        export = shortened(export, args.entries, os.path.join(args.out, "shortened"))
     for name, make, _, _, sign in FORGERIES:
         if sign and not test_keys:
             continue

@@ -2,6 +2,7 @@
 """short_verify.py EXPORT POLICY: is this log what the nodes of YOUR policy signed? Pages: c2sp.org/tlog-checkpoint, -tiles, -policy"""
 import base64, hashlib, pathlib, sys  # noqa: E401
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+sys.excepthook = lambda kind, error, _: print("FAILED:", kind.__name__, error, file=sys.stderr)  # the status is 1 all the same
 def need(condition, why):
     return condition or sys.exit("FAILED: " + why)
 def sha(*parts):

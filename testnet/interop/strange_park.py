@@ -86,7 +86,9 @@ class Park:
             ranges = tuple(f.RANGE(a, b, band) for a, b, band in zip(cuts, cuts[1:], bands))
             order = list(range(4))
             self.rng.shuffle(order)
-            prices = tuple(f.BAND_PRICE(b, self.price()) for b in order if b in bands or self.rng.random() < 0.3)
+            prices = tuple(
+                f.BAND_PRICE(b, self.price()) for b in order if b in bands or self.rng.random() < 0.3
+            )
             seasons.append(f.SEASON(ranges, prices))
         return f.TARIFF(tuple(self.rng.randrange(len(seasons)) for _ in range(12)), tuple(seasons))
 
@@ -97,7 +99,12 @@ class Park:
 
     def factor(self):
         """A valid factor."""
-        return f.FACTOR("factor %d" % self.rng.randrange(9), 2016, self.rng.randrange(10**7 + 1), "沪 %d" % self.rng.randrange(9))
+        return f.FACTOR(
+            "factor %d" % self.rng.randrange(9),
+            2016,
+            self.rng.randrange(10**7 + 1),
+            "沪 %d" % self.rng.randrange(9),
+        )
 
     def make_genesis(self):
         """The genesis."""
@@ -183,7 +190,9 @@ class Park:
             start = START + rng.choice((0, 0, 0, 5, 40))
             generation = rng.choice((0, rated, rated, rated))
             tariff = TARIFF + rng.randrange(2)
-            point = f.POINT(number, rng.randint(1, 5), rng.randint(1, 3), tariff, generation, rated, metering, start)
+            point = f.POINT(
+                number, rng.randint(1, 5), rng.randint(1, 3), tariff, generation, rated, metering, start
+            )
             self.say("registrar", f.REGISTER_POINT, point)
             kinds = {f.LOAD_METER: [f.LOAD], f.CONNECTION_METER: [f.IMPORT, f.EXPORT]}[metering]
             kinds = kinds[: rng.choice((1, 2, 2))] + ([f.GENERATION] if generation else [])
@@ -203,7 +212,11 @@ class Park:
         """A meter with a register that does not begin at zero."""
         register = self.rng.choice((0, self.rng.randrange(10**9)))
         label = "meter %d" % meter
-        self.say("registrar", f.REGISTER_METER, f.METER(meter, point, kind, self.public(label), start, register, rated))
+        self.say(
+            "registrar",
+            f.REGISTER_METER,
+            f.METER(meter, point, kind, self.public(label), start, register, rated),
+        )
         self.registers[meter] = (rated, start, {start - 1: register})
         self.said[meter] = start - 1
 
@@ -320,37 +333,83 @@ class Park:
         choice = rng.randrange(22)
         soon = self.interval() + rng.choice((0, 1, 2, 2, 2, 3, 4, 30))
         if rng.random() < 0.04:
-            soon = rng.choice((0, START - 1, 2**40, 2**44, 2**45, 2**63 // QUARTER, 2**64 // QUARTER, 2**63, 2**64 - 1))
+            soon = rng.choice(
+                (0, START - 1, 2**40, 2**44, 2**45, 2**63 // QUARTER, 2**64 // QUARTER, 2**63, 2**64 - 1)
+            )
         who = rng.randint(1, 6)
         if choice == 0:
-            self.say("registrar", f.SET_TARIFF, (TARIFF + rng.randrange(3), soon, rng.choice((self.tariff(), self.odd_tariff()))))
+            self.say(
+                "registrar",
+                f.SET_TARIFF,
+                (TARIFF + rng.randrange(3), soon, rng.choice((self.tariff(), self.odd_tariff()))),
+            )
         elif choice == 1:
             terms = self.terms()
-            odd = (terms._replace(export=terms.feed_in + 1), terms._replace(wheeling=-1), terms._replace(feed_in=10**8 + 1))
+            odd = (
+                terms._replace(export=terms.feed_in + 1),
+                terms._replace(wheeling=-1),
+                terms._replace(feed_in=10**8 + 1),
+            )
             self.say("second registrar", f.SET_TERMS, (soon, rng.choice((terms, terms) + odd)))
         elif choice == 2:
             factor = self.factor()
-            odd = (factor._replace(name=""), factor._replace(source="a\tb"), factor._replace(milligrams=10**7 + 1))
+            odd = (
+                factor._replace(name=""),
+                factor._replace(source="a\tb"),
+                factor._replace(milligrams=10**7 + 1),
+            )
             self.say("registrar", f.SET_FACTOR, (soon, rng.choice((factor, factor) + odd)))
         elif choice == 3:
             amount = rng.choice((1, 10**12, 10**15, 10**16, 10**16, 10**16 + 1, 0, -1, -(2**63), 2**63 - 1))
-            self.say("treasurer", rng.choice((f.DEPOSIT, f.WITHDRAW)), f.MONEY_ACTION(who, amount, "x" * rng.choice((0, 9, 300))))
+            self.say(
+                "treasurer",
+                rng.choice((f.DEPOSIT, f.WITHDRAW)),
+                f.MONEY_ACTION(who, amount, "x" * rng.choice((0, 9, 300))),
+            )
         elif choice == 4:
             limit = rng.choice((0, 10**14, 10**16, 10**16 + 1, -1))
             self.say("treasurer", f.SET_CREDIT_LIMIT, (who, limit))
         elif choice in (5, 6, 7):
             standing = f.STANDING(
-                rng.random() < 0.8, rng.choice((0, self.price(), -1)), rng.choice((None, self.price(), 10**8, 10**8 + 1))
+                rng.random() < 0.8,
+                rng.choice((0, self.price(), -1)),
+                rng.choice((None, self.price(), 10**8, 10**8 + 1)),
             )
             point = rng.randint(1, 12)
             row = self.ledger.state.get(f.T_POINTS, point)
             owner = row.participant if row and rng.random() < 0.9 else rng.randint(1, 5)
             self.say(self.tenants[owner], f.SET_STANDING, (point, standing))
         elif choice == 8:
-            name = rng.choice(("tenant 1", "", "a" * 64, "a" * 65, "\x7f", "é" * 32, "é" * 33, "new %d" % self.time, "\u0085", " "))
-            self.say("registrar", f.REGISTER_PARTICIPANT, f.PARTICIPANT(rng.choice((3, 100 + len(self.leaves))), name))
+            name = rng.choice(
+                (
+                    "tenant 1",
+                    "",
+                    "a" * 64,
+                    "a" * 65,
+                    "\x7f",
+                    "é" * 32,
+                    "é" * 33,
+                    "new %d" % self.time,
+                    "\u0085",
+                    " ",
+                )
+            )
+            self.say(
+                "registrar",
+                f.REGISTER_PARTICIPANT,
+                f.PARTICIPANT(rng.choice((3, 100 + len(self.leaves))), name),
+            )
         elif choice == 9:
-            point = f.POINT(rng.randint(1, 40), who, 1, TARIFF + rng.randrange(3), 5, rng.choice((0, 10**6)), rng.randrange(2), soon)
+            point = f.POINT(
+                rng.randint(1, 40),
+                who,
+                1,
+                TARIFF + rng.randrange(3),
+                5,
+                rng.choice((0, 10**6)),
+                rng.randrange(2),
+                soon,
+            )
             self.say("registrar", f.REGISTER_POINT, point)
         elif choice in (10, 11):
             self.odd_meter(soon)
@@ -362,7 +421,11 @@ class Park:
         elif choice == 15:
             self.say(self.tenants[rng.randint(1, 5)], f.PLACE_ORDERS, ())
         elif choice == 16:
-            self.say(self.tenants[rng.randint(1, 5)], f.CANCEL_ORDERS, (f.ORDER_ID(bytes(32), 0, 0),) * rng.choice((1000, 1001)))
+            self.say(
+                self.tenants[rng.randint(1, 5)],
+                f.CANCEL_ORDERS,
+                (f.ORDER_ID(bytes(32), 0, 0),) * rng.choice((1000, 1001)),
+            )
         elif choice == 17:
             self.say(rng.choice(("treasurer", "meter 11")), f.PLACE_ORDERS, ())
 
@@ -378,7 +441,9 @@ class Park:
                 tariff._replace(seasons=tariff.seasons * 13),
                 tariff._replace(seasons=(season._replace(ranges=()),)),
                 tariff._replace(seasons=(season._replace(ranges=season.ranges[:-1]),) + tariff.seasons[1:]),
-                tariff._replace(seasons=(season._replace(ranges=(first._replace(start=1),) + season.ranges[1:]),)),
+                tariff._replace(
+                    seasons=(season._replace(ranges=(first._replace(start=1),) + season.ranges[1:]),)
+                ),
                 tariff._replace(seasons=(season._replace(prices=season.prices * 2),) + tariff.seasons[1:]),
                 tariff._replace(seasons=(season._replace(prices=()),) + tariff.seasons[1:]),
                 tariff._replace(seasons=(season._replace(prices=(f.BAND_PRICE(0, -1),) + season.prices),)),
@@ -390,7 +455,13 @@ class Park:
         rng = self.rng
         kind, point = rng.randrange(6), rng.randint(1, 12)
         meter = rng.choice((11, 1000 + len(self.leaves)))
-        keys = (self.public("meter %d" % meter), bytes(32), b"\1" + bytes(31), self.public("registrar"), self.public("node 1 Log"))
+        keys = (
+            self.public("meter %d" % meter),
+            bytes(32),
+            b"\1" + bytes(31),
+            self.public("registrar"),
+            self.public("node 1 Log"),
+        )
         key = rng.choice(keys + keys[:1] * 4 + (b"\xee" + b"\xff" * 31, b"\2" + bytes(31), mixed_key()))
         register, rated = rng.choice((0, 5, 5, -1, 2**53 - 1, 2**53)), rng.choice((0, 10**5, 10**5, 1, 3))
         if (meter, key) not in ((meter, keys[0]),) or meter in self.registers:
@@ -420,14 +491,22 @@ class Park:
                 self.say(old, f.CANCEL_ORDERS, (f.ORDER_ID(bytes(32), 0, 0),))  # by a key that just ended
                 self.tenants[who] = new
         elif choice < 7:
-            role = rng.choice(((f.TENANT, who), (f.TENANT, 77), (f.METER_ROLE, 11), (f.METER_ROLE, 78), (f.REGULATOR, None)))
-            self.say("registrar", f.ADD_KEY, (rng.choice((self.public(new), self.public(old), mixed_key())), role))
+            role = rng.choice(
+                ((f.TENANT, who), (f.TENANT, 77), (f.METER_ROLE, 11), (f.METER_ROLE, 78), (f.REGULATOR, None))
+            )
+            self.say(
+                "registrar", f.ADD_KEY, (rng.choice((self.public(new), self.public(old), mixed_key())), role)
+            )
             if role == (f.TENANT, who) and rng.random() < 0.5:
                 self.say(new, f.CANCEL_ORDERS, (f.ORDER_ID(bytes(32), 0, 0),))
         else:
             label = rng.choice(("nobody", "second registrar", "registrar", "meter 11"))
-            target = self.public(label) if label != "registrar" or rng.random() < 0.03 else self.public("nobody")
-            ended = [key for (key,), row in self.ledger.state.rows[f.T_KEYS].items() if row.revoked is not None]
+            target = (
+                self.public(label) if label != "registrar" or rng.random() < 0.03 else self.public("nobody")
+            )
+            ended = [
+                key for (key,), row in self.ledger.state.rows[f.T_KEYS].items() if row.revoked is not None
+            ]
             if ended and rng.random() < 0.3:
                 target = rng.choice(ended)
             if rng.random() < 0.3:
@@ -492,11 +571,32 @@ class Park:
             self.say(label, f.CANCEL_ORDERS, tuple(f.ORDER_ID(key, sequence, at) for at in range(990)))
             self.batch()
 
+    def crowd_of_loads(self):
+        """So many points at the highest price that the grid's line of an interval does not fit 64 bits."""
+        flat = f.TARIFF((0,) * 12, (f.SEASON((f.RANGE(0, 96, 0),), (f.BAND_PRICE(0, 10**8),)),))
+        start = START + 1
+        self.say("registrar", f.SET_TARIFF, (TARIFF, start, flat))
+        for point in range(200, 290):
+            self.say(
+                "registrar",
+                f.REGISTER_POINT,
+                f.POINT(point, 1 + point % 5, 1, TARIFF, 0, 2**32 - 1, f.LOAD_METER, start),
+            )
+            key = self.public("meter %d" % (point * 10 + 1))
+            self.say(
+                "registrar",
+                f.REGISTER_METER,
+                f.METER(point * 10 + 1, point, f.LOAD, key, start, 0, 2**32 - 1),
+            )
+        self.batch()
+
     def run(self, days):
         """Some days, batch by batch, and batches until a seal ends the log."""
         rng = self.rng
         self.set_up()
         end = START * QUARTER + days * 96 * QUARTER
+        if self.big and rng.random() < 0.5:
+            self.crowd_of_loads()
         while self.time < end:
             self.time += rng.choice((0, 1, 20_000, 59_999, 60_000, QUARTER // 2, QUARTER, QUARTER))
             if rng.random() < 0.2:
@@ -550,7 +650,9 @@ def mixed_key():
     from wattle_verify import ed25519
 
     base = ed25519.decode_point(public_bytes(test_key("mixed")))
-    torsion = next(p for p in map(ed25519.decode_point, sorted(ed25519.SMALL_ORDER)) if not ed25519.is_identity(p))
+    torsion = next(
+        p for p in map(ed25519.decode_point, sorted(ed25519.SMALL_ORDER)) if not ed25519.is_identity(p)
+    )
     return ed25519.encode_point(ed25519.add(base, torsion))
 
 
@@ -561,7 +663,9 @@ def main():
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--days", type=int, default=2)
     parser.add_argument("--nodes", type=int, default=1)
-    parser.add_argument("--big", action="store_true", help="ratings and prices at their bounds, so that settlements are held")
+    parser.add_argument(
+        "--big", action="store_true", help="ratings and prices at their bounds, so that settlements are held"
+    )
     args = parser.parse_args()
     park = Park(args.seed, args.nodes, args.big)
     park.run(args.days)
@@ -570,7 +674,10 @@ def main():
     with open(os.path.join(args.out, "policy"), "w", encoding="utf-8") as file:
         file.write(park.policy())
     park.counts.update(park.ledger.refused)
-    print("%d entries; %s" % (len(park.leaves), ", ".join("%s: %d" % pair for pair in sorted(park.counts.items(), key=str))))
+    print(
+        "%d entries; %s"
+        % (len(park.leaves), ", ".join("%s: %d" % pair for pair in sorted(park.counts.items(), key=str)))
+    )
     return 0
 
 

@@ -26,6 +26,8 @@ pub(crate) enum Command {
     Doctor(DoctorArgs),
     /// Verify an export offline and print its figures
     Audit(AuditArgs),
+    /// Measure matching, auctions and settlement beside something else
+    Bench(crate::commands::bench::BenchArgs),
 }
 
 /// Which park and which days.

@@ -3,6 +3,7 @@
 use std::io;
 
 pub(crate) mod audit;
+pub(crate) mod bench;
 pub(crate) mod doctor;
 pub(crate) mod load;
 pub(crate) mod replay;

@@ -16,6 +16,7 @@
 //! * [`audit`]: an export verified and summed up.
 //! * [`doctor`]: forged exports that the verifier must find.
 //! * [`verify_speed`]: how fast an export is verified.
+//! * [`bench`]: matching, auctions and settlement measured beside something else.
 //! * [`report`]: the sums of settled intervals, and their checks.
 //! * [`table`]: plain text tables and numbers.
 //!
@@ -37,6 +38,7 @@
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
 pub mod audit;
+pub mod bench;
 pub mod datasets;
 pub mod dispatch;
 pub mod doctor;

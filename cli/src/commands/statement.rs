@@ -177,6 +177,14 @@ fn write(writer: &mut dyn Write, account: &Account) -> io::Result<()> {
     write_account(writer, account)
 }
 
+/// By how much the park is better or worse than the grid alone.
+fn gain(total: &Sums) -> (&'static str, i128) {
+    match total.credit - total.grid_alone {
+        worse @ ..0 => ("Worse by", -worse),
+        better => ("Better by", better),
+    }
+}
+
 /// What a movement of money is, in a word.
 fn funds_name(amount: Money) -> &'static str {
     if amount.0 < 0 {
@@ -218,6 +226,6 @@ fn write_account(writer: &mut dyn Write, account: &Account) -> io::Result<()> {
     let total = &account.total;
     writeln!(writer, "settled here          {}", money(total.credit))?;
     writeln!(writer, "with the grid alone   {}", money(total.grid_alone))?;
-    let gain = total.credit - total.grid_alone;
-    writeln!(writer, "better by             {}", money(gain))
+    let (name, gain) = gain(total);
+    writeln!(writer, "{:<22}{}", name.to_lowercase(), money(gain))
 }

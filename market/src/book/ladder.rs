@@ -252,8 +252,8 @@ impl Ladder {
             Some(place) => place,
             None => self.insert(rank, orders),
         };
-        if 2 * self.count > self.memory.len() {
-            let length = (2 * self.count).next_power_of_two().max(MEMORY_MIN);
+        if self.count > self.memory.len() {
+            let length = self.count.next_power_of_two().max(MEMORY_MIN);
             // The first place is there, and its level says itself whether it is the one.
             self.memory = vec![Place(0); length];
             self.shift = 32 - length.trailing_zeros();

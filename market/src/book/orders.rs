@@ -70,7 +70,7 @@ impl Orders {
     }
 
     /// An order and all younger ones of its rank, oldest first.
-    pub(super) fn from_head(&self, head: u32) -> impl Iterator<Item = &Resting> {
+    pub(super) fn starting_at(&self, head: u32) -> impl Iterator<Item = &Resting> {
         let mut slot = head;
         std::iter::from_fn(move || {
             if slot == NONE {

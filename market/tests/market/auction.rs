@@ -141,6 +141,19 @@ proptest! {
     }
 
     #[test]
+    fn numbers_too_wide_for_one_word_clear_alike(asks in side(), bids in side()) {
+        // Limits 2^40 times as far apart: the same quotes meet, each as much as before.
+        let wide = |quotes: &[Quote<u32>]| -> Vec<Quote<u32>> {
+            let limit = |quote: &Quote<u32>| Price(quote.limit.0 << 40);
+            quotes.iter().map(|quote| Quote { limit: limit(quote), ..*quote }).collect()
+        };
+        let (clearing, wide) = (clear(&asks, &bids), clear(&wide(&asks), &wide(&bids)));
+        prop_assert_eq!((clearing.volume, clearing.asks), (wide.volume, wide.asks));
+        prop_assert_eq!(clearing.bids, wide.bids);
+        prop_assert_eq!(clearing.price, wide.price.map(|price| Price(price.0 >> 40)));
+    }
+
+    #[test]
     fn the_order_of_the_lists_has_no_influence(
         (asks, shuffled_asks) in with_shuffle(side()),
         (bids, shuffled_bids) in with_shuffle(side()),

@@ -5,6 +5,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod auction;
+mod book;
 mod examples;
 mod invariants;
 mod minimum;

@@ -17,7 +17,12 @@ def check_books(entries, fail):
             if last is None or last[2][0][1].interval != interval:
                 groups.append((f.POINT_SETTLED, at, []))
                 kind_of_group = f.POINT_SETTLED
-        elif number not in (f.ORDER_CLOSED, f.INTERVAL_SETTLED, f.CERTIFICATE_ISSUED, f.CERTIFICATE_DELIVERED):
+        elif number not in (
+            f.ORDER_CLOSED,
+            f.INTERVAL_SETTLED,
+            f.CERTIFICATE_ISSUED,
+            f.CERTIFICATE_DELIVERED,
+        ):
             kind_of_group = None
         if kind_of_group is not None:
             groups[-1][2].append(fields[2])

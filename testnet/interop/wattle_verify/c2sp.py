@@ -70,7 +70,10 @@ def parse_policy(data):
         elif words[0] == "group" and len(words) > 3 and words[1] not in groups:
             members = words[3:]
             threshold = {"any": "1", "all": str(len(members))}.get(words[2], words[2])
-            if any(name not in witnesses and name not in groups for name in members) or not threshold.isdigit():
+            if (
+                any(name not in witnesses and name not in groups for name in members)
+                or not threshold.isdigit()
+            ):
                 raise Refused("the policy's group %s is malformed" % words[1])
             groups[words[1]] = (int(threshold), members)
         elif words[0] == "quorum" and len(words) == 2 and quorum is None:
@@ -214,6 +217,8 @@ def tiles_of(hashes):
     level = 0
     while hashes:
         for number, path in files_of(str(level), len(hashes)):
-            yield path, b"".join(hashes[number * WIDTH : number * WIDTH + WIDTH]), number * WIDTH ** (level + 1)
+            yield path, b"".join(hashes[number * WIDTH : number * WIDTH + WIDTH]), number * WIDTH ** (
+                level + 1
+            )
         full = range(0, len(hashes) - WIDTH + 1, WIDTH)
         level, hashes = level + 1, [tree_hash(hashes[at : at + WIDTH]) for at in full]

@@ -68,7 +68,7 @@ def verify(folder, policy):
     for at in (at for at in range(1, len(entries)) if entries[at][0] == f.GENESIS_LEAF):
         report.fail("form", at, "a second genesis")
     report.checked.update(CLAIMS[:8])
-    check_authors(entries, park, genesis, signature, report.fail)
+    check_authors(entries, park, genesis, report.fail)
     if replay(leaves, entries, park, genesis, signature, report.fail) is not None:
         report.checked.update(CLAIMS[8:])
     check_books(entries, report.fail)
@@ -113,7 +113,9 @@ def _read_leaves(folder, checkpoint):
         except c2sp.Refused as error:
             raise Stop("form", number * c2sp.WIDTH, str(error))
         if len(found) != wanted:
-            raise Stop("form", number * c2sp.WIDTH, "%s holds %d entries instead of %d" % (path, len(found), wanted))
+            raise Stop(
+                "form", number * c2sp.WIDTH, "%s holds %d entries instead of %d" % (path, len(found), wanted)
+            )
         leaves += found
     if not leaves:
         raise Stop("form", None, "the log is empty")

@@ -83,7 +83,9 @@ ORDER = Struct(
     ("limit", PRICE),
 )
 ORDER_ID = Struct("OrderId", ("key", KEY), ("sequence", U64), ("item", U16))
-MONEY_ACTION = Struct("MoneyAction", ("participant", PARTICIPANT_ID), ("amount", MONEY), ("reference", STRING))
+MONEY_ACTION = Struct(
+    "MoneyAction", ("participant", PARTICIPANT_ID), ("amount", MONEY), ("reference", STRING)
+)
 STANDING = Struct("Standing", ("enrolled", BOOL), ("ask", PRICE), ("bid", Option(PRICE)))
 (
     REGISTER_PARTICIPANT,
@@ -127,7 +129,13 @@ EVENT = Struct(
 
 # Section 6, batches.
 HEADER = Struct(
-    "Header", ("version", U8), ("park", HASH), ("node", NODE_ID), ("term", U64), ("time", TIME), ("events", HASH)
+    "Header",
+    ("version", U8),
+    ("park", HASH),
+    ("node", NODE_ID),
+    ("term", U64),
+    ("time", TIME),
+    ("events", HASH),
 )
 
 # Section 7, facts.

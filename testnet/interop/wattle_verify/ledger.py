@@ -122,7 +122,11 @@ def tariff_valid(tariff):
             if part.start != at or part.end <= part.start or part.band not in bands:
                 return False
             at = part.end
-        if at != 96 or len(set(bands)) != len(bands) or not all(price_valid(one.price) for one in season.prices):
+        if (
+            at != 96
+            or len(set(bands)) != len(bands)
+            or not all(price_valid(one.price) for one in season.prices)
+        ):
             return False
     return True
 
@@ -602,7 +606,9 @@ class Ledger:
             self.state.at_or_after(f.T_READINGS, number, interval),
         ):
             if other is not None:
-                rise = (register - self.state.get(f.T_READINGS, number, other)) * (1 if other < interval else -1)
+                rise = (register - self.state.get(f.T_READINGS, number, other)) * (
+                    1 if other < interval else -1
+                )
                 neighbors.append((abs(interval - other), rise))
         require(all(rise >= 0 for _, rise in neighbors), 303)
         for distance, rise in neighbors:
@@ -624,7 +630,9 @@ class Ledger:
         after = self.state.at_or_after(f.T_READINGS, meter.id, interval)
         if before is not None and after is not None:  # a known gap
             gap = range(before + 1, after + 1)
-            total = self.state.get(f.T_READINGS, meter.id, after) - self.state.get(f.T_READINGS, meter.id, before)
+            total = self.state.get(f.T_READINGS, meter.id, after) - self.state.get(
+                f.T_READINGS, meter.id, before
+            )
             weights = {at: self.actual_energy(meter.id, at - WEEK) or 0 for at in gap}
             if not any(weights.values()):
                 weights = dict.fromkeys(gap, 1)

@@ -111,7 +111,9 @@ def settle(inputs, terms):
     for one, line, postings in zip(inputs, drafts, point_postings):
         line["credit"] = sum(amount for _, amount in postings)
         line["grid_alone"] = (
-            terms.feed_in * line["g"] + terms.export * (line["surplus"] - line["g"]) - one.terms.retail * line["need"]
+            terms.feed_in * line["g"]
+            + terms.export * (line["surplus"] - line["g"])
+            - one.terms.retail * line["need"]
         )
     bundles, pairs = _certificates(inputs, drafts)
     lines = [_finish(line) for line in drafts]
@@ -218,9 +220,7 @@ def _postings(inputs, drafts, terms, high, low, price):
     if price is not None:
         for place, line in enumerate(drafts):
             q = line["pool"]
-            post_point(
-                place, f.POOL, price * (q["green"] + q["other"] + q["long"] - q["need"] - q["short"])
-            )
+            post_point(place, f.POOL, price * (q["green"] + q["other"] + q["long"] - q["need"] - q["short"]))
     total = 0
     for place, (one, line) in enumerate(zip(inputs, drafts)):
         u = line["unmatched"]
@@ -337,9 +337,12 @@ def broken_invariants(inputs, result, terms, high, low):
     require("energy balance", sold == bought, "the pool sold another quantity than it bought")
     require("energy balance", flow_out - flow_in == longs - shorts, "out - in is not DL - DS")
     rest = sum(
-        u["green"] + u["other"] + u["long"] - u["need"] - u["short"] for u in (line["unmatched"] for line in lines)
+        u["green"] + u["other"] + u["long"] - u["need"] - u["short"]
+        for u in (line["unmatched"] for line in lines)
     )
-    require("energy balance", sum(line["net"] for line in lines) == rest, "the nets are not the unmatched sum")
+    require(
+        "energy balance", sum(line["net"] for line in lines) == rest, "the nets are not the unmatched sum"
+    )
     sums = dict.fromkeys(range(6), 0)
     for postings in result.point_postings:
         for kind, amount in postings:
@@ -355,7 +358,9 @@ def broken_invariants(inputs, result, terms, high, low):
         retail, t = one.terms.retail, line["tranches"]
         if one.sold == 0 and one.bought == 0:
             bare = line["credit"] == line["grid_alone"] if not one.terms.enrolled else True
-            require("settlement", bare and line["credit"] >= line["grid_alone"], "a point is worse off than alone")
+            require(
+                "settlement", bare and line["credit"] >= line["grid_alone"], "a point is worse off than alone"
+            )
         floor = (
             one.cash
             + terms.feed_in * t["green"]
@@ -366,7 +371,9 @@ def broken_invariants(inputs, result, terms, high, low):
             - terms.wheeling * line["forward_intake"]
         )
         require("settlement", line["credit"] >= floor, "a point is worse off than its contract")
-        within = line["cancelled"] <= line["received"] and (one.actual or line["cancelled"] == line["sent"] == 0)
+        within = line["cancelled"] <= line["received"] and (
+            one.actual or line["cancelled"] == line["sent"] == 0
+        )
         require("certificates", within, "a point cancels what it did not receive")
     for bundle in result.bundles.values():
         require("certificates", bundle.quantity == sum(bundle[1:]), "a bundle's parts are not its quantity")

@@ -8,6 +8,7 @@ from hashlib import sha256
 from . import formats as f
 from .c2sp import leaf_hash
 from .codec import Malformed, decode
+from .ed25519 import signature_holds
 from .ledger import Ledger, Refused, genesis_faults, split_signature
 
 MAX_TIME = 2**50
@@ -54,6 +55,8 @@ def read_genesis(leaves, entries, origin):
         raise Stop("form", 0, "not a genesis: %s" % error)
     for fault in genesis_faults(genesis):
         raise Stop("form", 0, "the genesis: %s" % fault)
+    if not signature_holds(genesis.registrar, b"wattle/genesis/v0\n" + bytes(32) + body, signature):
+        raise Stop("form", 0, "the registrar did not sign the genesis")
     park = leaf_hash(leaves[0])
     if origin != "wattle/%s/%s" % (genesis.name, park.hex()):
         raise Stop("form", 0, "the checkpoint's origin is not that of the genesis")
@@ -93,7 +96,10 @@ def _batch(ledger, leaves, entries, at, end, fail):
     first = None
     for place, (leaf, ours) in enumerate(zip(leaves[at:end], made)):
         if leaf != ours:
-            reason = "the log has %s, replay makes %s" % (_describe(entries[at + place]), _describe(decode(f.ENTRY, ours)))
+            reason = "the log has %s, replay makes %s" % (
+                _describe(entries[at + place]),
+                _describe(decode(f.ENTRY, ours)),
+            )
             kind, fields = entries[at + place]
             if kind == f.DERIVED_LEAF:
                 fail(FACT_CLAIMS[fields[2][0]], at + place, reason)
@@ -136,6 +142,8 @@ def _header(ledger, at, signed):
         header = decode(f.HEADER, split_signature(signed)[0])
     except Malformed as error:
         raise Stop("replay", at, "not a batch's header: %s" % error)
+    if header.version != 0:
+        raise Stop("replay", at, "the batch's header has version %d" % header.version)
     if header.park != ledger.park:
         raise Stop("replay", at, "the batch belongs to another park")
     if header.term < ledger.term:

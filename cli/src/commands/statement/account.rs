@@ -213,3 +213,173 @@ impl Account {
         })
     }
 }
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+    use crate::day::Day;
+    use wattle_client::api::{Funds, Posting};
+    use wattle_ledger::derived::Fact;
+    use wattle_ledger::entry::Entry;
+    use wattle_ledger::log::policy::Policy;
+    use wattle_ledger::verify::{directory::Directory, verify};
+    use wattle_market::interval::Timestamp;
+
+    /// The statement that a node would give, from the leaves of a recorded day.
+    fn statement(day: &Day, of: ParticipantId) -> Statement {
+        let mut statement = Statement {
+            participant: of,
+            from: DeliveryInterval(u64::MAX),
+            to: DeliveryInterval(0),
+            lines: Vec::new(),
+            funds: Vec::new(),
+            credit: Money::ZERO,
+            grid_alone: Money::ZERO,
+        };
+        for (leaf, bytes) in day.leaves.iter().enumerate() {
+            let Entry::Derived {
+                participant, fact, ..
+            } = Entry::decode(bytes).unwrap()
+            else {
+                continue;
+            };
+            match fact {
+                Fact::PointSettled {
+                    interval,
+                    point,
+                    terms,
+                    substituted,
+                    line,
+                    postings,
+                    ..
+                } if participant == Some(of) => {
+                    statement.from = statement.from.min(interval);
+                    statement.to = statement.to.max(interval);
+                    let posting = |(kind, amount)| Posting { kind, amount };
+                    statement.lines.push(SettledLine {
+                        leaf: leaf as u64,
+                        interval,
+                        point,
+                        retail: terms.retail,
+                        substituted,
+                        line: *line,
+                        postings: postings.into_iter().map(posting).collect(),
+                    });
+                }
+                Fact::FundsMoved { amount } if participant == Some(of) => {
+                    let (leaf, time_ms) = (leaf as u64, Timestamp(1_782_000_000_000));
+                    statement.funds.push(Funds {
+                        leaf,
+                        time_ms,
+                        amount,
+                    });
+                }
+                _ => {}
+            }
+        }
+        statement
+    }
+
+    /// An account of a recorded day, and what a verification says was settled and paid in.
+    pub(in crate::commands::statement) fn recorded(name: &str) -> (Account, [i128; 2]) {
+        let day = Day::recorded();
+        let folder = tempfile::tempdir().unwrap();
+        day.write(&day.leaves, folder.path());
+        let policy = Policy::parse(&day.genesis.policy().to_string()).unwrap();
+        let report = verify(&Directory::new(folder.path()), &policy, &mut |_| {});
+        assert!(report.is_ok());
+        let of = ParticipantId(1);
+        let summed = &report.summary.participants[&of];
+        let expected = [summed.credit, summed.funds].map(|sum| i128::from(sum.0));
+        let names = ("testnet".to_owned(), name.to_owned());
+        let balance = expected[0] + expected[1];
+        let account = Account::sum(statement(&day, of), names, 480, balance).unwrap();
+        (account, expected)
+    }
+
+    #[test]
+    fn opening_funds_and_settlements_are_the_closing_balance() {
+        let (account, [credit, funds]) = recorded("mill");
+        assert!(credit < 0 && funds > 0);
+        assert_eq!(account.opening, 0, "the account began with the park");
+        assert_eq!(account.funds, funds);
+        assert_eq!(account.by_kind.values().sum::<i128>(), credit);
+        assert_eq!(account.opening + account.funds + credit, account.closing);
+        assert_eq!(account.total.credit, credit);
+        let days = account.days.values().map(|day| day.credit);
+        assert_eq!(days.sum::<i128>(), credit);
+        assert_eq!(account.total.lines, 96);
+        assert_eq!(account.days.len(), 1);
+    }
+
+    #[test]
+    fn line_whose_postings_are_not_its_credit_is_refused() {
+        let (account, _) = recorded("mill");
+        let mut statement = account.statement;
+        statement.lines[3].postings[0].amount.0 += 1;
+        let names = (String::new(), String::new());
+        assert_eq!(Account::sum(statement, names, 480, 0), None);
+    }
+
+    #[test]
+    fn csv_has_a_line_for_each_interval_whose_amounts_sum_to_the_ledger_s() {
+        let (account, [credit, _]) = recorded("mill, \"the old\"");
+        let mut bytes = Vec::new();
+        super::super::csv::write(&mut bytes, &account).unwrap();
+        let text = String::from_utf8(bytes).unwrap();
+        let mut lines = text.lines();
+        let header: Vec<&str> = lines.next().unwrap().split(',').collect();
+        let sum_of = |name: &str| -> i128 {
+            let place = header.iter().position(|column| *column == name).unwrap();
+            let cell = |line: &str| line.split(',').nth(place).unwrap().parse::<i128>().unwrap();
+            text.lines().skip(1).map(cell).sum()
+        };
+        assert_eq!(lines.clone().count(), 96);
+        assert!(lines.all(|line| line.split(',').count() == header.len()));
+        assert_eq!(sum_of("credit_ncny"), credit);
+        let kinds = [
+            "forward",
+            "pool",
+            "grid",
+            "balancing",
+            "wheeling",
+            "replacement",
+        ];
+        let kinds = kinds.map(|kind| sum_of(&format!("{kind}_ncny")));
+        assert_eq!(kinds.iter().sum::<i128>(), credit);
+        assert_eq!(
+            sum_of("need_wh"),
+            sum_of("received_wh") + sum_of("from_grid_wh")
+        );
+        assert_eq!(sum_of("used_wh"), account.total.used);
+    }
+
+    #[test]
+    fn page_is_self_contained_and_escapes_names() {
+        let (account, _) = recorded("<b>mill</b> & \"co\" '1'");
+        let mut bytes = Vec::new();
+        super::super::html::write(&mut bytes, &account).unwrap();
+        let page = String::from_utf8(bytes).unwrap();
+        let name = "&lt;b&gt;mill&lt;/b&gt; &amp; &quot;co&quot; &#39;1&#39;";
+        assert_eq!(page.matches(name).count(), 2, "title and heading");
+        for part in [
+            "<b>mill", "<script", "http://", "https://", "src=", "href=", "url(",
+        ] {
+            assert!(!page.contains(part), "{part}");
+        }
+        for part in [
+            "prefers-color-scheme:dark",
+            "@media print",
+            "closing balance",
+        ] {
+            assert!(page.contains(part), "{part}");
+        }
+        assert_eq!(page.matches("<tr").count(), page.matches("</tr>").count());
+        assert_eq!(
+            page.matches("<table").count(),
+            page.matches("</table>").count()
+        );
+        // Header and 96 quarters; header, a day and the sum.
+        assert!(page.matches("<tr").count() >= 97 + 3);
+    }
+}

@@ -256,13 +256,14 @@ impl Page<'_, '_> {
         }
         writeln!(
             self.writer,
-            "  Sold {} − bought {} = contract of {}; the meters give {}, which is {} beside it:",
-            of.position.sold, of.position.bought, line.contracted, line.net, line.delta
+            "  Contract: sold {} − bought {} = {}. The meters say {} (below zero: taken).",
+            of.position.sold, of.position.bought, line.contracted, line.net
         )?;
         writeln!(
             self.writer,
-            "  {} of that stands behind the point's own meters, {} is deviation from the contract.",
-            line.physical, line.deviation
+            "  Meters − contract = {}, of which {} stands behind the point's own meters and {} \
+             deviates from the contract.",
+            line.delta, line.physical, line.deviation
         )
     }
 

@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 
 use super::account::{Account, Sums};
-use super::{CLOSING, account_rows, cells, energy, funds_name, money, readings};
+use super::{CLOSING, account_rows, cells, energy, funds_name, gain, money, readings};
 use crate::moment;
 
 const STYLE: &str = "\
@@ -21,7 +21,7 @@ p{margin:.25rem 0;max-width:46rem}
 .figures{display:flex;flex-wrap:wrap;gap:1rem;margin:1.5rem 0 0}
 .figures div{flex:1 1 12rem;padding:.75rem 1rem;background:var(--tint);border-radius:.4rem}
 .figures span{display:block;color:var(--soft);font-size:.85rem}
-.figures b{font-size:1.15rem;font-variant-numeric:tabular-nums}
+.figures b{font-size:1.05rem;white-space:nowrap;font-variant-numeric:tabular-nums}
 .figures .gain b{color:var(--mark)}
 .wide{overflow-x:auto}
 table{border-collapse:collapse;width:100%;font-size:.85rem;font-variant-numeric:tabular-nums}
@@ -80,7 +80,7 @@ pub(super) fn write(writer: &mut dyn Write, account: &Account) -> io::Result<()>
     for (class, label, amount) in [
         ("", "Settled in the park", total.credit),
         ("", "The same with the grid alone", total.grid_alone),
-        ("gain", "Better by", total.credit - total.grid_alone),
+        ("gain", gain(total).0, gain(total).1),
         ("", "Closing balance", account.closing),
     ] {
         writeln!(
@@ -91,10 +91,11 @@ pub(super) fn write(writer: &mut dyn Write, account: &Account) -> io::Result<()>
     }
     writeln!(
         writer,
-        "</div>\n<p class=\"soft\">Amounts below zero are paid, others received. Energy used: {}, \
-         of which {} came from within the park.</p>",
+        "</div>\n<p class=\"soft\">Amounts below zero are paid, others received. Of {} used, \
+         {} came from neighbors in the park and {} from the grid.</p>",
         energy(total.used),
-        energy(total.received)
+        energy(total.received),
+        energy(total.from_grid)
     )?;
     write_account(writer, account)?;
     write_days(writer, account)?;
@@ -136,7 +137,7 @@ fn write_account(writer: &mut dyn Write, account: &Account) -> io::Result<()> {
 fn head(writer: &mut dyn Write, first: &str) -> io::Result<()> {
     writeln!(
         writer,
-        "<div class=\"wide\"><table><thead><tr><th>{first}</th><th>point</th><th>used</th>\
+        "<div class=\"wide\"><table><thead><tr>{first}<th>used</th>\
          <th>surplus</th><th>from the park</th><th>from the grid</th><th>credit</th>\
          <th>grid alone</th><th class=\"text\">readings</th></tr></thead><tbody>"
     )
@@ -145,10 +146,13 @@ fn head(writer: &mut dyn Write, first: &str) -> io::Result<()> {
 fn row(
     writer: &mut dyn Write,
     class: &str,
-    (first, point): (&str, &str),
+    (first, point): (&str, Option<&str>),
     sums: &Sums,
 ) -> io::Result<()> {
-    let cells = cells(first, point, sums, readings(sums));
+    let mut cells = cells(first, point.unwrap_or_default(), sums, readings(sums));
+    if point.is_none() {
+        cells.remove(1);
+    }
     write!(writer, "<tr{class}>")?;
     let last = cells.len() - 1;
     for (place, cell) in cells.iter().enumerate() {
@@ -163,11 +167,11 @@ fn write_days(writer: &mut dyn Write, account: &Account) -> io::Result<()> {
     if account.days.is_empty() {
         return writeln!(writer, "<p>Nothing is settled in this period.</p>");
     }
-    head(writer, "day")?;
+    head(writer, "<th>day</th>")?;
     for (day, sums) in &account.days {
-        row(writer, "", (day, ""), sums)?;
+        row(writer, "", (day, None), sums)?;
     }
-    row(writer, " class=\"sum\"", ("all days", ""), &account.total)?;
+    row(writer, " class=\"sum\"", ("all days", None), &account.total)?;
     writeln!(writer, "</tbody></table></div>")
 }
 
@@ -180,14 +184,14 @@ fn write_intervals(writer: &mut dyn Write, account: &Account) -> io::Result<()> 
         "<details><summary>Every quarter of an hour ({} lines; printed only while open)</summary>",
         account.total.lines
     )?;
-    head(writer, "start")?;
+    head(writer, "<th>start</th><th>point</th>")?;
     for settled in &account.statement.lines {
         let (day, time) = moment::day_and_time(settled.interval, account.utc_offset_minutes);
         let point = settled.point.0.to_string();
         row(
             writer,
             "",
-            (&format!("{day} {time}"), &point),
+            (&format!("{day} {time}"), Some(&point)),
             &Sums::of(settled),
         )?;
     }

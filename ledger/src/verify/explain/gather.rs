@@ -6,13 +6,14 @@ use crate::entry::Entry;
 use crate::event::{Action, OrderId, SignedEvent};
 use crate::genesis::Genesis;
 use crate::keys::PublicKey;
+use crate::limits::DUE_PER_BATCH_MAX;
 use crate::registration::{Meter, MeterId, Participant, ParticipantId, Point, Role, TariffId};
 use crate::verify::entries::{EntriesError, IndexedEntry, SettledInterval, SettledIntervals};
 use crate::verify::explain::{
     Auction, Delivery, ExplainError, Fate, Issued, OrderUsed, RegisterRead,
 };
 use std::collections::BTreeMap;
-use wattle_market::interval::DeliveryInterval;
+use wattle_market::interval::{DeliveryInterval, Timestamp};
 use wattle_market::point::PointId;
 use wattle_market::settlement::ParkTerms;
 use wattle_market::tariff::Tariff;
@@ -41,7 +42,8 @@ pub(super) struct Gathered {
     pub(super) terms: Option<(DeliveryInterval, u64, ParkTerms)>,
     pub(super) meters: Vec<(u64, Meter)>,
     pub(super) registers: BTreeMap<(MeterId, DeliveryInterval), RegisterRead>,
-    is_gate_open: bool,
+    /// The next interval whose gate closes, and the next that is settled.
+    due: (DeliveryInterval, DeliveryInterval),
     pub(super) instruction: Option<Instruction>,
     pub(super) auction: Option<Auction>,
     pub(super) orders: BTreeMap<OrderId, OrderUsed>,
@@ -65,7 +67,7 @@ impl Gathered {
             terms: None,
             meters: Vec::new(),
             registers: BTreeMap::new(),
-            is_gate_open: true,
+            due: Default::default(),
             instruction: None,
             auction: None,
             orders: BTreeMap::new(),
@@ -87,8 +89,7 @@ impl Gathered {
                 }
                 let header = SignedHeader::parse(header)
                     .map_err(|_| ExplainError::Malformed(entry.index))?;
-                // Gates are due before a batch's events.
-                self.is_gate_open &= header.body().time < self.interval.gate_closure();
+                self.pass_time(header.body().time);
             }
             Entry::Event { signed, outcome } => {
                 let event =
@@ -108,12 +109,27 @@ impl Gathered {
         let genesis = Genesis::parse(signed).map_err(EntriesError::Genesis)?;
         let body = genesis.body();
         let first = body.first_interval;
+        self.due = (first, first);
         self.terms = Some((first, 0, body.terms));
         for (id, tariff) in &body.tariffs {
             self.tariffs.insert(*id, (first, 0, tariff.clone()));
         }
         self.genesis = Some(genesis);
         Ok(())
+    }
+
+    /// What is due before a batch's events (RULES.md, section 2): only the gates matter here, but
+    /// settlements share their number of items.
+    fn pass_time(&mut self, now: Timestamp) {
+        for _ in 0..DUE_PER_BATCH_MAX {
+            let (gate, settlement) = &mut self.due;
+            let (closes, settles) = (gate.gate_closure(), settlement.settlement_due());
+            if closes.min(settles) > now {
+                return;
+            }
+            let next = if closes <= settles { gate } else { settlement };
+            *next = next.next();
+        }
     }
 
     fn event(&mut self, entry: u64, event: &SignedEvent, outcome: &[u16]) {
@@ -235,7 +251,7 @@ impl Gathered {
                 enrolled,
                 ask_limit,
                 bid_limit,
-            } if *point == self.of && self.is_gate_open => {
+            } if *point == self.of && self.due.0 <= self.interval => {
                 self.instruction = Some(Instruction {
                     entry,
                     enrolled: *enrolled,
