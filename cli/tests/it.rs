@@ -7,6 +7,7 @@ mod it {
     mod keys;
     mod parks;
     mod program;
+    mod rules;
     mod usage;
     mod verification;
 }
