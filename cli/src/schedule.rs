@@ -114,7 +114,8 @@ fn quarter(text: &str) -> Result<u8, String> {
     }
     let hour: u8 = hour.parse().map_err(|_| wrong())?;
     let minute: u8 = minute.parse().map_err(|_| wrong())?;
-    let is_quarter = minute < 60 && minute % 15 == 0 && (hour < 24 || (hour == 24 && minute == 0));
+    let is_quarter =
+        minute < 60 && minute.is_multiple_of(15) && (hour < 24 || (hour == 24 && minute == 0));
     is_quarter.then(|| hour * 4 + minute / 15).ok_or_else(wrong)
 }
 

@@ -9,6 +9,7 @@ mod it {
     mod parks;
     mod program;
     mod settled;
+    mod rules;
     mod usage;
     mod verification;
 }

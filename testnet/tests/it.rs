@@ -5,6 +5,7 @@
 mod bad_input;
 mod data_sets;
 mod import;
+mod new_commands;
 mod record;
 mod replay;
 mod replay_command;

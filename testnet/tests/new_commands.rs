@@ -1,0 +1,274 @@
+//! The commands of the later rules, through the real binaries and a park of one node: minimums,
+//! changes, halts, bounds, delegated keys, schedules and rules in force; at the end the log of all
+//! that verifies.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+use std::time::Duration;
+
+use serde_json::Value;
+use wattle_client::keyfile;
+use wattle_market::interval::DeliveryInterval;
+use wattle_testnet::datasets;
+use wattle_testnet::drive::{self, Tally};
+use wattle_testnet::keyring::{Keyring, Signer};
+use wattle_testnet::park::{Park, ParkSettings};
+use wattle_testnet::replay::ParkPrices;
+use wattle_testnet::script::Script;
+
+const NODE: &str = env!("CARGO_BIN_EXE_wattle-testnet");
+
+/// The command line's binary, which another package builds.
+fn wattle() -> PathBuf {
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let built = Command::new(cargo)
+        // With the features of the whole workspace, so that nothing is built twice.
+        .args(["build", "--quiet", "--workspace", "--bin", "wattle"])
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .status()
+        .unwrap();
+    assert!(built.success(), "the command line builds");
+    Path::new(NODE).with_file_name("wattle")
+}
+
+/// A park of one node whose quarter of an hour takes a second and a half, with people's key files.
+struct Fixture {
+    folder: tempfile::TempDir,
+    park: Park,
+    wattle: PathBuf,
+    /// An interval a day from the start: its gate stays open as long as the test runs.
+    later: DeliveryInterval,
+}
+
+impl Fixture {
+    fn started() -> Fixture {
+        // Before the park's clock runs: a build may take longer than a day of it.
+        let wattle = wattle();
+        let folder = tempfile::tempdir().unwrap();
+        let profile = datasets::bundled(datasets::DEFAULT_FIRST_DAY, 1).unwrap();
+        let prices = ParkPrices::bundled();
+        let keyring = Keyring::from_seed([11; 32]);
+        let script = Script::new(&profile, &prices, &keyring);
+        let settings = ParkSettings {
+            program: NODE.into(),
+            nodes: 1,
+            speed: 600,
+            head_start: Duration::from_secs(30),
+        };
+        let gate = profile.first_interval.gate_closure();
+        let park = Park::found(&folder.path().join("park"), &script, gate, &settings).unwrap();
+        park.start().unwrap();
+        drive::register(&park, &script, &keyring, &Tally::default()).unwrap();
+        for (name, signer) in [
+            ("offices.pem", Signer::Tenant(3)),
+            ("registrar.pem", Signer::Registrar),
+            ("regulator.pem", Signer::Regulator),
+        ] {
+            keyfile::write(&folder.path().join(name), &keyring.seed(&signer), None).unwrap();
+        }
+        let later = DeliveryInterval::containing(park.now()).plus(DeliveryInterval::PER_DAY);
+        Fixture {
+            folder,
+            park,
+            wattle,
+            later,
+        }
+    }
+
+    fn path(&self, name: &str) -> String {
+        self.folder.path().join(name).to_str().unwrap().to_owned()
+    }
+
+    /// Runs a line of words with one of the key files.
+    fn wattle(&self, key: &str, line: &str) -> Output {
+        Command::new(&self.wattle)
+            .args(["--url", self.park.nodes()[0].url(), "--no-input"])
+            .args(["--data-dir", &self.path("home"), "--key", &self.path(key)])
+            .args(line.split_whitespace())
+            .env_remove("WATTLE_URL")
+            .output()
+            .unwrap()
+    }
+
+    /// What it printed as JSON; it must have succeeded.
+    #[track_caller]
+    fn done(&self, key: &str, line: &str) -> Value {
+        let output = self.wattle(key, &format!("{line} --json"));
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{line}: {stderr}");
+        serde_json::from_slice(&output.stdout).unwrap()
+    }
+
+    /// A rule refuses it, with exit code 4 and a sentence.
+    #[track_caller]
+    fn refused(&self, key: &str, line: &str, rule: &str) {
+        let output = self.wattle(key, line);
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(4), "{line}: {stderr}");
+        assert!(stderr.contains(rule), "{line}: {stderr}");
+        assert!(stderr.contains("next: "), "{line}: {stderr}");
+    }
+
+    /// A purchase of the offices a day ahead, without its quantity and limit.
+    fn order(&self) -> String {
+        format!(
+            "order place --point 4 --side buy --interval #{}",
+            self.later.0
+        )
+    }
+
+    fn open_orders(&self) -> Vec<Value> {
+        let listed = self.done("offices.pem", "order list --participant offices");
+        listed["orders"].as_array().unwrap().clone()
+    }
+}
+
+#[test]
+fn every_later_rule_is_reached_from_the_command_line_and_verifies() {
+    let fixture = Fixture::started();
+    orders_with_minimums_change_and_go(&fixture);
+    market_halts_resumes_and_is_bounded(&fixture);
+    delegated_key_orders_within_its_limits(&fixture);
+    schedule_replaces_the_instruction(&fixture);
+    registrar_rules(&fixture);
+    export_verifies(&fixture);
+    fixture.park.stop().unwrap();
+}
+
+fn orders_with_minimums_change_and_go(fixture: &Fixture) {
+    let order = fixture.order();
+    let priced = format!("{order} --quantity 5kWh --limit 0.5");
+    let placed = fixture.done("offices.pem", &format!("{priced} --minimum 2kWh"));
+    let id = placed["orders"][0].as_str().unwrap().to_owned();
+    fixture.done("offices.pem", &format!("{priced} --fill-or-kill"));
+    let too_high = format!("{priced} --minimum 6kWh");
+    fixture.refused("offices.pem", &too_high, "minimum");
+
+    let change = format!("order change {id} --quantity 6kWh --limit 0.6");
+    fixture.done("offices.pem", &change);
+    let open = fixture.open_orders();
+    assert_eq!(open.len(), 2, "{open:?}");
+    let changed = open.iter().find(|order| order["order"] == id).unwrap();
+    assert_eq!(changed["quantity"], 6_000, "{changed}");
+    assert_eq!(changed["limit"], 600_000, "{changed}");
+
+    let other = format!("order cancel-all --interval #{}", fixture.later.0 + 1);
+    fixture.done("offices.pem", &other);
+    assert_eq!(fixture.open_orders().len(), 2);
+    fixture.done("offices.pem", "order cancel-all --point 4");
+    assert_eq!(fixture.open_orders().len(), 0);
+    fixture.refused("offices.pem", &change, "order");
+}
+
+fn market_halts_resumes_and_is_bounded(fixture: &Fixture) {
+    let (order, from) = (fixture.order(), fixture.later.0);
+    let priced = format!("{order} --quantity 5kWh --limit");
+    let halt = format!("registrar market halt --from #{from} --until #{}", from + 4);
+    fixture.done("registrar.pem", &halt);
+    fixture.refused("offices.pem", &format!("{priced} 0.5"), "halted");
+    let resume = format!("registrar market resume --from #{from}");
+    fixture.done("registrar.pem", &resume);
+    fixture.refused("registrar.pem", &resume, "halt");
+
+    let bounds = format!("registrar market bounds --from #{from}");
+    fixture.done("registrar.pem", &format!("{bounds} --floor 0.1 --cap 0.6"));
+    fixture.refused("offices.pem", &format!("{priced} 0.7"), "bounds");
+    fixture.done("offices.pem", &format!("{priced} 0.6"));
+    let crossed = format!("{bounds} --floor 0.6 --cap 0.1");
+    fixture.refused("registrar.pem", &crossed, "bounds");
+}
+
+fn delegated_key_orders_within_its_limits(fixture: &Fixture) {
+    let order = fixture.order();
+    let made = fixture.done("agent.pem", "key new --no-passphrase");
+    let agent = made["key"].as_str().unwrap();
+    let add = format!(
+        "delegate add --key-file {} --point 4 --order-energy 5kWh --day-energy 8kWh \
+         --day-money 4 --from #{} --until #{}",
+        fixture.path("agent.pem"),
+        fixture.later.0,
+        fixture.later.0 + 4,
+    );
+    let added = fixture.done("offices.pem", &add);
+    assert_eq!(added["key"], agent);
+    fixture.refused("offices.pem", &add, "key");
+
+    let priced = |quantity: &str| format!("{order} --quantity {quantity} --limit 0.5");
+    fixture.done("agent.pem", &priced("5kWh"));
+    fixture.refused("agent.pem", &priced("5.001kWh"), "delegat");
+    fixture.refused("agent.pem", &priced("4kWh"), "delegat");
+    let listed = fixture.done("agent.pem", "order list");
+    assert_eq!(listed["orders"].as_array().unwrap().len(), 2, "{listed}");
+    let revoke = format!("delegate revoke {agent}");
+    fixture.refused("agent.pem", &revoke, "role");
+
+    fixture.done("offices.pem", &revoke);
+    fixture.refused("offices.pem", &revoke, "key");
+    fixture.refused("agent.pem", &priced("1kWh"), "revoked");
+}
+
+fn schedule_replaces_the_instruction(fixture: &Fixture) {
+    let file = fixture.path("schedule.toml");
+    let entries =
+        "entries = [\"mon-fri 08:00-18:00 enroll ask=0.40\", \"daily 00:00-24:00 leave\"]";
+    fs::write(&file, entries).unwrap();
+    fixture.done(
+        "offices.pem",
+        &format!("pool schedule --point 4 --file {file}"),
+    );
+    fs::write(&file, "entries = [\"daily 18:00-08:00 leave\"]").unwrap();
+    let backwards = format!("pool schedule --point 4 --file {file}");
+    fixture.refused("offices.pem", &backwards, "schedule");
+    fixture.done("offices.pem", "pool schedule --point 4 --clear");
+}
+
+fn registrar_rules(fixture: &Fixture) {
+    let registrar = |line: &str| fixture.done("registrar.pem", line);
+    let refused = |line: &str, rule: &str| fixture.refused("registrar.pem", line, rule);
+    registrar("registrar rules activate final-runs");
+    registrar("registrar rules activate price-index");
+    registrar("registrar affiliates set --group 1 --member offices --member canteen");
+    refused(
+        "registrar affiliates set --group 1 --member offices",
+        "affiliate",
+    );
+    registrar("registrar affiliates set --group 1 --dissolve");
+
+    let later = fixture.later.0;
+    let key = "00".repeat(32);
+    refused(&format!("registrar key lift-freeze {key}"), "frozen");
+    let correct = format!("registrar reading correct --meter 1 --interval #{later} --register 5Wh");
+    refused(&format!("{correct} --reason misread"), "reading");
+    let meter = format!("--meter 9999 --interval #{later} --last 5kWh");
+    refused(&format!("registrar meter-reset {meter}"), "unknown_meter");
+    let replace = format!("registrar meter-replace {meter} --meter-key {key}");
+    // A key of zeros is nobody's.
+    refused(&replace, "key_refused");
+    let ratio = format!("--from #{later} --register 5kWh --ratio 400/5");
+    refused(
+        &format!("registrar meter-ratio --meter 9999 {ratio}"),
+        "unknown_meter",
+    );
+    let assign = format!("registrar meter-assign --meter 1 --from #{later} --point");
+    refused(&format!("{assign} 9999"), "unknown_point");
+    // An order of the offices is open there.
+    refused(
+        &format!("registrar point-end --point 4 --from #{later}"),
+        "point",
+    );
+    registrar(&format!(
+        "registrar point-end --point 4 --from #{}",
+        later + 8
+    ));
+}
+
+fn export_verifies(fixture: &Fixture) {
+    let out = fixture.path("export");
+    fixture.done("regulator.pem", &format!("log export --out {out}"));
+    let policy = fixture.park.folder().join("policy");
+    let verify = format!("log verify {out} --policy {}", policy.to_str().unwrap());
+    let output = fixture.wattle("regulator.pem", &verify);
+    let stdout = String::from_utf8_lossy(&output.stdout);
+    assert_eq!(output.status.code(), Some(0), "{stdout}");
+}
