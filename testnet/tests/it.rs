@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test may stop where it stands")]
 
 mod bad_input;
+mod bench;
 mod data_sets;
 mod import;
 mod new_commands;

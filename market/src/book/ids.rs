@@ -5,7 +5,7 @@ use super::orders::{NONE, Orders};
 /// Ids of one run of this many stand side by side, in one cache line: ids given out in sequence
 /// are looked up where their neighbors were.
 const RUN: u32 = 64;
-const CELLS_MIN: usize = 256;
+const CELLS_MIN: usize = 1024;
 
 /// Where orders may be. A cell holds a place in the slab and no id: the slab tells whose place it
 /// is. So nothing is taken out when an order closes; its cell leads to an empty place or to

@@ -182,6 +182,25 @@ proptest! {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(24))]
 
+    /// Levels left behind are swept, and cells of closed orders filled anew, many times over.
+    #[test]
+    fn a_market_that_wanders_off_leaves_nothing_behind(
+        steps in prop::collection::vec((side(), 0..9i64, 1..=20i64, 0..60u32), 2_000..3_000),
+    ) {
+        let mut actions = Vec::new();
+        for ((side, distance, quantity, back), id) in steps.into_iter().zip(1u32..) {
+            let price = i64::from(id) * 5 + if side == Side::Buy { -distance } else { distance };
+            let older = id.saturating_sub(back);
+            actions.push(Action::Submit(NewOrder { account: id, ..resting(id, side, price, quantity) }));
+            actions.push(match back % 3 {
+                0 => Action::Cancel(older),
+                1 => Action::Change(older, Price(price + 1), WattHours(quantity)),
+                _ => Action::Cancel(id.saturating_sub(30)),
+            });
+        }
+        check_against_reference(SelfTrade::Refused, ORDERS_MAX, &actions);
+    }
+
     #[test]
     fn many_prices_and_scattered_ids_change_nothing(
         self_trade in self_trade(),

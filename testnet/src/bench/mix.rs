@@ -219,7 +219,7 @@ impl Generator {
     fn park_price(&mut self, side: Side) -> u32 {
         match side {
             Side::Buy => self.random.between(400, 700),
-            Side::Sell => self.random.between(430, 730),
+            Side::Sell => self.random.between(440, 740),
         }
     }
 
