@@ -8,8 +8,8 @@ mod it {
     mod keys;
     mod parks;
     mod program;
-    mod settled;
     mod rules;
+    mod settled;
     mod usage;
     mod verification;
 }
