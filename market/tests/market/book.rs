@@ -191,7 +191,8 @@ proptest! {
         for ((side, distance, quantity, back), id) in steps.into_iter().zip(1u32..) {
             let price = i64::from(id) * 5 + if side == Side::Buy { -distance } else { distance };
             let older = id.saturating_sub(back);
-            actions.push(Action::Submit(NewOrder { account: id, ..resting(id, side, price, quantity) }));
+            let order = resting(id, side, price, quantity);
+            actions.push(Action::Submit(NewOrder { account: id, ..order }));
             actions.push(match back % 3 {
                 0 => Action::Cancel(older),
                 1 => Action::Change(older, Price(price + 1), WattHours(quantity)),

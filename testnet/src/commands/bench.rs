@@ -69,6 +69,11 @@ struct WorkloadArgs {
         value_parser = clap::value_parser!(u32).range(1..=(OPERATIONS_MAX / 2) as i64))]
     ops: u32,
 
+    /// How far apart neighboring prices are
+    #[arg(long, value_name = "N", default_value_t = 1,
+        value_parser = clap::value_parser!(u32).range(1..=4_000))]
+    tick: u32,
+
     /// Another seed, another file
     #[arg(long, value_name = "N", default_value_t = 1)]
     seed: u64,
@@ -185,7 +190,11 @@ fn make_workload(args: &WorkloadArgs) -> Result<(), Failure> {
         MixName::Itch => Mix::Itch,
         MixName::Liqui => Mix::Liqui,
     };
-    let workload = mix::workload(mix, args.ops as usize, args.seed);
+    let mut workload = mix::workload(mix, args.ops as usize, args.seed);
+    for operation in &mut workload.operations {
+        // No mix has prices above 25,000.
+        operation.price *= args.tick;
+    }
     workload
         .write(&args.out)
         .map_err(|error| Failure::Usage(error.into()))?;
