@@ -2,8 +2,8 @@
 //! interval on.
 //!
 //! A point is one participant at one connection and never changes hands. Who moves out ends his
-//! point; who moves in gets a point of his own, and the meters that stay on the wall are assigned to
-//! it. Both take effect at an interval whose gate is open, so that settlement never splits one.
+//! point; who moves in gets a point of his own, and the meters that stay on the wall are assigned
+//! to it. Both take effect at an interval whose gate is open, so that settlement never splits one.
 
 use crate::registration::{Meter, MeterId, MeterKind, ParticipantId};
 use crate::rejection::Rejection;

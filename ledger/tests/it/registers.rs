@@ -290,7 +290,11 @@ fn step() -> impl Strategy<Value = (i64, Kind, i64)> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 64, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig {
+        cases: 64,
+        failure_persistence: None,
+        ..ProptestConfig::default()
+    })]
 
     /// Against exact fractions: an interval is off by less than 1 Wh for each segment in it, and so
     /// is the sum of any intervals for each segment in all of them.

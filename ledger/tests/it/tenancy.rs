@@ -269,7 +269,11 @@ fn an_ended_point_sets_no_price_any_more() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 8, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig {
+        cases: 8,
+        failure_persistence: None,
+        ..ProptestConfig::default()
+    })]
 
     /// Both tenants' loads are what the meter counted, wherever registers lack in between.
     #[test]
