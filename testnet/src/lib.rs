@@ -16,7 +16,7 @@
 //! * [`audit`]: an export verified and summed up.
 //! * [`doctor`]: forged exports that the verifier must find.
 //! * [`verify_speed`]: how fast an export is verified.
-//! * [`bench`]: matching, auctions and settlement measured beside something else.
+//! * [`mod@bench`]: matching, auctions and settlement measured beside something else.
 //! * [`report`]: the sums of settled intervals, and their checks.
 //! * [`table`]: plain text tables and numbers.
 //!
