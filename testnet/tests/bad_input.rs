@@ -4,7 +4,7 @@
 use std::fs;
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Command, Output};
 use std::time::Duration;
 
@@ -15,28 +15,11 @@ use wattle_ledger::event::{Action, Reading};
 use wattle_market::interval::DeliveryInterval;
 use wattle_market::point::BuildingId;
 use wattle_market::units::WattHours;
-use wattle_testnet::datasets;
-use wattle_testnet::drive::{self, Tally};
 use wattle_testnet::keyring::{Keyring, Signer};
-use wattle_testnet::park::{Park, ParkSettings, client, wait_for};
+use wattle_testnet::park::{Park, client, wait_for};
 use wattle_testnet::profile::{ParkProfile, park_time};
-use wattle_testnet::replay::ParkPrices;
-use wattle_testnet::script::Script;
 
-const NODE: &str = env!("CARGO_BIN_EXE_wattle-testnet");
-
-/// The command line's binary, which another package builds.
-fn wattle() -> PathBuf {
-    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let built = Command::new(cargo)
-        // With the features of the whole workspace, so that nothing is built twice.
-        .args(["build", "--quiet", "--workspace", "--bin", "wattle"])
-        .current_dir(env!("CARGO_MANIFEST_DIR"))
-        .status()
-        .unwrap();
-    assert!(built.success(), "the command line builds");
-    Path::new(NODE).with_file_name("wattle")
-}
+use crate::one_node_park::{NODE, OneNodePark};
 
 /// A park of one node whose quarter of an hour takes a second and a half.
 struct Fixture {
@@ -49,23 +32,13 @@ struct Fixture {
 
 impl Fixture {
     fn started() -> Fixture {
-        // Before the park's clock runs: a build may take longer than a day of it.
-        let wattle = wattle();
-        let folder = tempfile::tempdir().unwrap();
-        let profile = datasets::bundled(datasets::DEFAULT_FIRST_DAY, 1).unwrap();
-        let prices = ParkPrices::bundled();
-        let keyring = Keyring::from_seed([9; 32]);
-        let script = Script::new(&profile, &prices, &keyring);
-        let settings = ParkSettings {
-            program: NODE.into(),
-            nodes: 1,
-            speed: 600,
-            head_start: Duration::from_secs(30),
-        };
-        let gate = profile.first_interval.gate_closure();
-        let park = Park::found(&folder.path().join("park"), &script, gate, &settings).unwrap();
-        park.start().unwrap();
-        drive::register(&park, &script, &keyring, &Tally::default()).unwrap();
+        let OneNodePark {
+            folder,
+            park,
+            profile,
+            keyring,
+            wattle,
+        } = OneNodePark::started(9);
         Fixture {
             wattle,
             folder,

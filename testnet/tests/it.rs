@@ -7,6 +7,7 @@ mod bench;
 mod data_sets;
 mod import;
 mod new_commands;
+mod one_node_park;
 mod record;
 mod replay;
 mod replay_command;
