@@ -242,3 +242,38 @@ fn the_table_names_every_tenant_and_the_factor() {
         assert!(text.contains(words), "{words}");
     }
 }
+
+#[test]
+fn readme_shows_the_figures_of_the_bundled_day() {
+    let readme = include_str!("../../README.md");
+    let profile = bundled(DEFAULT_FIRST_DAY, 1).unwrap();
+    let shown = replay(&profile, &ParkPrices::bundled())
+        .unwrap()
+        .render(&profile);
+    let meters = format!("Ten tenants and their {} meters", profile.meters.len());
+    assert_eq!(profile.participants.len(), 10);
+    assert!(readme.contains(&meters), "{meters}");
+    let figures = [
+        "12,377.29",
+        "13,524.72",
+        "1,147.43",
+        "9,948.80",
+        "10,966.03",
+        "1,017.23",
+        "23,866.42",
+        "30,637.09",
+        "6,770.66",
+        "10,046.1 kWh",
+        "17.1% of",
+        "5,838.3 kWh in 60 intervals",
+        "0.5124 to 1.0386 CNY/kWh",
+        "9,003.0 kg CO2",
+    ];
+    for figure in figures {
+        assert!(readme.contains(figure), "README no longer shows {figure}");
+        assert!(
+            shown.contains(figure),
+            "the bundled day no longer comes to {figure}"
+        );
+    }
+}
