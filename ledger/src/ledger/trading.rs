@@ -2,7 +2,8 @@
 
 use crate::event::{Action, EventBody, OrderId, delegation_message};
 use crate::keys::{PublicKey, Signature};
-use crate::ledger::{Ledger, by_item};
+use crate::ledger::Ledger;
+use crate::ledger::perform::by_item;
 use crate::registration::ParticipantId;
 use crate::rejection::Rejection;
 use crate::state::Facts;
