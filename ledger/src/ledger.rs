@@ -6,7 +6,6 @@ mod perform;
 mod trading;
 
 use crate::batch::{Batch, BatchError, SignedHeader, events_hash};
-use crate::derived::Fact;
 use crate::entry::{Dropped, Entry};
 use crate::event::{EventBody, SignedEvent, event_hash};
 use crate::genesis::{Genesis, NodeRecord};
