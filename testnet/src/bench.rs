@@ -1,4 +1,5 @@
-//! Measurements of the market's rules: continuous matching, the call auction, settlement.
+//! Measurements of the market's rules: continuous matching, the call auction, settlement, the
+//! state root.
 //!
 //! Whatever is measured is measured beside something else in the same run, because only ratios
 //! mean anything on a machine that others use too. `docs/BENCHMARKS.md` has the commands and
@@ -11,6 +12,7 @@ mod floor;
 pub mod mix;
 mod naive;
 mod random;
+pub mod root;
 pub mod settlement;
 pub mod workload;
 

@@ -6,7 +6,7 @@ use std::process::{Command, Output};
 use wattle_testnet::bench::engine::{self, Engine};
 use wattle_testnet::bench::mix::{Mix, workload};
 use wattle_testnet::bench::workload::{Kind, Workload, WorkloadError};
-use wattle_testnet::bench::{auction, settlement};
+use wattle_testnet::bench::{auction, root, settlement};
 
 const MIXES: [Mix; 4] = [Mix::Park, Mix::Ecore, Mix::Itch, Mix::Liqui];
 
@@ -202,4 +202,14 @@ fn auctions_and_settlements_are_measured_on_markets_that_trade() {
     assert!(figures.fills > 300 && figures.volume > 0, "{figures:?}");
     let figures = settlement::measure(60, 1_000, 1, 1).unwrap();
     assert!(figures.fills > 300 && figures.postings > 60, "{figures:?}");
+}
+
+/// The measurement itself compares each root with that of the content.
+#[test]
+fn a_root_after_changes_is_measured_on_states_of_each_size() {
+    for rows in [1, 2, 1_000] {
+        let figures = root::measure(rows, 50, 3, 7);
+        assert_eq!((figures.rows, figures.changed), (rows, 50));
+        assert!(figures.update_us > 0.0 && figures.whole_us > 0.0);
+    }
 }

@@ -8,13 +8,16 @@ use serde::Serialize;
 use wattle_testnet::bench::engine::{self, Engine, Refusals, Traded};
 use wattle_testnet::bench::mix::{self, Mix};
 use wattle_testnet::bench::workload::{OPERATIONS_MAX, Workload};
-use wattle_testnet::bench::{auction, settlement};
+use wattle_testnet::bench::{auction, root, settlement};
 use wattle_testnet::verify_speed::measure;
 
 use super::Failure;
 
 /// Sizes of an auction that are measured where none is named.
 const AUCTION_ORDERS: [usize; 4] = [1_000, 10_000, 100_000, 1_000_000];
+
+/// Sizes of a state whose root is measured where none is named.
+const ROOT_ROWS: [u32; 4] = [1_000, 10_000, 100_000, 1_000_000];
 
 /// What is measured.
 #[derive(Debug, ClapArgs)]
@@ -35,6 +38,8 @@ enum BenchCommand {
     Auction(AuctionArgs),
     /// Clear and settle one interval of a large park
     Settle(SettleArgs),
+    /// Compute the state root after a few changes, beside the root of the whole state
+    Root(RootArgs),
     /// Verify an export beside a bare loop over its signatures
     Verify(VerifyArgs),
 }
@@ -159,6 +164,26 @@ struct SettleArgs {
 }
 
 #[derive(Debug, ClapArgs)]
+struct RootArgs {
+    /// How many accounts the state has [default: 1,000 to 1,000,000]
+    #[arg(long, value_name = "N",
+        value_parser = clap::value_parser!(u32).range(1..=10_000_000))]
+    rows: Option<u32>,
+
+    /// How many of them change before each root
+    #[arg(long, value_name = "N", default_value_t = 100,
+        value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    changed: u32,
+
+    /// Print the figures as JSON, a line for each size
+    #[arg(long)]
+    json: bool,
+
+    #[command(flatten)]
+    passes: PassesArgs,
+}
+
+#[derive(Debug, ClapArgs)]
 struct PassesArgs {
     /// How often each is measured; the median counts
     #[arg(long, value_name = "N", default_value_t = 5,
@@ -179,6 +204,7 @@ pub(crate) fn run(args: &BenchArgs) -> Result<(), Failure> {
         BenchCommand::Floor(args) => floor(args),
         BenchCommand::Auction(args) => clear_auctions(args),
         BenchCommand::Settle(args) => settle(args),
+        BenchCommand::Root(args) => state_root(args),
         BenchCommand::Verify(args) => verify(args),
     }
 }
@@ -336,6 +362,28 @@ fn settle(args: &SettleArgs) -> Result<(), Failure> {
         figures.fills,
         figures.postings
     )?;
+    Ok(())
+}
+
+fn state_root(args: &RootArgs) -> Result<(), Failure> {
+    let sizes = args.rows.map_or(ROOT_ROWS.to_vec(), |rows| vec![rows]);
+    for rows in sizes {
+        let figures = root::measure(rows, args.changed, args.passes.count(), 1);
+        if args.json {
+            print_json(&figures)?;
+            continue;
+        }
+        writeln!(
+            io::stdout().lock(),
+            "{rows:9} accounts, {} changed: {:8.1} us ({:6.1} ns each); the whole state anew \
+             {:11.1} us; ratio {:.6}",
+            figures.changed,
+            figures.update_us,
+            figures.update_ns_each,
+            figures.whole_us,
+            figures.ratio
+        )?;
+    }
     Ok(())
 }
 
