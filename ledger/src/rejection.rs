@@ -113,6 +113,7 @@ rejections! {
     225 OutsideDelegation "outside_delegation" "The key may not order for this point or interval; use one of those it was given, or the tenant's own key.";
     226 DelegateOrderLimit "delegate_order_limit" "The order is larger than the key may place; order less, or use the tenant's own key.";
     227 DelegateDayLimit "delegate_day_limit" "The key's orders for this delivery day would exceed its energy or money; order less, or use the tenant's own key.";
+    230 PositionTooLarge "position_too_large" "Your trades of one side for this interval would exceed 2^32 Wh; trade no more of it.";
 
     300 NotYourMeter "not_your_meter" "The key signs for another meter; use that meter's key.";
     301 ReadingFromFuture "reading_from_future" "The interval has not ended in park time; check the meter's clock.";

@@ -4,6 +4,7 @@
 mod it {
     mod corrections;
     pub(crate) mod delegation;
+    mod fills;
     mod index;
     mod lifecycle;
     pub(crate) mod park;

@@ -1,5 +1,6 @@
 //! Open orders, the call auction that closes them, and the forward positions it leaves.
 
+mod fill;
 mod gate;
 mod place;
 
@@ -23,7 +24,7 @@ pub(crate) type OrderKey = (DeliveryInterval, OrderId);
 pub struct OpenOrder {
     /// Whose order.
     pub participant: ParticipantId,
-    /// What was ordered.
+    /// What was ordered; its quantity is what is still open.
     pub item: OrderItem,
     /// Collateral held for it.
     pub reserved: Money,
@@ -141,6 +142,23 @@ impl Orders {
             }
         }
         Some(order)
+    }
+
+    /// Leaves `left` of an open order, with what it holds less `freed`. What was filled counts
+    /// toward its minimum.
+    fn reduce(&mut self, key: &OrderKey, left: WattHours, freed: Money) {
+        let order = self.open.get_mut(key).expect("only open orders trade");
+        let filled = WattHours(order.item.quantity.0 - left.0);
+        order.item.quantity = left;
+        order.reserved = Money(order.reserved.0 - freed.0);
+        let Some(minimum) = self.minimums.get(key).copied() else {
+            return;
+        };
+        if filled >= minimum {
+            self.minimums.remove(key);
+        } else {
+            self.minimums.insert(*key, WattHours(minimum.0 - filled.0));
+        }
     }
 
     /// Whether a point has open orders or forward trades at or after an interval.

@@ -7,6 +7,7 @@
 mod auction;
 mod book;
 mod examples;
+mod exposure;
 mod invariants;
 mod minimum;
 mod parks;

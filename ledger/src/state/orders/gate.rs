@@ -1,7 +1,7 @@
 //! The gate: the call auction of an interval, and what its orders become.
 
 use crate::derived::Fact;
-use crate::event::{OrderId, OrderItem};
+use crate::event::OrderId;
 use crate::state::index::Venue;
 use crate::state::orders::OpenOrder;
 use crate::state::{Facts, State};
@@ -125,7 +125,7 @@ impl State {
         let delegations = &mut self.trading.delegations;
         delegations.count(id, Some(&item), closed, offset);
         if let Some(price) = price {
-            self.take_position(order, filled, price);
+            self.take_position(order.participant, &item, (filled, price), order.reserved);
         }
         let fact = Fact::OrderClosed {
             order: *id,
@@ -135,43 +135,4 @@ impl State {
         };
         facts.push((Some(order.participant), fact));
     }
-
-    fn take_position(&mut self, order: &OpenOrder, filled: WattHours, price: Price) {
-        let item = &order.item;
-        let at_price = OrderItem {
-            quantity: filled,
-            limit: price,
-            ..*item
-        };
-        let needed = self.collateral_of(&at_price).unwrap_or(order.reserved);
-        // The clearing price is no worse than the limit, so this is within what was released
-        // unless prices rose after the order; then what was held stays held.
-        let reserved = needed.min(order.reserved);
-        self.accounts.reserve_again(order.participant, reserved);
-        let position = self.orders.positions.entry((item.interval, item.point));
-        let cash = filled
-            .cost(price)
-            .expect("an order's bounds keep its cost in range");
-        let forward = &mut position.forward;
-        match item.side {
-            Side::Sell => {
-                forward.sold = sum(forward.sold, filled);
-                forward.cash = forward.cash.checked_add(cash).expect("cash stays in range");
-            }
-            Side::Buy => {
-                forward.bought = sum(forward.bought, filled);
-                forward.cash = forward.cash.checked_sub(cash).expect("cash stays in range");
-            }
-        }
-        position.reserved = position
-            .reserved
-            .checked_add(reserved)
-            .expect("collateral stays in range");
-    }
-}
-
-/// Exposure keeps a point's fills of one interval within its rated power.
-fn sum(a: WattHours, b: WattHours) -> WattHours {
-    a.checked_add(b)
-        .expect("a point's fills stay within its rated power")
 }

@@ -13,7 +13,7 @@ use crate::state::orders::{OpenOrder, OrderKey};
 use crate::state::{Facts, State};
 use std::collections::BTreeSet;
 use wattle_market::collateral::collateral;
-use wattle_market::exposure::energy_per_interval;
+use wattle_market::exposure::{self, Excess};
 use wattle_market::interval::DeliveryInterval;
 use wattle_market::limits::{ENERGY_MAX_WH, PRICE_MAX};
 use wattle_market::order::Side;
@@ -264,7 +264,8 @@ impl State {
             .map(|(_, order)| order)
     }
 
-    /// All that a point could end up selling (or buying) stays within what it can move.
+    /// All that a point could end up selling (or buying), with what it has traded already, stays
+    /// within what it can move.
     fn check_exposure(&self, point: &Point, candidate: &Candidate) -> Result<(), Rejection> {
         let item = &candidate.item;
         let open = self
@@ -277,10 +278,12 @@ impl State {
             Side::Sell => point.generation_w,
             Side::Buy => point.connection_w,
         };
-        match open {
-            Some(open) if open <= energy_per_interval(capacity) => Ok(()),
-            _ => Err(Rejection::ExceedsCapacity),
-        }
+        let open = open.ok_or(Rejection::ExceedsCapacity)?;
+        let traded = self.orders.position(item.interval, item.point).forward;
+        exposure::check(&traded, item.side, open, capacity).map_err(|excess| match excess {
+            Excess::Capacity => Rejection::ExceedsCapacity,
+            Excess::Position => Rejection::PositionTooLarge,
+        })
     }
 
     /// No order meets one of the same participant, nor one of an affiliate.
