@@ -49,7 +49,8 @@ fn files_below(folder: &Path, found: &mut Vec<PathBuf>) {
             if name != "target" && !name.starts_with('.') {
                 files_below(&path, found);
             }
-        } else {
+        // A further working tree of a repository has a file where the first has a folder.
+        } else if name != ".git" {
             found.push(path);
         }
     }
