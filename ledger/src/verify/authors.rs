@@ -7,8 +7,8 @@ use crate::batch::SignedHeader;
 use crate::entry::Entry;
 use crate::event::{Action, SignedEvent};
 use crate::genesis::Genesis;
-use crate::keys::PublicKey;
-use crate::registration::{MeterId, Role};
+use crate::keys::{DecodedKey, PublicKey};
+use crate::registration::{MeterId, NodeId, Role};
 use crate::verify::claim::{Claim, Findings};
 use crate::verify::parallel::Job;
 use std::collections::{BTreeMap, BTreeSet};
@@ -17,6 +17,8 @@ use std::collections::{BTreeMap, BTreeSet};
 struct Author {
     sequence: u64,
     ended: Option<u64>,
+    /// Decoded when the first event comes.
+    decoded: Option<DecodedKey>,
 }
 
 /// The keys of a park as the leaves so far tell them.
@@ -24,6 +26,8 @@ struct Author {
 pub(crate) struct Authors {
     genesis: Genesis,
     authors: BTreeMap<PublicKey, Author>,
+    /// The nodes' batch keys.
+    leaders: BTreeMap<NodeId, DecodedKey>,
     /// Delegated keys, each with the tenant's key that answers for it.
     delegated: BTreeMap<PublicKey, PublicKey>,
     /// The keys that ever signed for each meter.
@@ -39,6 +43,11 @@ impl Authors {
             authors: founders
                 .into_iter()
                 .map(|key| (key, Author::default()))
+                .collect(),
+            leaders: body
+                .nodes
+                .iter()
+                .map(|node| (node.id, node.batch.decoded()))
                 .collect(),
             delegated: BTreeMap::new(),
             meters: BTreeMap::new(),
@@ -69,13 +78,7 @@ impl Authors {
             }
         };
         let leader = header.body().node;
-        let Some(node) = self
-            .genesis
-            .body()
-            .nodes
-            .iter()
-            .find(|node| node.id == leader)
-        else {
+        let Some(key) = self.leaders.get(&leader) else {
             let reason = format!("no node of the park has id {leader}, which led this batch");
             findings.fail(Claim::KeyValidity, Some(index), reason);
             return None;
@@ -83,7 +86,7 @@ impl Authors {
         let message = header.message();
         Some(Job {
             entry: index,
-            key: node.batch,
+            key: key.clone(),
             message,
             signature: *header.signature(),
         })
@@ -121,13 +124,15 @@ impl Authors {
             findings.fail(Claim::Sequences, Some(index), reason);
         }
         author.sequence = body.sequence;
+        let key = author.decoded.get_or_insert_with(|| body.author.decoded());
+        let key = key.clone();
         if outcome == [0] {
             self.follow(index, body.author, &body.action);
         }
         let message = event.message(&self.genesis.park());
         Some(Job {
             entry: index,
-            key: body.author,
+            key,
             message,
             signature: *event.signature(),
         })

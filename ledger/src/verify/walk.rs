@@ -7,7 +7,7 @@ use crate::log::tiles::{TILE_WIDTH, TileBuilder, TileFile, TileKind, TilePath, p
 use crate::verify::authors::Authors;
 use crate::verify::balance;
 use crate::verify::claim::{Claim, Findings};
-use crate::verify::parallel::{self, Job};
+use crate::verify::parallel::{self, Checker, Job};
 use crate::verify::replay::{Leaf, Replay};
 use crate::verify::source::Source;
 use crate::verify::summary::Summary;
@@ -27,51 +27,28 @@ struct Readers {
     summary: Summary,
 }
 
-/// Reads every leaf that the checkpoint covers.
+/// Reads every leaf that the checkpoint covers, and checks the signatures meanwhile.
 pub(crate) fn walk(
     source: &dyn Source,
     checkpoint: &Checkpoint,
     progress: &mut dyn FnMut(Progress),
     findings: &mut Findings,
 ) -> Walked {
-    let size = checkpoint.size();
-    let mut builder = TileBuilder::new();
-    let mut readers: Option<Readers> = None;
-    if size == 0 {
-        findings.fail(
-            Claim::Form,
-            None,
-            "the log is empty; a park begins with its genesis",
-        );
-        findings.stop(&Claim::ON_LEAVES, "there are no leaves");
-    }
-    let width = u64::from(TILE_WIDTH);
-    for index in 0..size.div_ceil(width) {
-        let wanted = u16::try_from((size - index * width).min(width))
-            .expect("a bundle is at most 256 leaves wide");
-        let read = read_bundle(source, index, wanted, findings)
-            .filter(|bundle| take_bundle(bundle, &mut builder, &mut readers, checkpoint, findings));
-        if read.is_none() {
-            let reason = format!("the leaves were not read beyond entry {}", builder.size());
-            findings.stop(&Claim::ON_LEAVES, &reason);
-            break;
-        }
-        compare_tiles(source, &builder.take_full(), findings);
-        progress(Progress {
-            done: builder.size(),
-            of: size,
-        });
-    }
-    if builder.size() == size {
-        compare_tiles(source, &builder.partials(), findings);
-        if builder.root() != *checkpoint.root() {
-            let reason = format!("the leaves hash to {}", builder.root());
-            findings.fail(Claim::BytesToRoot, None, reason);
-        }
-        if let Some(readers) = &mut readers {
-            let last = readers.replay.finish(findings);
-            readers.complete(&last, findings);
-        }
+    let (readers, first_bad) = parallel::with_checker(|checker| {
+        let mut pass = Pass {
+            source,
+            checkpoint,
+            checker,
+            findings,
+            builder: TileBuilder::new(),
+            readers: None,
+        };
+        pass.read(progress);
+        pass.readers
+    });
+    if let Some(entry) = first_bad {
+        let reason = "the signature in the entry does not verify";
+        findings.fail(Claim::AuthorSignatures, Some(entry), reason);
     }
     match readers {
         Some(readers) => Walked {
@@ -85,84 +62,133 @@ pub(crate) fn walk(
     }
 }
 
-fn read_bundle(
-    source: &dyn Source,
-    index: u64,
-    width: u16,
-    findings: &mut Findings,
-) -> Option<Vec<Vec<u8>>> {
-    let first = index * u64::from(TILE_WIDTH);
-    let mut fail = |reason: String| findings.fail(Claim::Form, Some(first), reason);
-    let path = match TilePath::new(TileKind::Entries, index, width) {
-        Ok(path) => path,
-        Err(error) => {
-            fail(error.to_string());
-            return None;
-        }
-    };
-    let (path, bytes) = match tile_bytes(source, path) {
-        Ok(found) => found,
-        Err(reason) => {
-            fail(reason);
-            return None;
-        }
-    };
-    match parse_bundle(&bytes, path.width()) {
-        Ok(leaves) => {
-            let leaves = leaves.into_iter().take(usize::from(width));
-            Some(leaves.map(<[u8]>::to_vec).collect())
-        }
-        Err(error) => {
-            fail(format!("{path}: {error}"));
-            None
-        }
-    }
+/// The pass on its way.
+struct Pass<'a, 'c> {
+    source: &'a dyn Source,
+    checkpoint: &'a Checkpoint,
+    checker: &'a mut Checker<'c>,
+    findings: &'a mut Findings,
+    builder: TileBuilder,
+    /// None before the genesis.
+    readers: Option<Readers>,
 }
 
-/// Hands a bundle's leaves to the readers; whether all of them have their form.
-fn take_bundle(
-    bundle: &[Vec<u8>],
-    builder: &mut TileBuilder,
-    readers: &mut Option<Readers>,
-    checkpoint: &Checkpoint,
-    findings: &mut Findings,
-) -> bool {
-    let mut jobs = Vec::new();
-    for bytes in bundle {
-        let index = builder.size();
-        let entry = match Entry::decode(bytes) {
-            Ok(entry) => entry,
-            Err(error) => {
-                findings.fail(
-                    Claim::Form,
-                    Some(index),
-                    format!("the leaf is no entry: {error}"),
-                );
-                return false;
+impl Pass<'_, '_> {
+    fn read(&mut self, progress: &mut dyn FnMut(Progress)) {
+        let size = self.checkpoint.size();
+        if size == 0 {
+            let reason = "the log is empty; a park begins with its genesis";
+            self.findings.fail(Claim::Form, None, reason);
+            let reason = "there are no leaves";
+            self.findings.stop(&Claim::ON_LEAVES, reason);
+        }
+        let width = u64::from(TILE_WIDTH);
+        for index in 0..size.div_ceil(width) {
+            let wanted = u16::try_from((size - index * width).min(width))
+                .expect("a bundle is at most 256 leaves wide");
+            if self.read_bundle(index, wanted).is_none() {
+                let done = self.builder.size();
+                let reason = format!("the leaves were not read beyond entry {done}");
+                self.findings.stop(&Claim::ON_LEAVES, &reason);
+                break;
             }
-        };
-        builder.push(bytes);
-        let leaf = Leaf {
-            index,
-            bytes: bytes.clone(),
-            entry,
-        };
-        match readers {
-            None => match found(&leaf, checkpoint) {
-                Ok(founded) => *readers = Some(founded),
-                Err(reason) => {
-                    findings.fail(Claim::Form, Some(index), reason);
-                    return false;
-                }
-            },
-            Some(readers) => jobs.extend(readers.leaf(leaf, findings)),
+            let full = self.builder.take_full();
+            self.compare_tiles(&full);
+            progress(Progress {
+                done: self.builder.size(),
+                of: size,
+            });
+        }
+        if self.builder.size() == size {
+            self.finish();
         }
     }
-    if let Some(entry) = parallel::first_bad(&jobs) {
-        let reason = "the signature in the entry does not verify";
-        findings.fail(Claim::AuthorSignatures, Some(entry), reason);
+
+    /// What can be said once the last leaf is read.
+    fn finish(&mut self) {
+        let partials = self.builder.partials();
+        self.compare_tiles(&partials);
+        let root = self.builder.root();
+        if root != *self.checkpoint.root() {
+            let reason = format!("the leaves hash to {root}");
+            self.findings.fail(Claim::BytesToRoot, None, reason);
+        }
+        if let Some(readers) = &mut self.readers {
+            let last = readers.replay.finish(self.findings);
+            readers.complete(&last, self.findings);
+        }
     }
-    true
+
+    /// Reads a bundle and hands its leaves to the readers; none if not all of them have their form.
+    fn read_bundle(&mut self, index: u64, width: u16) -> Option<()> {
+        let first = index * u64::from(TILE_WIDTH);
+        let read = TilePath::new(TileKind::Entries, index, width)
+            .map_err(|error| error.to_string())
+            .and_then(|path| tile_bytes(self.source, path));
+        let bundle = read.and_then(|(path, bytes)| {
+            let leaves = parse_bundle(&bytes, path.width());
+            let leaves = leaves.map_err(|error| format!("{path}: {error}"))?;
+            let leaves = leaves.into_iter().take(usize::from(width));
+            Ok(leaves.map(<[u8]>::to_vec).collect::<Vec<_>>())
+        });
+        match bundle {
+            Ok(leaves) => leaves.into_iter().try_for_each(|leaf| self.take(leaf)),
+            Err(reason) => {
+                self.findings.fail(Claim::Form, Some(first), reason);
+                None
+            }
+        }
+    }
+
+    fn take(&mut self, bytes: Vec<u8>) -> Option<()> {
+        let index = self.builder.size();
+        let entry = match Entry::decode(&bytes) {
+            Ok(entry) => entry,
+            Err(error) => {
+                let reason = format!("the leaf is no entry: {error}");
+                self.findings.fail(Claim::Form, Some(index), reason);
+                return None;
+            }
+        };
+        self.builder.push(&bytes);
+        let leaf = Leaf {
+            index,
+            bytes,
+            entry,
+        };
+        match &mut self.readers {
+            None => match found(&leaf, self.checkpoint) {
+                Ok(founded) => self.readers = Some(founded),
+                Err(reason) => {
+                    self.findings.fail(Claim::Form, Some(index), reason);
+                    return None;
+                }
+            },
+            Some(readers) => {
+                if let Some(job) = readers.leaf(leaf, self.findings) {
+                    self.checker.push(job);
+                }
+            }
+        }
+        Some(())
+    }
+
+    fn compare_tiles(&mut self, files: &[TileFile]) {
+        for file in files {
+            let TileKind::Hashes(_) = file.path.kind() else {
+                continue;
+            };
+            let first = Some(file.path.leaves().start);
+            match tile_bytes(self.source, file.path) {
+                Ok((_, bytes)) if bytes.starts_with(&file.bytes) => {}
+                Ok((path, _)) => {
+                    let reason = format!("{path} does not hold the hashes of its leaves");
+                    self.findings.fail(Claim::Tiles, first, reason);
+                }
+                Err(reason) => self.findings.fail(Claim::Form, first, reason),
+            }
+        }
+    }
 }
 
 fn found(leaf: &Leaf, checkpoint: &Checkpoint) -> Result<Readers, String> {
@@ -202,22 +228,5 @@ impl Readers {
     fn complete(&mut self, batch: &[Leaf], findings: &mut Findings) {
         balance::check_batch(batch, findings);
         self.summary.count_carbon(batch);
-    }
-}
-
-fn compare_tiles(source: &dyn Source, files: &[TileFile], findings: &mut Findings) {
-    for file in files {
-        let TileKind::Hashes(_) = file.path.kind() else {
-            continue;
-        };
-        let first = file.path.leaves().start;
-        match tile_bytes(source, file.path) {
-            Ok((_, bytes)) if bytes.starts_with(&file.bytes) => {}
-            Ok((path, _)) => {
-                let reason = format!("{path} does not hold the hashes of its leaves");
-                findings.fail(Claim::Tiles, Some(first), reason);
-            }
-            Err(reason) => findings.fail(Claim::Form, Some(first), reason),
-        }
     }
 }
