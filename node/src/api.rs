@@ -14,6 +14,7 @@ mod park;
 mod private;
 mod query;
 mod server;
+mod statement;
 
 pub use server::serve;
 
@@ -102,7 +103,7 @@ pub fn router(api: Api) -> Router {
         .route("/v1/orders", get(private::orders))
         .route("/v1/trades", get(private::trades))
         .route("/v1/balance", get(private::balance))
-        .route("/v1/statement", get(private::statement))
+        .route("/v1/statement", get(statement::statement))
         .route("/v1/entries", get(private::entries))
         .route("/checkpoint", get(log::checkpoint))
         .route("/checkpoint/{size}", get(log::checkpoint_of))

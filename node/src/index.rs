@@ -2,7 +2,7 @@
 //!
 //! It holds places, not contents; whoever asks reads the leaves from the history.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use wattle_client::api::ClearedInterval;
 use wattle_ledger::batch::SignedHeader;
 use wattle_ledger::derived::Fact;
@@ -19,6 +19,7 @@ pub struct Index {
     participants: BTreeMap<ParticipantId, Places>,
     events: HashMap<Hash, u64>,
     cleared: BTreeMap<DeliveryInterval, ClearedInterval>,
+    held_runs: BTreeSet<DeliveryInterval>,
     time: Timestamp,
     state_root: Option<Hash>,
     leaves: u64,
@@ -29,7 +30,7 @@ pub struct Index {
 pub struct Places {
     /// Orders that were filled at their gate.
     pub trades: Vec<(DeliveryInterval, u64)>,
-    /// Settled intervals.
+    /// Settled intervals: leaves of the initial and of the final run.
     pub settled: Vec<(DeliveryInterval, u64)>,
     /// Deposits and withdrawals, by the time of their batch.
     pub funds: Vec<(Timestamp, u64)>,
@@ -73,6 +74,11 @@ impl Index {
         self.cleared.range(from..=to).map(|(_, cleared)| cleared)
     }
 
+    /// Whether the rules held up the final run of an interval.
+    pub fn is_run_held(&self, interval: DeliveryInterval) -> bool {
+        self.held_runs.contains(&interval)
+    }
+
     /// The state root in the last seal leaf.
     pub fn state_root(&self) -> Option<Hash> {
         self.state_root
@@ -102,7 +108,10 @@ impl Index {
             (Fact::OrderClosed { item, filled, .. }, Some(places)) if *filled > WattHours::ZERO => {
                 places.trades.push((item.interval, place));
             }
-            (Fact::PointSettled { interval, .. }, Some(places)) => {
+            (
+                Fact::PointSettled { interval, .. } | Fact::PointAdjusted { interval, .. },
+                Some(places),
+            ) => {
                 places.settled.push((*interval, place));
             }
             (Fact::FundsMoved { .. }, Some(places)) => places.funds.push((time, place)),
@@ -126,12 +135,21 @@ impl Index {
                     pool_price,
                     pool_volume,
                     ..
+                }
+                | Fact::IntervalAdjusted {
+                    interval,
+                    pool_price,
+                    pool_volume,
+                    ..
                 },
                 _,
             ) => {
                 let cleared = self.cleared_mut(*interval);
                 cleared.settled = true;
                 (cleared.pool_price, cleared.pool_volume) = (*pool_price, *pool_volume);
+            }
+            (Fact::RunHeld { interval, .. }, _) => {
+                self.held_runs.insert(*interval);
             }
             _ => {}
         }

@@ -7,6 +7,7 @@ mod html;
 
 use std::io::{self, Write};
 
+use wattle_client::api::Standing;
 use wattle_ledger::registration::MeterKind;
 use wattle_market::settlement::PostingKind;
 use wattle_market::units::{Money, WattHours};
@@ -97,18 +98,61 @@ fn money(sum: i128) -> String {
     i64::try_from(sum).map_or_else(|_| format!("{sum} nCNY"), |sum| Money(sum).to_string())
 }
 
-fn cells(day: &str, point: &str, sums: &Sums, readings: String) -> Vec<String> {
-    vec![
-        day.to_owned(),
-        point.to_owned(),
-        energy(sums.used),
-        energy(sums.surplus),
-        energy(sums.received),
-        energy(sums.from_grid),
-        money(sums.credit),
-        money(sums.grid_alone),
-        readings,
-    ]
+/// How a line stands, in a word.
+fn standing_name(standing: Standing) -> &'static str {
+    match standing {
+        Standing::Only => "initial",
+        Standing::Provisional => "provisional",
+        Standing::Final => "final",
+        Standing::Held => "held",
+    }
+}
+
+/// Names of the columns behind day and point; a right one begins with `>`.
+fn columns(account: &Account) -> Vec<&'static str> {
+    let mut columns = vec![">used", ">surplus", ">from the park", ">from the grid"];
+    let with_runs = account.has_final_runs();
+    if with_runs {
+        columns.extend([">initial run", ">final run"]);
+    }
+    columns.extend([">credit", ">grid alone", "readings"]);
+    if with_runs {
+        columns.push("run");
+    }
+    columns
+}
+
+/// The cells of these columns.
+fn cells(account: &Account, sums: &Sums) -> Vec<String> {
+    let energies = [sums.used, sums.surplus, sums.received, sums.from_grid];
+    let mut cells: Vec<String> = energies.map(energy).into();
+    let with_runs = account.has_final_runs();
+    if with_runs {
+        cells.push(money(sums.initial));
+        // Nothing is posted where nothing differs.
+        cells.push(if sums.adjusted == 0 {
+            String::new()
+        } else {
+            money(sums.adjusted)
+        });
+    }
+    cells.extend([money(sums.credit), money(sums.grid_alone), readings(sums)]);
+    if with_runs {
+        cells.push(standings(sums));
+    }
+    cells
+}
+
+/// How the lines stand, with their number where they do not all stand alike.
+fn standings(sums: &Sums) -> String {
+    let each = sums.standings.iter().map(|(standing, lines)| {
+        let name = standing_name(*standing);
+        match sums.standings.len() {
+            1 => name.to_owned(),
+            _ => format!("{lines} {name}"),
+        }
+    });
+    each.collect::<Vec<_>>().join(", ")
 }
 
 /// How many of so many lines rest on a substitute.
@@ -129,34 +173,28 @@ fn write(writer: &mut dyn Write, account: &Account) -> io::Result<()> {
         moment::interval_text(statement.from, account.utc_offset_minutes),
         moment::interval_text(statement.to.next(), account.utc_offset_minutes)
     )?;
-    let header = [
-        "interval",
-        ">point",
-        ">used",
-        ">surplus",
-        ">from the park",
-        ">from the grid",
-        ">credit",
-        ">grid alone",
-        "readings",
-    ];
+    let header = [vec!["interval", ">point"], columns(account)].concat();
     let mut table = Table::new(&header);
+    let row = |first: String, point: String, sums: &Sums| {
+        [vec![first, point], cells(account, sums)].concat()
+    };
     let by_interval = account.days.len() <= DAYS_SHOWN_BY_INTERVAL_MAX;
     for (day, sums) in &account.days {
         for settled in &statement.lines {
             let offset = account.utc_offset_minutes;
             let (of, time) = moment::day_and_time(settled.interval, offset);
-            if by_interval && of == *day {
-                let one = Sums::of(settled);
+            if by_interval
+                && of == *day
+                && let Some(one) = Sums::of(settled)
+            {
                 let point = settled.point.0.to_string();
-                table.row(cells(&format!("{of} {time}"), &point, &one, readings(&one)));
+                table.row(row(format!("{of} {time}"), point, &one));
             }
         }
-        table.row(cells(&format!("{day} day"), "", sums, readings(sums)));
+        table.row(row(format!("{day} day"), String::new(), sums));
     }
     if account.days.len() > 1 {
-        let all = &account.total;
-        table.row(cells("all days", "", all, readings(all)));
+        table.row(row("all days".to_owned(), String::new(), &account.total));
     }
     table.write(
         writer,
@@ -202,9 +240,14 @@ fn account_rows(account: &Account) -> Vec<(String, String, bool)> {
         money(account.funds),
         false,
     ));
-    for kind in KINDS {
-        if let Some(sum) = account.by_kind.get(&kind) {
-            rows.push((format!("settled: {}", kind_name(kind)), money(*sum), false));
+    for (name, sums) in [
+        ("settled", &account.initial_by_kind),
+        ("final run", &account.adjusted_by_kind),
+    ] {
+        for kind in KINDS {
+            if let Some(sum) = sums.get(&kind) {
+                rows.push((format!("{name}: {}", kind_name(kind)), money(*sum), false));
+            }
         }
     }
     rows.push(("closing balance".to_owned(), money(account.closing), true));
@@ -215,6 +258,16 @@ fn account_rows(account: &Account) -> Vec<(String, String, bool)> {
 const CLOSING: &str = "The closing balance is what the park's ledger keeps, less what was settled \
                        and paid after this period.";
 
+/// What is still to come, where something is.
+fn provisional(account: &Account) -> Option<String> {
+    let lines = account.total.standings.get(&Standing::Provisional)?;
+    Some(format!(
+        "{lines} of {} lines are provisional: the final run, at 00:00 on the 8th of the next \
+         month, adjusts those whose readings changed.",
+        account.total.lines
+    ))
+}
+
 fn write_account(writer: &mut dyn Write, account: &Account) -> io::Result<()> {
     let mut table = Table::new(&["account", ">amount"]);
     for (name, amount, _) in account_rows(account) {
@@ -222,7 +275,11 @@ fn write_account(writer: &mut dyn Write, account: &Account) -> io::Result<()> {
     }
     writeln!(writer)?;
     table.write(writer, "")?;
-    writeln!(writer, "{CLOSING}\n")?;
+    writeln!(writer, "{CLOSING}")?;
+    if let Some(sentence) = provisional(account) {
+        writeln!(writer, "{sentence}")?;
+    }
+    writeln!(writer)?;
     let total = &account.total;
     writeln!(writer, "settled here          {}", money(total.credit))?;
     writeln!(writer, "with the grid alone   {}", money(total.grid_alone))?;

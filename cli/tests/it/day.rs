@@ -15,8 +15,9 @@ use wattle_ledger::log::cosignature::Cosignature;
 use wattle_ledger::log::tiles::TileBuilder;
 use wattle_ledger::registration::{
     CarbonFactor, Meter, MeterId, MeterKind, Metering, NodeId, Participant, ParticipantId, Point,
-    Role, TariffId,
+    Role, RuleSet, TariffId,
 };
+use wattle_ledger::state::registers::Ratio;
 use wattle_market::interval::{DeliveryInterval, Timestamp};
 use wattle_market::order::Side;
 use wattle_market::point::{BuildingId, PointId};
@@ -56,6 +57,11 @@ const METERS: [(u32, &[MeterKind]); 4] = [
         &[MeterKind::Import, MeterKind::Export, MeterKind::Generation],
     ),
 ];
+
+/// The points of a closed day end so many intervals after its first.
+const END: u64 = INTERVALS + 2;
+/// Signs for the depot's discharge from its replacement on.
+const REPLACED_METER_KEY: u8 = 98;
 
 /// A recorded log.
 pub(crate) struct Day {
@@ -156,6 +162,7 @@ struct Recorder {
     ledger: Ledger,
     leaves: Vec<Vec<u8>>,
     sequences: BTreeMap<u8, u64>,
+    registers: BTreeMap<MeterId, i64>,
 }
 
 impl Recorder {
@@ -183,6 +190,102 @@ impl Recorder {
             assert!(outcome.result.is_ok(), "{outcome:?}");
         }
         self.leaves.extend(applied.leaves);
+    }
+}
+
+/// The mill's load of half its gap, and the roof's generation of midday put right by the registrar.
+fn later_figures(at: &BTreeMap<(MeterId, u64), i64>) -> Vec<(u8, Action)> {
+    let (mill, roof) = (MeterId(1), MeterId(4));
+    let readings = (20..25).map(|step| Reading {
+        interval: FIRST.plus(step),
+        register: WattHours(at[&(mill, step)]),
+    });
+    let correct = Action::CorrectReading {
+        meter: roof,
+        interval: FIRST.plus(45),
+        register: WattHours(at[&(roof, 45)] - 333),
+        reason: "read by hand".to_owned(),
+    };
+    vec![
+        (NEW_METER_KEY, Action::SubmitReadings(readings.collect())),
+        (REGISTRAR, correct),
+    ]
+}
+
+impl Recorder {
+    /// With its registry and orders.
+    fn began() -> Recorder {
+        let genesis = genesis();
+        let mut recorder = Recorder {
+            leaves: vec![genesis.leaf()],
+            ledger: Ledger::found(&genesis),
+            sequences: BTreeMap::new(),
+            registers: BTreeMap::new(),
+        };
+        let dawn = FIRST.gate_closure().minus_millis(600_000);
+        recorder.batch(dawn, registrations());
+        recorder.batch(dawn, orders());
+        recorder
+    }
+
+    fn into_day(self) -> Day {
+        Day {
+            genesis: self.ledger.genesis().clone(),
+            leaves: self.leaves,
+        }
+    }
+
+    /// One interval's readings and what else happens at its end. `at` has the plain registers of a
+    /// day with registers that start anew.
+    fn interval(&mut self, step: u64, at: &BTreeMap<(MeterId, u64), i64>) {
+        let interval = FIRST.plus(step);
+        let mut actions = Vec::new();
+        if step == REPLACED.1 + 1 && !at.is_empty() {
+            // Until then these three meters are silent: it takes the technician an hour.
+            actions = breaks(at);
+        }
+        for (id, point, kind) in meters() {
+            let register = self.registers.entry(id).or_insert(1_000);
+            *register += energy(point, kind, step);
+            let is_new = !at.is_empty() && id == REPLACED.0 && step >= REPLACED.1;
+            let seed = match id {
+                MeterId(1) if step > 48 => NEW_METER_KEY,
+                _ if is_new => REPLACED_METER_KEY,
+                id => meter_seed(id),
+            };
+            let reading = |step: u64, register| Reading {
+                interval: FIRST.plus(step),
+                register: WattHours(register),
+            };
+            let readings = match [RESET, REPLACED, RATIO].iter().find(|(of, _)| *of == id) {
+                Some((_, from)) if !at.is_empty() && step >= *from => {
+                    let since = if step == REPLACED.1 + 1 { *from } else { step };
+                    let read = |step| reading(step, shown(id, step, at[&(id, step)], at));
+                    (since..=step).map(read).collect()
+                }
+                _ => vec![reading(step, *register)],
+            };
+            let is_silent = !at.is_empty()
+                && step <= REPLACED.1
+                && [RESET, REPLACED, RATIO]
+                    .iter()
+                    .any(|(of, from)| *of == id && step >= *from);
+            if is_read(point, kind, step) && !is_silent {
+                actions.push((seed, Action::SubmitReadings(readings)));
+            }
+        }
+        if step == 48 {
+            let park = self.ledger.genesis().park();
+            let (old, new) = (key(meter_seed(MeterId(1))), key(NEW_METER_KEY));
+            let message = rotation_message(&park, &old.public(), &new.public());
+            let rotate = Action::RotateKey {
+                new: new.public(),
+                proof: new.sign(&message),
+            };
+            actions.push((meter_seed(MeterId(1)), rotate));
+            actions.push((tenant(3), instruction(3, 600_000)));
+        }
+        self.batch(interval.end(), actions);
     }
 }
 
@@ -282,53 +385,105 @@ fn orders() -> Vec<(u8, Action)> {
     ]
 }
 
+/// What happened to registers of a closed day: the offices' generation started anew in the course
+/// of one interval; the depot's discharge meter was replaced in another; the mill's generation
+/// counts half from a third on.
+const RESET: (MeterId, u64) = (MeterId(11), 60);
+const REPLACED: (MeterId, u64) = (MeterId(8), 75);
+const RATIO: (MeterId, u64) = (MeterId(2), 52);
+
+/// What the display of a closed day's meter shows, where its plain register would show `register`.
+fn shown(id: MeterId, step: u64, register: i64, at: &BTreeMap<(MeterId, u64), i64>) -> i64 {
+    // The register at the end of the interval before.
+    let before = |(id, step): (MeterId, u64)| at[&(id, step - 1)];
+    match (id, step) {
+        // Twenty watt-hours into the interval it fell to 7.
+        (id, step) if id == RESET.0 && step >= RESET.1 => register - before(RESET) - 20 + 7,
+        (id, step) if id == REPLACED.0 && step >= REPLACED.1 => register - before(REPLACED) + 500,
+        // Each watt-hour of the new ratio's register is half of one.
+        (id, step) if id == RATIO.0 && step >= RATIO.1 => {
+            before(RATIO) + 2 * (register - before(RATIO))
+        }
+        _ => register,
+    }
+}
+
+/// What the registrar says of these registers; `at` holds plain ones.
+fn breaks(at: &BTreeMap<(MeterId, u64), i64>) -> Vec<(u8, Action)> {
+    let before = |(id, step): (MeterId, u64)| at[&(id, step - 1)];
+    let interval = |(_, step): (MeterId, u64)| FIRST.plus(step);
+    let half = Ratio {
+        numerator: 1,
+        denominator: 2,
+    };
+    let actions = [
+        Action::ResetRegister {
+            meter: RESET.0,
+            interval: interval(RESET),
+            last: WattHours(before(RESET) + 20),
+            start: WattHours(7),
+        },
+        Action::ReplaceMeter {
+            meter: REPLACED.0,
+            interval: interval(REPLACED),
+            last: WattHours(before(REPLACED)),
+            start: WattHours(500),
+            ratio: Ratio::ONE,
+            key: key(REPLACED_METER_KEY).public(),
+        },
+        Action::SetRatio {
+            meter: RATIO.0,
+            from: interval(RATIO),
+            register: WattHours(before(RATIO)),
+            ratio: half,
+        },
+    ];
+    actions.map(|action| (REGISTRAR, action)).into()
+}
+
 impl Day {
     /// Records it.
     pub(crate) fn recorded() -> Day {
-        let genesis = genesis();
-        let mut recorder = Recorder {
-            ledger: Ledger::found(&genesis),
-            leaves: vec![genesis.leaf()],
-            sequences: BTreeMap::new(),
-        };
-        let dawn = FIRST.gate_closure().minus_millis(600_000);
-        recorder.batch(dawn, registrations());
-        recorder.batch(dawn, orders());
-        let mut registers: BTreeMap<MeterId, i64> = BTreeMap::new();
+        let mut recorder = Recorder::began();
+        let plain = BTreeMap::new();
         for step in 0..INTERVALS + 4 {
-            let interval = FIRST.plus(step);
-            let mut actions = Vec::new();
+            recorder.interval(step, &plain);
+        }
+        recorder.into_day()
+    }
+
+    /// The day in a park with final runs, until its month is closed: registers that start anew,
+    /// the mill's gap read late but for its last half, a correction, and points that end, so that
+    /// nothing but this day is in the month.
+    pub(crate) fn closed() -> Day {
+        let mut at = BTreeMap::new();
+        for step in 0..END {
             for (id, point, kind) in meters() {
-                let register = registers.entry(id).or_insert(1_000);
-                *register += energy(point, kind, step);
-                let reading = Reading {
-                    interval,
-                    register: WattHours(*register),
-                };
-                let seed = match id {
-                    MeterId(1) if step > 48 => NEW_METER_KEY,
-                    id => meter_seed(id),
-                };
-                if is_read(point, kind, step) {
-                    actions.push((seed, Action::SubmitReadings(vec![reading])));
-                }
+                let before = step.checked_sub(1).map_or(1_000, |step| at[&(id, step)]);
+                at.insert((id, step), before + energy(point, kind, step));
             }
-            if step == 48 {
-                let (old, new) = (key(meter_seed(MeterId(1))), key(NEW_METER_KEY));
-                let message = rotation_message(&genesis.park(), &old.public(), &new.public());
-                let rotate = Action::RotateKey {
-                    new: new.public(),
-                    proof: new.sign(&message),
-                };
-                actions.push((meter_seed(MeterId(1)), rotate));
-                actions.push((tenant(3), instruction(3, 600_000)));
-            }
-            recorder.batch(interval.end(), actions);
         }
-        Day {
-            genesis,
-            leaves: recorder.leaves,
+        let mut recorder = Recorder::began();
+        let rules = RuleSet::FinalRuns;
+        let activate = Action::ActivateRules { rules, from: FIRST };
+        let from = FIRST.plus(END);
+        let ends = (1..=POINTS)
+            .map(PointId)
+            .map(|point| Action::EndPoint { point, from });
+        let rules = [activate].into_iter().chain(ends);
+        let rules = rules.map(|action| (REGISTRAR, action));
+        recorder.batch(FIRST.gate_closure().minus_millis(600_000), rules.collect());
+        for step in 0..END {
+            recorder.interval(step, &at);
         }
+        recorder.batch(FIRST.plus(END + 6).end(), later_figures(&at));
+        let due = FIRST.final_run_due(480);
+        let mut now = FIRST.plus(END + 7).end();
+        while recorder.ledger.next_due() <= due {
+            recorder.batch(now, Vec::new());
+            now = due.min(now.plus_millis(86_400_000));
+        }
+        recorder.into_day()
     }
 
     /// An export of any leaves, signed and cosigned by the one node.

@@ -3,6 +3,10 @@
 use std::fs;
 use std::path::Path;
 
+use wattle_ledger::log::policy::Policy;
+use wattle_ledger::verify::directory::Directory;
+use wattle_ledger::verify::verify as verify_export;
+
 use super::parks::Park;
 use super::program::{Ended, wattle};
 
@@ -127,4 +131,20 @@ fn files_that_are_not_what_they_should_be_are_named() {
     let policy = park.path("park/policy");
     let words: Vec<&str> = words.into_iter().chain(policy.to_str()).collect();
     wattle(&park.path("unused"), &words).failed(1, "is not a genesis");
+}
+
+#[test]
+fn day_of_a_closed_month_verifies() {
+    let day = super::day::Day::closed();
+    let folder = tempfile::tempdir().unwrap();
+    day.write(&day.leaves, folder.path());
+    let policy = Policy::parse(&day.genesis.policy().to_string()).unwrap();
+    let report = verify_export(&Directory::new(folder.path()), &policy, &mut |_| {});
+    assert!(report.is_ok());
+    assert_eq!(report.summary.closed_months, [(2026, 7)]);
+    assert!(
+        report.summary.adjusted.len() > 20,
+        "{:?}",
+        report.summary.adjusted
+    );
 }

@@ -8,13 +8,15 @@ mod event;
 mod market;
 mod problem;
 mod registry;
+mod statement;
 mod status;
 
 pub use event::{EventOutcome, EventPending, EventState, ItemOutcome, KeyStatus};
 pub use market::{
-    Balance, Book, ClearedInterval, EntryRecord, Funds, Level, OpenOrder, OpenOrders, Posting,
-    Prices, SettledLine, Statement, Trade, Trades,
+    Balance, Book, ClearedInterval, EntryRecord, Level, OpenOrder, OpenOrders, Prices, Trade,
+    Trades,
 };
 pub use problem::Problem;
 pub use registry::{RegisteredNode, RegisteredPoint, RegisteredTariff, Registry};
+pub use statement::{Funds, Posting, RunLine, SettledLine, Standing, Statement};
 pub use status::{Ready, Role, Sealed, Status};

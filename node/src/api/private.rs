@@ -8,15 +8,11 @@ use super::market::range;
 use super::query::Parameters;
 use axum::Json;
 use axum::extract::{RawQuery, State};
-use wattle_client::api::{
-    Balance, EntryRecord, Funds, OpenOrder, OpenOrders, Posting, SettledLine, Statement, Trade,
-    Trades,
-};
+use wattle_client::api::{Balance, EntryRecord, OpenOrder, OpenOrders, Trade, Trades};
 use wattle_ledger::derived::Fact;
 use wattle_ledger::entry::Entry;
 use wattle_ledger::journal::AccountId;
 use wattle_ledger::registration::ParticipantId;
-use wattle_market::interval::Timestamp;
 use wattle_market::order::Side;
 use wattle_market::units::{Money, Price};
 
@@ -122,88 +118,6 @@ pub(super) async fn trades(
     }))
 }
 
-/// `GET /v1/statement?participant=N&from=N&to=N`.
-pub(super) async fn statement(
-    State(api): State<Api>,
-    reader: Reader,
-    RawQuery(query): RawQuery,
-) -> Result<Json<Statement>, Failure> {
-    let parameters = Parameters::parse(query.as_deref(), &["participant", "from", "to"])?;
-    let participant = participant(&parameters, reader)?;
-    let (from, to) = range(&parameters)?;
-    let (places, open) = api
-        .ask(move |view| (view.index.of(participant), view.history.open_bundle()))
-        .await?;
-    let mut lines = Vec::new();
-    let (mut credit, mut grid_alone) = (0i64, 0i64);
-    for (leaf, fact) in facts(&api, &within(&places.settled, from, to), &open)? {
-        if let Fact::PointSettled {
-            interval,
-            point,
-            terms,
-            substituted,
-            line,
-            postings,
-            ..
-        } = fact
-        {
-            credit = credit.saturating_add(line.credit.0);
-            grid_alone = grid_alone.saturating_add(line.grid_alone.0);
-            let posting = |(kind, amount)| Posting { kind, amount };
-            let postings = postings.into_iter().map(posting).collect();
-            let (line, retail) = (*line, terms.retail);
-            lines.push(SettledLine {
-                leaf,
-                interval,
-                point,
-                retail,
-                substituted,
-                line,
-                postings,
-            });
-        }
-    }
-    let funds = funds(
-        &api,
-        &within(&places.funds, from.start(), to.end()),
-        &places.funds,
-        &open,
-    )?;
-    let (credit, grid_alone) = (Money(credit), Money(grid_alone));
-    Ok(Json(Statement {
-        participant,
-        from,
-        to,
-        lines,
-        funds,
-        credit,
-        grid_alone,
-    }))
-}
-
-fn funds(
-    api: &Api,
-    places: &[u64],
-    times: &[(Timestamp, u64)],
-    open: &OpenBundle,
-) -> Result<Vec<Funds>, Failure> {
-    let mut funds = Vec::new();
-    for (leaf, fact) in facts(api, places, open)? {
-        let time = times
-            .iter()
-            .find(|(_, place)| *place == leaf)
-            .map(|(time, _)| *time);
-        if let (Fact::FundsMoved { amount }, Some(time_ms)) = (fact, time) {
-            funds.push(Funds {
-                leaf,
-                time_ms,
-                amount,
-            });
-        }
-    }
-    Ok(funds)
-}
-
 /// `GET /v1/entries?from=N&count=N`: leaves as JSON.
 pub(super) async fn entries(
     State(api): State<Api>,
@@ -271,7 +185,10 @@ fn entry_record(index: u64, entry: &Entry) -> EntryRecord {
     }
 }
 
-fn participant(parameters: &Parameters, reader: Reader) -> Result<ParticipantId, Failure> {
+pub(super) fn participant(
+    parameters: &Parameters,
+    reader: Reader,
+) -> Result<ParticipantId, Failure> {
     let participant = ParticipantId(parameters.required("participant")?);
     reader.check(participant)?;
     Ok(participant)
@@ -283,12 +200,16 @@ fn unknown(participant: ParticipantId) -> Failure {
     ))
 }
 
-fn within<K: Ord + Copy>(places: &[(K, u64)], from: K, to: K) -> Vec<u64> {
+pub(super) fn within<K: Ord + Copy>(places: &[(K, u64)], from: K, to: K) -> Vec<u64> {
     let inside = places.iter().filter(|(key, _)| (from..=to).contains(key));
     inside.map(|(_, leaf)| *leaf).collect()
 }
 
-fn facts(api: &Api, places: &[u64], open: &OpenBundle) -> Result<Vec<(u64, Fact)>, Failure> {
+pub(super) fn facts(
+    api: &Api,
+    places: &[u64],
+    open: &OpenBundle,
+) -> Result<Vec<(u64, Fact)>, Failure> {
     let mut facts = Vec::new();
     for (place, leaf) in places.iter().zip(leaves(api, places, open)?) {
         if let Entry::Derived { fact, .. } = decode(&leaf)? {

@@ -6,6 +6,7 @@
 mod access;
 mod cluster;
 mod durability;
+mod final_run;
 mod market;
 mod park;
 mod requests;

@@ -1,4 +1,5 @@
 use crate::park::{PATIENCE, Park, participant, submit, wait_for};
+use wattle_client::api::Standing;
 use wattle_client::{Client, Outcome};
 use wattle_ledger::event::{Action, OrderItem, Reading};
 use wattle_ledger::keys::SigningKey;
@@ -10,14 +11,14 @@ use wattle_market::order::Side;
 use wattle_market::point::{BuildingId, PointId};
 use wattle_market::units::{Money, Price, WattHours};
 
-const SELLER: ParticipantId = ParticipantId(1);
-const BUYER: ParticipantId = ParticipantId(2);
+pub const SELLER: ParticipantId = ParticipantId(1);
+pub const BUYER: ParticipantId = ParticipantId(2);
 
-fn tenant(id: ParticipantId) -> SigningKey {
+pub fn tenant(id: ParticipantId) -> SigningKey {
     SigningKey::from_seed(&[u8::try_from(100 + id.0).unwrap(); 32])
 }
 
-fn meter_key(id: u32) -> SigningKey {
+pub fn meter_key(id: u32) -> SigningKey {
     SigningKey::from_seed(&[u8::try_from(200 + id).unwrap(); 32])
 }
 
@@ -59,7 +60,7 @@ fn order(id: ParticipantId, interval: DeliveryInterval, side: Side, limit: i64) 
     }])
 }
 
-fn register(park: &Park, client: &Client, interval: DeliveryInterval) {
+pub fn register(park: &Park, client: &Client, interval: DeliveryInterval) {
     let mut registrar = park.author(client, &park.registrar);
     let mut treasurer = park.author(client, &park.treasurer);
     for id in [SELLER, BUYER] {
@@ -171,13 +172,15 @@ fn an_order_is_traded_metered_settled_and_shown() {
     let statement = as_buyer.statement(BUYER, interval, interval).unwrap();
     assert_eq!(statement.lines.len(), 1);
     let line = &statement.lines[0];
-    assert_eq!(line.substituted, []);
-    assert_eq!(line.line.need, WattHours(12_000));
-    assert_eq!(line.line.contracted, WattHours(-10_000));
-    let sum: i64 = line.postings.iter().map(|posting| posting.amount.0).sum();
+    assert_eq!((line.standing, &line.adjusted), (Standing::Only, &None));
+    let run = line.initial.as_ref().unwrap();
+    assert_eq!(run.substituted, []);
+    assert_eq!(run.line.need, WattHours(12_000));
+    assert_eq!(run.line.contracted, WattHours(-10_000));
+    let sum: i64 = line.postings().map(|posting| posting.amount.0).sum();
     assert_eq!(
         (sum, statement.credit),
-        (line.line.credit.0, line.line.credit)
+        (run.line.credit.0, run.line.credit)
     );
     assert!(
         statement.credit > statement.grid_alone,
@@ -190,7 +193,7 @@ fn an_order_is_traded_metered_settled_and_shown() {
 }
 
 /// The log's time is that of its last batch, so a reading may come a moment too early.
-fn read_until_accepted(client: &Client, author: &mut wattle_client::Author, reading: Reading) {
+pub fn read_until_accepted(client: &Client, author: &mut wattle_client::Author, reading: Reading) {
     wait_for("the reading to be accepted", || {
         let event = author.sign(Action::SubmitReadings(vec![reading]), Timestamp(0));
         let Outcome::Committed(outcome) = client.submit(&event, PATIENCE).unwrap() else {

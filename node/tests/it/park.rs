@@ -49,7 +49,11 @@ impl Park {
 
     /// A park whose time begins half an hour before its first interval and runs fast.
     pub fn fast(nodes: u64, speed: u32) -> Park {
-        let first = DeliveryInterval(2_000_000);
+        Park::fast_from(nodes, speed, DeliveryInterval(2_000_000))
+    }
+
+    /// The same with another first interval.
+    pub fn fast_from(nodes: u64, speed: u32, first: DeliveryInterval) -> Park {
         let base_ms = first.start().minus_millis(30 * 60_000).0;
         let wall_base_ms = wall_ms();
         let clock = ClockSettings {

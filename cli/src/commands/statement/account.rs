@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 use wattle_client::Client;
-use wattle_client::api::{SettledLine, Statement};
+use wattle_client::api::{Posting, SettledLine, Standing, Statement};
 use wattle_ledger::registration::ParticipantId;
 use wattle_market::interval::DeliveryInterval;
 use wattle_market::settlement::PostingKind;
@@ -29,8 +29,15 @@ pub(super) struct Sums {
     pub(super) surplus: i128,
     pub(super) received: i128,
     pub(super) from_grid: i128,
+    /// What the initial runs posted.
+    pub(super) initial: i128,
+    /// What the final runs posted beyond it.
+    pub(super) adjusted: i128,
+    /// Both together.
     pub(super) credit: i128,
     pub(super) grid_alone: i128,
+    /// How many lines stand how.
+    pub(super) standings: BTreeMap<Standing, u64>,
 }
 
 /// A participant's account over a period. The sums are of the statement's lines.
@@ -47,7 +54,11 @@ pub(super) struct Account {
     pub(super) funds: i128,
     /// What the account held once the period was settled.
     pub(super) closing: i128,
-    /// Postings of the period by kind.
+    /// Postings of the period's initial runs by kind.
+    pub(super) initial_by_kind: BTreeMap<PostingKind, i128>,
+    /// Differences that its final runs posted, by kind.
+    pub(super) adjusted_by_kind: BTreeMap<PostingKind, i128>,
+    /// Both together.
     pub(super) by_kind: BTreeMap<PostingKind, i128>,
     /// By day of the park's clock.
     pub(super) days: BTreeMap<String, Sums>,
@@ -55,21 +66,39 @@ pub(super) struct Account {
     pub(super) total: Sums,
 }
 
+/// What postings sum to.
+fn posted<'a>(postings: impl IntoIterator<Item = &'a Posting>) -> i128 {
+    let amounts = postings.into_iter();
+    amounts.map(|posting| i128::from(posting.amount.0)).sum()
+}
+
 impl Sums {
-    /// One line.
-    pub(super) fn of(settled: &SettledLine) -> Sums {
-        let line = &settled.line;
+    /// One line, if its postings are what its figures say: the initial run's sum to its credit,
+    /// the final run's to what its credit differs by.
+    pub(super) fn of(settled: &SettledLine) -> Option<Sums> {
+        let run = settled.last()?;
+        let line = &run.line;
         let (need, received) = (i128::from(line.need.0), i128::from(line.received.0));
-        Sums {
+        let credit = i128::from(line.credit.0);
+        let of_initial = settled.initial.as_ref();
+        let initial = of_initial.map_or(0, |run| posted(&run.postings));
+        let claimed = of_initial.map_or(0, |run| i128::from(run.line.credit.0));
+        let adjusted = settled.adjusted.as_ref();
+        let adjusted = adjusted.map_or(0, |run| posted(&run.postings));
+        let sums = Sums {
             lines: 1,
-            substituted: u64::from(!settled.substituted.is_empty()),
+            substituted: u64::from(!run.substituted.is_empty()),
             used: i128::from(line.load.0),
             surplus: i128::from(line.surplus.0),
             received,
             from_grid: need - received,
-            credit: i128::from(line.credit.0),
+            initial,
+            adjusted,
+            credit,
             grid_alone: i128::from(line.grid_alone.0),
-        }
+            standings: BTreeMap::from([(settled.standing, 1)]),
+        };
+        (initial == claimed && initial + adjusted == credit).then_some(sums)
     }
 
     fn add(&mut self, other: &Sums) {
@@ -79,15 +108,20 @@ impl Sums {
         self.surplus += other.surplus;
         self.received += other.received;
         self.from_grid += other.from_grid;
+        self.initial += other.initial;
+        self.adjusted += other.adjusted;
         self.credit += other.credit;
         self.grid_alone += other.grid_alone;
+        for (standing, lines) in &other.standings {
+            *self.standings.entry(*standing).or_default() += lines;
+        }
     }
 }
 
 /// Settlements and funds of a statement together.
 fn moved(statement: &Statement) -> i128 {
     let lines = statement.lines.iter();
-    let settled: i128 = lines.map(|settled| i128::from(settled.line.credit.0)).sum();
+    let settled = posted(lines.flat_map(SettledLine::postings));
     let funds = statement.funds.iter();
     settled + funds.map(|funds| i128::from(funds.amount.0)).sum::<i128>()
 }
@@ -119,15 +153,7 @@ impl Account {
     ) -> Result<Account, Failure> {
         for _ in 0..ATTEMPTS {
             let balance = client.balance(participant)?.balance;
-            let mut statement = Statement {
-                participant,
-                from,
-                to,
-                lines: Vec::new(),
-                funds: Vec::new(),
-                credit: Money::ZERO,
-                grid_alone: Money::ZERO,
-            };
+            let mut statement = Statement::empty(participant, from, to);
             each(client, participant, (from, to), |one| {
                 statement.lines.extend(one.lines);
                 statement.funds.extend(one.funds);
@@ -171,6 +197,12 @@ impl Account {
         })
     }
 
+    /// Whether the park has final runs for some of the intervals.
+    pub(super) fn has_final_runs(&self) -> bool {
+        let standings = self.total.standings.keys();
+        standings.into_iter().any(|one| *one != Standing::Only)
+    }
+
     /// Sums up a statement; none where a line's postings are not its credit.
     pub(super) fn sum(
         mut statement: Statement,
@@ -178,23 +210,24 @@ impl Account {
         utc_offset_minutes: i16,
         closing: i128,
     ) -> Option<Account> {
-        let mut by_kind: BTreeMap<PostingKind, i128> = BTreeMap::new();
+        let mut kinds = [(); 3].map(|()| BTreeMap::new());
         let mut days: BTreeMap<String, Sums> = BTreeMap::new();
         let mut total = Sums::default();
         for settled in &statement.lines {
-            let mut posted = 0;
-            for posting in &settled.postings {
-                posted += i128::from(posting.amount.0);
-                *by_kind.entry(posting.kind).or_default() += i128::from(posting.amount.0);
-            }
-            if posted != i128::from(settled.line.credit.0) {
-                return None;
+            for (run, places) in [(&settled.initial, [0, 2]), (&settled.adjusted, [1, 2])] {
+                for posting in run.iter().flat_map(|run| &run.postings) {
+                    for place in places {
+                        let sum: &mut i128 = kinds[place].entry(posting.kind).or_default();
+                        *sum += i128::from(posting.amount.0);
+                    }
+                }
             }
             let (day, _) = moment::day_and_time(settled.interval, utc_offset_minutes);
-            let sums = Sums::of(settled);
+            let sums = Sums::of(settled)?;
             days.entry(day).or_default().add(&sums);
             total.add(&sums);
         }
+        let [initial_by_kind, adjusted_by_kind, by_kind] = kinds;
         let funds = statement.funds.iter();
         let funds: i128 = funds.map(|funds| i128::from(funds.amount.0)).sum();
         statement.credit = Money(i64::try_from(total.credit).ok()?);
@@ -207,6 +240,8 @@ impl Account {
             utc_offset_minutes,
             closing,
             funds,
+            initial_by_kind,
+            adjusted_by_kind,
             by_kind,
             days,
             total,
@@ -218,7 +253,7 @@ impl Account {
 pub(super) mod tests {
     use super::*;
     use crate::day::Day;
-    use wattle_client::api::{Funds, Posting};
+    use wattle_client::api::Funds;
     use wattle_ledger::derived::Fact;
     use wattle_ledger::entry::Entry;
     use wattle_ledger::log::policy::Policy;
@@ -226,16 +261,8 @@ pub(super) mod tests {
     use wattle_market::interval::Timestamp;
 
     /// The statement that a node would give, from the leaves of a recorded day.
-    fn statement(day: &Day, of: ParticipantId) -> Statement {
-        let mut statement = Statement {
-            participant: of,
-            from: DeliveryInterval(u64::MAX),
-            to: DeliveryInterval(0),
-            lines: Vec::new(),
-            funds: Vec::new(),
-            credit: Money::ZERO,
-            grid_alone: Money::ZERO,
-        };
+    fn statement(day: &Day, of: ParticipantId, standing: Standing) -> Statement {
+        let mut statement = Statement::empty(of, DeliveryInterval(u64::MAX), DeliveryInterval(0));
         for (leaf, bytes) in day.leaves.iter().enumerate() {
             let Entry::Derived {
                 participant, fact, ..
@@ -243,58 +270,47 @@ pub(super) mod tests {
             else {
                 continue;
             };
-            match fact {
-                Fact::PointSettled {
-                    interval,
-                    point,
-                    terms,
-                    substituted,
-                    line,
-                    postings,
-                    ..
-                } if participant == Some(of) => {
-                    statement.from = statement.from.min(interval);
-                    statement.to = statement.to.max(interval);
-                    let posting = |(kind, amount)| Posting { kind, amount };
-                    statement.lines.push(SettledLine {
-                        leaf: leaf as u64,
-                        interval,
-                        point,
-                        retail: terms.retail,
-                        substituted,
-                        line: *line,
-                        postings: postings.into_iter().map(posting).collect(),
-                    });
-                }
-                Fact::FundsMoved { amount } if participant == Some(of) => {
-                    let (leaf, time_ms) = (leaf as u64, Timestamp(1_782_000_000_000));
-                    statement.funds.push(Funds {
-                        leaf,
-                        time_ms,
-                        amount,
-                    });
-                }
-                _ => {}
+            if participant != Some(of) {
+                continue;
             }
+            if let Fact::FundsMoved { amount } = fact {
+                let (leaf, time_ms) = (leaf as u64, Timestamp(1_782_000_000_000));
+                statement.funds.push(Funds {
+                    leaf,
+                    time_ms,
+                    amount,
+                });
+            }
+            statement.take(leaf as u64, fact, |_| standing);
         }
+        let intervals = statement.lines.iter().map(|line| line.interval);
+        statement.from = intervals.clone().min().unwrap();
+        statement.to = intervals.max().unwrap();
         statement
     }
 
-    /// An account of a recorded day, and what a verification says was settled and paid in.
-    pub(in crate::commands::statement) fn recorded(name: &str) -> (Account, [i128; 2]) {
-        let day = Day::recorded();
+    /// A participant's account of a day, and what a verification says was settled and paid in.
+    fn of_day(
+        day: &Day,
+        (of, name): (ParticipantId, &str),
+        standing: Standing,
+    ) -> (Account, [i128; 2]) {
         let folder = tempfile::tempdir().unwrap();
         day.write(&day.leaves, folder.path());
         let policy = Policy::parse(&day.genesis.policy().to_string()).unwrap();
         let report = verify(&Directory::new(folder.path()), &policy, &mut |_| {});
         assert!(report.is_ok());
-        let of = ParticipantId(1);
         let summed = &report.summary.participants[&of];
         let expected = [summed.credit, summed.funds].map(|sum| i128::from(sum.0));
         let names = ("testnet".to_owned(), name.to_owned());
         let balance = expected[0] + expected[1];
-        let account = Account::sum(statement(&day, of), names, 480, balance).unwrap();
+        let account = Account::sum(statement(day, of, standing), names, 480, balance).unwrap();
         (account, expected)
+    }
+
+    /// The mill's account of a recorded day.
+    pub(in crate::commands::statement) fn recorded(name: &str) -> (Account, [i128; 2]) {
+        of_day(&Day::recorded(), (ParticipantId(1), name), Standing::Only)
     }
 
     #[test]
@@ -316,7 +332,8 @@ pub(super) mod tests {
     fn line_whose_postings_are_not_its_credit_is_refused() {
         let (account, _) = recorded("mill");
         let mut statement = account.statement;
-        statement.lines[3].postings[0].amount.0 += 1;
+        let run = statement.lines[3].initial.as_mut().unwrap();
+        run.postings[0].amount.0 += 1;
         let names = (String::new(), String::new());
         assert_eq!(Account::sum(statement, names, 480, 0), None);
     }
@@ -352,6 +369,75 @@ pub(super) mod tests {
             sum_of("received_wh") + sum_of("from_grid_wh")
         );
         assert_eq!(sum_of("used_wh"), account.total.used);
+    }
+
+    #[test]
+    fn both_runs_of_a_closed_month_sum_to_the_ledger_s() {
+        let day = Day::closed();
+        for of in (1..=4).map(ParticipantId) {
+            let (account, [credit, funds]) = of_day(&day, (of, "tenant"), Standing::Final);
+            let total = &account.total;
+            assert_eq!(account.opening, 0, "the account began with the park");
+            assert_eq!(
+                account.funds + total.initial + total.adjusted,
+                account.closing
+            );
+            assert_eq!((total.credit, account.funds), (credit, funds));
+            assert_eq!(
+                account.initial_by_kind.values().sum::<i128>(),
+                total.initial
+            );
+            assert_eq!(
+                account.adjusted_by_kind.values().sum::<i128>(),
+                total.adjusted
+            );
+            assert_eq!(account.by_kind.values().sum::<i128>(), credit);
+            assert_eq!(i128::from(account.statement.credit.0), credit);
+            let lines = account.statement.lines.iter();
+            let adjusted = lines.filter(|line| line.adjusted.is_some()).count();
+            assert!(adjusted > 10, "{of} {adjusted}");
+            assert_eq!(total.lines, 98, "a line of both runs counts once");
+
+            let mut text = Vec::new();
+            super::super::write(&mut text, &account).unwrap();
+            let text = String::from_utf8(text).unwrap();
+            for part in ["initial run", "final run: grid", "final\n"] {
+                assert!(text.contains(part), "no {part:?} in {text}");
+            }
+            assert!(!text.contains("provisional"), "{text}");
+        }
+    }
+
+    #[test]
+    fn line_that_can_still_change_is_provisional_in_every_format() {
+        let mill = (ParticipantId(1), "mill");
+        let (account, _) = of_day(&Day::recorded(), mill, Standing::Provisional);
+        let written = |write: fn(&mut dyn std::io::Write, &Account) -> std::io::Result<()>| {
+            let mut bytes = Vec::new();
+            write(&mut bytes, &account).unwrap();
+            String::from_utf8(bytes).unwrap()
+        };
+        let sentence = "96 of 96 lines are provisional";
+        assert!(written(super::super::write).contains(sentence));
+        let page = written(super::super::html::write);
+        assert!(page.contains(sentence) && page.contains("<td class=\"text\">provisional</td>"));
+        let csv = written(super::super::csv::write);
+        assert_eq!(csv.matches(",provisional,,").count(), 96);
+        let json = serde_json::to_value(&account).unwrap();
+        assert_eq!(json["lines"][0]["standing"], "provisional");
+        assert_eq!(json["total"]["standings"]["provisional"], 96);
+    }
+
+    #[test]
+    fn final_run_that_posts_other_differences_than_it_claims_is_refused() {
+        let mill = (ParticipantId(1), "mill");
+        let (account, _) = of_day(&Day::closed(), mill, Standing::Final);
+        let mut statement = account.statement;
+        let mut lines = statement.lines.iter_mut();
+        let run = lines.find_map(|line| line.adjusted.as_mut()).unwrap();
+        run.postings[0].amount.0 -= 1;
+        let names = (String::new(), String::new());
+        assert_eq!(Account::sum(statement, names, 480, 0), None);
     }
 
     #[test]

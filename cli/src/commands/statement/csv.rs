@@ -3,15 +3,16 @@
 
 use std::io::{self, Write};
 
-use wattle_client::api::SettledLine;
-use wattle_market::settlement::PostingKind;
+use wattle_client::api::{Posting, RunLine, SettledLine};
+use wattle_market::settlement::{GreenSplit, PostingKind};
+use wattle_market::units::WattHours;
 
 use super::account::Account;
-use super::{KINDS, meter_name};
+use super::{KINDS, meter_name, standing_name};
 use crate::moment;
 
 /// Names of the columns, in order.
-pub(super) const COLUMNS: [&str; 31] = [
+pub(super) const COLUMNS: [&str; 41] = [
     "entry",
     "interval",
     "start",
@@ -43,43 +44,52 @@ pub(super) const COLUMNS: [&str; 31] = [
     "certificates_sent_wh",
     "certificates_kept_wh",
     "certificates_cancelled_wh",
+    "run",
+    "adjusted_entry",
+    "initial_credit_ncny",
+    "adjusted_forward_ncny",
+    "adjusted_pool_ncny",
+    "adjusted_grid_ncny",
+    "adjusted_balancing_ncny",
+    "adjusted_wheeling_ncny",
+    "adjusted_replacement_ncny",
+    "adjusted_credit_ncny",
 ];
 
 pub(super) fn write(writer: &mut dyn Write, account: &Account) -> io::Result<()> {
     writeln!(writer, "{}", COLUMNS.join(","))?;
     for settled in &account.statement.lines {
-        let fields = fields(account, settled);
-        assert_eq!(fields.len(), COLUMNS.len(), "one field for each column");
-        writeln!(writer, "{}", fields.join(","))?;
+        if let Some(run) = settled.last() {
+            let fields = fields(account, settled, run);
+            assert_eq!(fields.len(), COLUMNS.len(), "one field for each column");
+            writeln!(writer, "{}", fields.join(","))?;
+        }
     }
     Ok(())
 }
 
-/// No field can hold a comma or a quote: numbers, times, and names of registers.
-fn fields(account: &Account, settled: &SettledLine) -> Vec<String> {
-    let line = &settled.line;
+fn sum(parts: &[WattHours]) -> i128 {
+    parts.iter().map(|part| i128::from(part.0)).sum()
+}
+
+fn green(split: GreenSplit) -> i128 {
+    sum(&[split.self_used, split.stored, split.surplus, split.lost])
+}
+
+fn posted<'a>(postings: impl Iterator<Item = &'a Posting>, kind: PostingKind) -> i128 {
+    let of_kind = postings.filter(|posting| posting.kind == kind);
+    of_kind.map(|posting| i128::from(posting.amount.0)).sum()
+}
+
+/// No field can hold a comma or a quote: numbers, times, and names of registers and runs.
+fn fields(account: &Account, settled: &SettledLine, run: &RunLine) -> Vec<String> {
+    let line = &run.line;
     let (pool, rest) = (&line.pool, &line.unmatched);
-    let kinds: Vec<&str> = settled
-        .substituted
-        .iter()
-        .map(|kind| meter_name(*kind))
-        .collect();
-    let green = |split: wattle_market::settlement::GreenSplit| {
-        let parts = [split.self_used, split.stored, split.surplus, split.lost];
-        parts.iter().map(|part| i128::from(part.0)).sum::<i128>()
-    };
-    let sum = |parts: &[wattle_market::units::WattHours]| -> i128 {
-        parts.iter().map(|part| i128::from(part.0)).sum()
-    };
-    let posted = |kind: PostingKind| -> i128 {
-        let postings = settled
-            .postings
-            .iter()
-            .filter(|posting| posting.kind == kind);
-        postings.map(|posting| i128::from(posting.amount.0)).sum()
-    };
+    let kinds = run.substituted.iter();
+    let kinds: Vec<&str> = kinds.map(|kind| meter_name(*kind)).collect();
+    let first = settled.initial.as_ref().unwrap_or(run);
     let mut fields = vec![
-        settled.leaf.to_string(),
+        first.leaf.to_string(),
         settled.interval.0.to_string(),
         moment::interval_text(settled.interval, account.utc_offset_minutes),
         account.statement.participant.to_string(),
@@ -100,7 +110,7 @@ fn fields(account: &Account, settled: &SettledLine) -> Vec<String> {
         sum(&[rest.green, rest.other]),
         i128::from(settled.retail.0),
     ];
-    numbers.extend(KINDS.map(posted));
+    numbers.extend(KINDS.map(|kind| posted(settled.postings(), kind)));
     numbers.extend([
         i128::from(line.credit.0),
         i128::from(line.grid_alone.0),
@@ -111,5 +121,23 @@ fn fields(account: &Account, settled: &SettledLine) -> Vec<String> {
         sum(&[line.cancelled]),
     ]);
     fields.extend(numbers.iter().map(ToString::to_string));
+    fields.extend(runs(settled));
+    fields
+}
+
+/// What each run posted.
+fn runs(settled: &SettledLine) -> Vec<String> {
+    let adjusted = || settled.adjusted.iter();
+    let of_initial = settled.initial.as_ref();
+    let initial = of_initial.map_or(0, |run| i128::from(run.line.credit.0));
+    let differences = KINDS.map(|kind| posted(adjusted().flat_map(|run| &run.postings), kind));
+    let entry = adjusted().map(|run| run.leaf.to_string()).next();
+    let mut fields = vec![
+        standing_name(settled.standing).to_owned(),
+        entry.unwrap_or_default(),
+        initial.to_string(),
+    ];
+    fields.extend(differences.iter().map(ToString::to_string));
+    fields.push(differences.iter().sum::<i128>().to_string());
     fields
 }

@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 
 use super::account::{Account, Sums};
-use super::{CLOSING, account_rows, cells, energy, funds_name, gain, money, readings};
+use super::{CLOSING, account_rows, cells, columns, energy, funds_name, gain, money, provisional};
 use crate::moment;
 
 const STYLE: &str = "\
@@ -121,6 +121,9 @@ fn write_account(writer: &mut dyn Write, account: &Account) -> io::Result<()> {
         writer,
         "</tbody></table></div>\n<p class=\"soft\">{CLOSING}</p>"
     )?;
+    if let Some(sentence) = provisional(account) {
+        writeln!(writer, "<p class=\"soft\">{sentence}</p>")?;
+    }
     for funds in &account.statement.funds {
         writeln!(
             writer,
@@ -134,29 +137,30 @@ fn write_account(writer: &mut dyn Write, account: &Account) -> io::Result<()> {
     Ok(())
 }
 
-fn head(writer: &mut dyn Write, first: &str) -> io::Result<()> {
-    writeln!(
-        writer,
-        "<div class=\"wide\"><table><thead><tr>{first}<th>used</th>\
-         <th>surplus</th><th>from the park</th><th>from the grid</th><th>credit</th>\
-         <th>grid alone</th><th class=\"text\">readings</th></tr></thead><tbody>"
-    )
+fn head(writer: &mut dyn Write, first: &str, account: &Account) -> io::Result<()> {
+    write!(writer, "<div class=\"wide\"><table><thead><tr>{first}")?;
+    for column in columns(account) {
+        match column.strip_prefix('>') {
+            Some(name) => write!(writer, "<th>{name}</th>")?,
+            None => write!(writer, "<th class=\"text\">{column}</th>")?,
+        }
+    }
+    writeln!(writer, "</tr></thead><tbody>")
 }
 
 fn row(
     writer: &mut dyn Write,
     class: &str,
-    (first, point): (&str, Option<&str>),
-    sums: &Sums,
+    first: &[&str],
+    (account, sums): (&Account, &Sums),
 ) -> io::Result<()> {
-    let mut cells = cells(first, point.unwrap_or_default(), sums, readings(sums));
-    if point.is_none() {
-        cells.remove(1);
-    }
     write!(writer, "<tr{class}>")?;
-    let last = cells.len() - 1;
-    for (place, cell) in cells.iter().enumerate() {
-        let class = if place == last { " class=\"text\"" } else { "" };
+    for cell in first {
+        write!(writer, "<td>{}</td>", escaped(cell))?;
+    }
+    for (cell, column) in cells(account, sums).iter().zip(columns(account)) {
+        let is_right = column.starts_with('>');
+        let class = if is_right { "" } else { " class=\"text\"" };
         write!(writer, "<td{class}>{}</td>", escaped(cell))?;
     }
     writeln!(writer, "</tr>")
@@ -167,11 +171,12 @@ fn write_days(writer: &mut dyn Write, account: &Account) -> io::Result<()> {
     if account.days.is_empty() {
         return writeln!(writer, "<p>Nothing is settled in this period.</p>");
     }
-    head(writer, "<th>day</th>")?;
+    head(writer, "<th>day</th>", account)?;
     for (day, sums) in &account.days {
-        row(writer, "", (day, None), sums)?;
+        row(writer, "", &[day], (account, sums))?;
     }
-    row(writer, " class=\"sum\"", ("all days", None), &account.total)?;
+    let total = (account, &account.total);
+    row(writer, " class=\"sum\"", &["all days"], total)?;
     writeln!(writer, "</tbody></table></div>")
 }
 
@@ -184,16 +189,13 @@ fn write_intervals(writer: &mut dyn Write, account: &Account) -> io::Result<()> 
         "<details><summary>Every quarter of an hour ({} lines; printed only while open)</summary>",
         account.total.lines
     )?;
-    head(writer, "<th>start</th><th>point</th>")?;
+    head(writer, "<th>start</th><th>point</th>", account)?;
     for settled in &account.statement.lines {
         let (day, time) = moment::day_and_time(settled.interval, account.utc_offset_minutes);
-        let point = settled.point.0.to_string();
-        row(
-            writer,
-            "",
-            (&format!("{day} {time}"), Some(&point)),
-            &Sums::of(settled),
-        )?;
+        let (start, point) = (format!("{day} {time}"), settled.point.0.to_string());
+        if let Some(sums) = Sums::of(settled) {
+            row(writer, "", &[&start, &point], (account, &sums))?;
+        }
     }
     writeln!(writer, "</tbody></table></div></details>")
 }

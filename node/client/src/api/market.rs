@@ -1,11 +1,10 @@
 //! Orders, trades, prices and money.
 
 use serde::{Deserialize, Serialize};
-use wattle_ledger::registration::{MeterKind, ParticipantId};
-use wattle_market::interval::{DeliveryInterval, Timestamp};
+use wattle_ledger::registration::ParticipantId;
+use wattle_market::interval::DeliveryInterval;
 use wattle_market::order::Side;
 use wattle_market::point::PointId;
-use wattle_market::settlement::{PointSettlement, PostingKind};
 use wattle_market::units::{Money, Price, WattHours};
 
 /// `GET /v1/book?interval=N`: open orders of one interval, open to everyone.
@@ -54,9 +53,9 @@ pub struct ClearedInterval {
     pub offers: u32,
     /// Whether the interval is settled; before, the two below are empty.
     pub settled: bool,
-    /// The surplus pool's price; none where nothing matched.
+    /// The surplus pool's price in the last run; none where nothing matched.
     pub pool_price: Option<Price>,
-    /// Watt-hours matched in the pool.
+    /// Watt-hours matched in the pool in the last run.
     pub pool_volume: WattHours,
 }
 
@@ -131,64 +130,6 @@ pub struct Balance {
     pub credit_limit: Money,
     /// What is free to cover a new order, held within what a money amount can say.
     pub available: Money,
-}
-
-/// `GET /v1/statement?participant=N&from=N&to=N`: private.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Statement {
-    /// Whose.
-    pub participant: ParticipantId,
-    /// The first interval asked for.
-    pub from: DeliveryInterval,
-    /// The last interval asked for.
-    pub to: DeliveryInterval,
-    /// Settled intervals, one line for each point, in the order of the log.
-    pub lines: Vec<SettledLine>,
-    /// Deposits and withdrawals recorded in that time.
-    pub funds: Vec<Funds>,
-    /// Sum of the lines' credits.
-    pub credit: Money,
-    /// What the same readings would have brought with the grid alone.
-    pub grid_alone: Money,
-}
-
-/// One point's settlement of one interval.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct SettledLine {
-    /// Index of its leaf.
-    pub leaf: u64,
-    /// The delivery interval.
-    pub interval: DeliveryInterval,
-    /// The point.
-    pub point: PointId,
-    /// What it paid the grid, as pinned at gate closure.
-    pub retail: Price,
-    /// Meters whose energy is a substitute.
-    pub substituted: Vec<MeterKind>,
-    /// Quantities and sums, step by step (SETTLEMENT.md).
-    pub line: PointSettlement,
-    /// Postings to the account, by kind.
-    pub postings: Vec<Posting>,
-}
-
-/// Money to or from an account.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Posting {
-    /// Why.
-    pub kind: PostingKind,
-    /// Above zero where the participant receives it.
-    pub amount: Money,
-}
-
-/// A deposit (above zero) or a withdrawal.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Funds {
-    /// Index of its leaf.
-    pub leaf: u64,
-    /// When it was recorded.
-    pub time_ms: Timestamp,
-    /// How much.
-    pub amount: Money,
 }
 
 /// One leaf as `GET /v1/entries?from=N&count=N` shows it: private.
