@@ -50,7 +50,7 @@ pub fn clear<K: Ord + Clone>(asks: &[Quote<K>], bids: &[Quote<K>]) -> Clearing<K
         };
     };
     Clearing {
-        price: Some(marginal.price()),
+        price: Some(midway(marginal.ask, marginal.bid)),
         volume: marginal.volume,
         asks: fill(marginal.volume, asks, marginal.ask, Side::Sell),
         bids: fill(marginal.volume, bids, marginal.bid, Side::Buy),
@@ -80,7 +80,7 @@ fn limit(rank: u64, side: Side) -> Price {
 ///
 /// Plain numbers are what sorts fastest: the rank of the limit above the quantity, in one word
 /// where they fit, as they do within [`crate::limits`], and in two otherwise.
-fn best_first<K>(quotes: &[Quote<K>], side: Side) -> Vec<(Price, i64)> {
+pub(crate) fn best_first<K>(quotes: &[Quote<K>], side: Side) -> Vec<(Price, i64)> {
     let taking_part = || {
         let quotes = quotes.iter().filter(|quote| quote.quantity.0 > 0);
         quotes.map(|quote| (rank(quote.limit, side), quote.quantity.0 as u64))
@@ -115,17 +115,15 @@ struct Marginal {
     bid: Price,
 }
 
-impl Marginal {
-    /// Midway between the last limits filled, rounded toward the ask.
-    fn price(&self) -> Price {
-        assert!(
-            self.ask <= self.bid,
-            "the last ask filled costs no more than the last bid pays"
-        );
-        let distance = i128::from(self.bid.0) - i128::from(self.ask.0);
-        // It lies between two prices that fit.
-        Price((i128::from(self.ask.0) + distance / 2) as i64)
-    }
+/// Midway between the last limits filled, rounded toward the ask.
+pub(crate) fn midway(ask: Price, bid: Price) -> Price {
+    assert!(
+        ask <= bid,
+        "the last ask filled costs no more than the last bid pays"
+    );
+    let distance = i128::from(bid.0) - i128::from(ask.0);
+    // It lies between two prices that fit.
+    Price((i128::from(ask.0) + distance / 2) as i64)
 }
 
 /// Walks both sorted sides from their best ends, pairing watt-hour by watt-hour while the ask is
@@ -162,7 +160,7 @@ fn volume_max(asks: &[(Price, i64)], bids: &[(Price, i64)]) -> Option<Marginal> 
 
 /// Gives `volume` to one side: whole to every quote better than the marginal limit, shared among
 /// those at it. Answers with the fills above zero, sorted by key.
-fn fill<K: Ord + Clone>(
+pub(crate) fn fill<K: Ord + Clone>(
     volume: WattHours,
     quotes: &[Quote<K>],
     marginal: Price,

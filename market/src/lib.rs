@@ -9,7 +9,8 @@
 //! - [`interval`]: the delivery interval, its deadlines, and local calendar arithmetic
 //! - [`point`], [`order`]: who trades, and on which side
 //! - [`share`](mod@share): whole watt-hours in proportion, by the largest remainder
-//! - [`auction`]: the call auction at one price; [`minimum`]: with minimum quantities
+//! - [`auction`]: the call auction at one price; [`minimum`]: with minimum quantities;
+//!   [`joint`]: over a day's intervals, with bundles
 //! - [`book`]: continuous matching by price and time
 //! - [`tariff`]: time-of-use retail prices as data, Shanghai's among them
 //! - [`collateral`](mod@collateral), [`exposure`]: what must stand behind an order
@@ -41,6 +42,7 @@ pub mod book;
 pub mod collateral;
 pub mod exposure;
 pub mod interval;
+pub mod joint;
 pub mod limits;
 pub mod minimum;
 pub mod order;

@@ -24,6 +24,15 @@ pub const POINTS_MAX: usize = 1 << 16;
 /// Greatest number of orders in one gate auction.
 pub const AUCTION_ORDERS_MAX: usize = 1 << 20;
 
+/// Greatest number of bundles in one joint auction, and so of its rounds less one.
+pub const BUNDLES_MAX: usize = 64;
+
+/// Greatest number of legs of a bundle: one for each interval of a day.
+pub const BUNDLE_LEGS_MAX: usize = 96;
+
+/// Greatest energy of all legs of a bundle: 2³⁵ Wh, about 34 GWh.
+pub const BUNDLE_ENERGY_MAX_WH: i64 = 1 << 35;
+
 /// Greatest number of seasons of a tariff: one for each month.
 pub const TARIFF_SEASONS_MAX: usize = 12;
 
@@ -42,6 +51,8 @@ const _: () = assert!(2 * ENERGY_MAX_WH + POSITION_MAX_WH < TRANCHE_MAX_WH);
 const _: () = assert!(u32::MAX as i64 / 4 <= ENERGY_MAX_WH);
 // The cost of one order, wheeling added to its limit, fits in i64: 2³⁰ · 2·10⁸ < 2⁵⁸.
 const _: () = assert!(ENERGY_MAX_WH as i128 * 2 * (PRICE_MAX as i128) < 1 << 58);
+// The surplus of a bundle fits in i64: cash and limit are each at most 2³⁵ · 10⁸ < 2⁶².
+const _: () = assert!(BUNDLE_ENERGY_MAX_WH as i128 * (PRICE_MAX as i128) < 1 << 62);
 // The energy of all orders of an auction fits in i64.
 const _: () = assert!(AUCTION_ORDERS_MAX as i128 * (ENERGY_MAX_WH as i128) <= i64::MAX as i128);
 // The energy of all points of a settlement, in any tranche, fits in i64.

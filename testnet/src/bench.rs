@@ -1,5 +1,5 @@
-//! Measurements of the market's rules: continuous matching, the call auction, settlement, the
-//! state root.
+//! Measurements of the market's rules: continuous matching, the call auction, the joint auction,
+//! settlement, the state root.
 //!
 //! Whatever is measured is measured beside something else in the same run, because only ratios
 //! mean anything on a machine that others use too. `docs/BENCHMARKS.md` has the commands and
@@ -9,6 +9,7 @@ pub mod auction;
 mod clock;
 pub mod engine;
 mod floor;
+pub mod joint;
 pub mod mix;
 mod naive;
 mod random;

@@ -6,7 +6,7 @@ use std::process::{Command, Output};
 use wattle_testnet::bench::engine::{self, Engine};
 use wattle_testnet::bench::mix::{Mix, workload};
 use wattle_testnet::bench::workload::{Kind, Workload, WorkloadError};
-use wattle_testnet::bench::{auction, root, settlement};
+use wattle_testnet::bench::{auction, joint, root, settlement};
 
 const MIXES: [Mix; 4] = [Mix::Park, Mix::Ecore, Mix::Itch, Mix::Liqui];
 
@@ -212,4 +212,27 @@ fn a_root_after_changes_is_measured_on_states_of_each_size() {
         assert_eq!((figures.rows, figures.changed), (rows, 50));
         assert!(figures.update_us > 0.0 && figures.whole_us > 0.0);
     }
+}
+
+#[test]
+fn joint_auctions_are_measured_on_days_that_keep_some_bundles_and_lose_some() {
+    let figures = joint::measure(2_000, 64, 1, 1);
+    assert!(
+        figures.accepted > 0 && figures.accepted < figures.bundles,
+        "{figures:?}"
+    );
+    assert_eq!(figures.rounds, figures.bundles - figures.accepted + 1);
+    assert!(figures.volume > 0, "{figures:?}");
+    let output = run(&[
+        "joint",
+        "--orders",
+        "2000",
+        "--passes",
+        "1",
+        "--bundles",
+        "8",
+    ]);
+    let shown = String::from_utf8(output.stdout).unwrap();
+    assert!(shown.contains("of 8 bundles accepted"), "{shown}");
+    assert_eq!(run(&["joint", "--bundles", "65"]).status.code(), Some(2));
 }

@@ -9,6 +9,7 @@ mod book;
 mod examples;
 mod exposure;
 mod invariants;
+mod joint;
 mod minimum;
 mod parks;
 mod settlement;

@@ -8,7 +8,7 @@ use serde::Serialize;
 use wattle_testnet::bench::engine::{self, Engine, Refusals, Traded};
 use wattle_testnet::bench::mix::{self, Mix};
 use wattle_testnet::bench::workload::{OPERATIONS_MAX, Workload};
-use wattle_testnet::bench::{auction, root, settlement};
+use wattle_testnet::bench::{auction, joint, root, settlement};
 use wattle_testnet::verify_speed::measure;
 
 use super::Failure;
@@ -36,6 +36,8 @@ enum BenchCommand {
     Floor(FloorArgs),
     /// Clear call auctions beside the bare sort of their orders
     Auction(AuctionArgs),
+    /// Clear a day with bundles beside the plain auctions of its intervals
+    Joint(JointArgs),
     /// Clear and settle one interval of a large park
     Settle(SettleArgs),
     /// Compute the state root after a few changes, beside the root of the whole state
@@ -144,6 +146,26 @@ struct AuctionArgs {
 }
 
 #[derive(Debug, ClapArgs)]
+struct JointArgs {
+    /// How many simple orders the day has, over its 96 intervals [default: 1,000 to 1,000,000]
+    #[arg(long, value_name = "N",
+        value_parser = clap::value_parser!(u32).range(0..=1 << 20))]
+    orders: Option<u32>,
+
+    /// How many bundles take part
+    #[arg(long, value_name = "N", default_value_t = 64,
+        value_parser = clap::value_parser!(u8).range(0..=64))]
+    bundles: u8,
+
+    /// Print the figures as JSON, a line for each size
+    #[arg(long)]
+    json: bool,
+
+    #[command(flatten)]
+    passes: PassesArgs,
+}
+
+#[derive(Debug, ClapArgs)]
 struct SettleArgs {
     /// How many points the park has
     #[arg(long, value_name = "N", default_value_t = 300,
@@ -203,6 +225,7 @@ pub(crate) fn run(args: &BenchArgs) -> Result<(), Failure> {
         BenchCommand::Match(args) => match_orders(args),
         BenchCommand::Floor(args) => floor(args),
         BenchCommand::Auction(args) => clear_auctions(args),
+        BenchCommand::Joint(args) => clear_days(args),
         BenchCommand::Settle(args) => settle(args),
         BenchCommand::Root(args) => state_root(args),
         BenchCommand::Verify(args) => verify(args),
@@ -338,6 +361,34 @@ fn clear_auctions(args: &AuctionArgs) -> Result<(), Failure> {
             figures.sort_ns / 1e3,
             figures.ratio,
             figures.fills
+        )?;
+    }
+    Ok(())
+}
+
+fn clear_days(args: &JointArgs) -> Result<(), Failure> {
+    let sizes = match args.orders {
+        Some(orders) => vec![orders as usize],
+        None => AUCTION_ORDERS.to_vec(),
+    };
+    for orders in sizes {
+        let bundles = usize::from(args.bundles);
+        let figures = joint::measure(orders, bundles, args.passes.count(), 1);
+        if args.json {
+            print_json(&figures)?;
+            continue;
+        }
+        writeln!(
+            io::stdout().lock(),
+            "{orders:9} orders: jointly {:9.1} us, plain auctions {:9.1} us, joint / plain = \
+             {:.2}; {} of {} bundles accepted, {} rejected though profitable, {} rounds",
+            figures.joint_ns / 1e3,
+            figures.plain_ns / 1e3,
+            figures.ratio,
+            figures.accepted,
+            figures.bundles,
+            figures.profitable,
+            figures.rounds
         )?;
     }
     Ok(())
