@@ -83,6 +83,8 @@ impl DeliveryInterval {
     pub const SETTLEMENT_AFTER_END_MS: u64 = 60 * MINUTE_MS;
     /// Day of the next local month on which the final run takes place, at 00:00 park time.
     pub const FINAL_RUN_DAY: u8 = 8;
+    /// How many years a certificate is valid, counted from its month.
+    pub const CERTIFICATE_YEARS: i64 = 2;
 
     /// The interval that `moment` lies in. Its start belongs to it, its end to the next.
     pub const fn containing(moment: Timestamp) -> DeliveryInterval {
@@ -123,6 +125,15 @@ impl DeliveryInterval {
             month => (local.year, month + 1),
         };
         local::midnight(year, month, Self::FINAL_RUN_DAY, utc_offset_minutes)
+    }
+
+    /// When certificates of this interval expire: 00:00 park time on the first day of the month
+    /// two years after the local month in which it starts, so that they are valid for 24 months,
+    /// the month of production included.
+    pub fn certificates_expire(self, utc_offset_minutes: i16) -> Timestamp {
+        let local = LocalQuarter::of(self, utc_offset_minutes);
+        let year = local.year + Self::CERTIFICATE_YEARS;
+        local::midnight(year, local.month, 1, utc_offset_minutes)
     }
 
     /// The interval that follows.
@@ -199,6 +210,20 @@ mod tests {
             december.final_run_due(0),
             Timestamp(NEW_YEAR_2026_MS + 7 * 86_400_000)
         );
+    }
+
+    #[test]
+    fn certificates_are_valid_for_24_months_with_that_of_production() {
+        let january = DeliveryInterval::containing(Timestamp(
+            NEW_YEAR_2026_MS + (30 * 24 + 15) * 3_600_000 + 45 * 60_000,
+        ));
+        // 2028-01-01 00:00 in Shanghai is 2027-12-31 16:00 UTC.
+        let due = Timestamp(1_830_268_800_000);
+        assert_eq!(january.certificates_expire(480), due);
+        let february = Timestamp(due.0 + 31 * 86_400_000);
+        assert_eq!(january.next().certificates_expire(480), february);
+        let last = DeliveryInterval(u64::MAX);
+        assert_eq!(last.certificates_expire(840), Timestamp(u64::MAX));
     }
 
     #[test]

@@ -15,6 +15,7 @@
 //! - [`tariff`]: time-of-use retail prices as data, Shanghai's among them
 //! - [`collateral`](mod@collateral), [`exposure`]: what must stand behind an order
 //! - [`settlement`]: one interval of a park, with its invariants
+//! - [`storage`]: where discharged energy came from
 //! - [`substitute`]: what stands in for a missing reading
 //! - [`limits`]: the bounds, and why nothing within them overflows
 //!
@@ -49,6 +50,7 @@ pub mod order;
 pub mod point;
 pub mod settlement;
 pub mod share;
+pub mod storage;
 pub mod substitute;
 pub mod tariff;
 pub mod units;

@@ -13,4 +13,5 @@ mod joint;
 mod minimum;
 mod parks;
 mod settlement;
+mod storage;
 mod tariff;
