@@ -1,5 +1,6 @@
 //! What follows from the rules: facts that replay must reproduce byte for byte.
 
+use crate::certificate::CertificateFact;
 use crate::event::{OrderId, OrderItem};
 use crate::keys::PublicKey;
 use crate::registration::{CarbonFactor, MeterId, MeterKind};
@@ -286,6 +287,8 @@ pub enum Fact {
         /// Both.
         together: AveragePrice,
     },
+    /// What follows about certificates after their issue.
+    Certificate(CertificateFact),
 }
 
 /// Energy and its volume-weighted price.
@@ -343,6 +346,7 @@ impl Fact {
             Fact::AuctionHalted { .. } => "auction_halted",
             Fact::OrdersCancelled { .. } => "orders_cancelled",
             Fact::DayPriced { .. } => "day_priced",
+            Fact::Certificate(fact) => fact.name(),
         }
     }
 }

@@ -4,6 +4,7 @@
 //! that no event can be replayed into another park. The bytes are stored and hashed exactly as
 //! they came and are never encoded again.
 
+use crate::certificate::{CancelItem, CertificatePolicy, ExternalLink, TransferItem, Withdrawal};
 use crate::codec;
 use crate::hash::{Hash, sha256};
 use crate::keys::{PublicKey, Signature, SigningKey};
@@ -276,6 +277,21 @@ pub enum Action {
         /// The first that fits holds; where none does, the standing instruction.
         entries: Vec<ScheduleEntry>,
     },
+    /// Tenant: certificates that become another's.
+    TransferCertificates(Vec<TransferItem>),
+    /// Tenant: certificates that are used up.
+    CancelCertificates(Vec<CancelItem>),
+    /// Registrar: a certificate that should not have been there.
+    WithdrawCertificate(Withdrawal),
+    /// Registrar: units of certificates that are registered elsewhere.
+    LinkCertificates(ExternalLink),
+    /// Registrar: what becomes of stored generation from an interval on.
+    SetCertificatePolicy {
+        /// The first interval, whose gate must still be open.
+        from: DeliveryInterval,
+        /// The policy.
+        policy: CertificatePolicy,
+    },
 }
 
 impl Action {
@@ -316,6 +332,11 @@ impl Action {
             Action::Delegate { .. } => "delegate",
             Action::RevokeDelegate { .. } => "revoke_delegate",
             Action::SetSchedule { .. } => "set_schedule",
+            Action::TransferCertificates(_) => "transfer_certificates",
+            Action::CancelCertificates(_) => "cancel_certificates",
+            Action::WithdrawCertificate(_) => "withdraw_certificate",
+            Action::LinkCertificates(_) => "link_certificates",
+            Action::SetCertificatePolicy { .. } => "set_certificate_policy",
         }
     }
 }

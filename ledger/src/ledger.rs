@@ -424,6 +424,7 @@ impl Ledger {
                     self.state.publish_index(interval, &mut facts);
                 }
                 Due::Final(interval) => settled |= self.state.run_final(interval, &mut facts),
+                Due::Expiry(interval) => self.state.expire_certificates(interval, &mut facts),
             }
             self.push_facts(facts, leaves);
         }

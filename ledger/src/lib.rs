@@ -7,7 +7,7 @@
 //! # Layout
 //!
 //! * formats: [`genesis`] · [`event`] · [`batch`] · [`entry`] · [`derived`] · [`codec`]
-//! * names and refusals: [`registration`] · [`rejection`] · [`limits`]
+//! * names and refusals: [`registration`] · [`certificate`] · [`rejection`] · [`limits`]
 //! * cryptography: [`hash`] · [`keys`] · [`hex`]
 //! * the log: [`log`] (tree, tiles, proofs, signed notes, checkpoints, cosignatures, policy)
 //! * the state: [`state`] · [`journal`] · [`ledger`]
@@ -29,6 +29,7 @@
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
 pub mod batch;
+pub mod certificate;
 pub mod codec;
 pub mod derived;
 pub mod entry;

@@ -36,6 +36,13 @@ pub const SCHEDULE_ENTRIES_MAX: usize = 32;
 pub const AFFILIATES_MAX: usize = 64;
 /// Halts in force or to come; the next one is refused.
 pub const HALTS_MAX: usize = 64;
+/// Participants that hold parts of one certificate; a further one is refused.
+pub const HOLDERS_PER_CERTIFICATE_MAX: usize = 64;
+/// Certificate policies in force or to come; the next one is refused.
+pub const CERTIFICATE_POLICIES_MAX: usize = 64;
+/// A storage lot older than this is lost: 180 days, within the six months over which EnergyTag
+/// wants losses counted.
+pub const LOT_AGE_INTERVALS_MAX: u64 = 180 * 96;
 /// A reading is for an interval at most this old: the final run is on the 8th of the next month.
 pub const READING_AGE_INTERVALS_MAX: u64 = 40 * 96;
 /// Participants, points and meters in a park; the next registration is refused.

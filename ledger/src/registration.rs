@@ -212,6 +212,8 @@ pub enum RuleSet {
     FinalRuns,
     /// RULES.md, section 13: the price index of each local day that begins in force.
     PriceIndex,
+    /// RULES.md, section 17: certificates that move and end.
+    Certificates,
 }
 
 /// What a delegated key may do.

@@ -90,6 +90,9 @@ rejections! {
     142 TooManyDelegates "too_many_delegates" "You have delegated to 256 keys so far, ended ones included; use one of them, or the tenant's own key.";
     143 ScheduleInvalid "schedule_invalid" "A schedule has at most 32 entries, each with a weekday and a range of quarters within the day; correct it.";
 
+    160 CertificatesInactive "certificates_inactive" "The rules on certificates are not in force for this interval; choose a later one, or ask the registrar to activate them.";
+    161 CertificatePolicyInvalid "certificate_policy_invalid" "A yield is 1 to 10,000 of 10,000, and at most 64 policies are in force or to come; correct it.";
+
     200 QuantityZero "quantity_zero" "The quantity is zero; order at least 1 Wh.";
     201 QuantityTooLarge "quantity_too_large" "The quantity is beyond what any order may have; check the unit (Wh).";
     202 PriceOutOfBounds "price_out_of_bounds" "The limit is not between 0 and 100 CNY/kWh; check the unit (micro-yuan per kWh).";
@@ -130,6 +133,17 @@ rejections! {
     400 AmountInvalid "amount_invalid" "The amount is not above zero and at most ten million yuan; check the unit (nano-yuan).";
     401 InsufficientFunds "insufficient_funds" "The free balance does not cover the withdrawal; wait for settlement or withdraw less.";
     402 AccountOverflow "account_overflow" "The account cannot hold the amount.";
+
+    500 CertificateUnknown "certificate_unknown" "The holder has nothing of this certificate; list the certificates.";
+    501 CertificateProvisional "certificate_provisional" "The interval's last run is still to come; wait until its certificates are final.";
+    502 CertificateShort "certificate_short" "The holder has less of this certificate; name a smaller quantity.";
+    503 CertificateQuantityInvalid "certificate_quantity_invalid" "The quantity is not above zero; name at least 1 Wh.";
+    504 TransferToSelf "transfer_to_self" "The certificate is yours already; name another participant.";
+    505 UseExceeded "use_exceeded" "The point's metered use of this interval that no certificate covers yet is smaller; name a smaller quantity or another point.";
+    506 MonthNotRolledUp "month_not_rolled_up" "The month of this point is not rolled up or had no certificates; wait until all of it is final.";
+    507 UnitsExceeded "units_exceeded" "Fewer units of the month are left, or their certificates have moved or ended; link fewer.";
+    508 ExternalNumberTaken "external_number_taken" "The number is linked already; check it.";
+    509 TooManyHolders "too_many_holders" "The certificate has 64 holders already; transfer it to one of them.";
 }
 
 #[cfg(test)]

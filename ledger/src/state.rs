@@ -78,6 +78,15 @@ pub mod table_number {
     pub const PRICE_INDEX: u8 = 32;
     pub const DAY_TURNOVERS: u8 = 33;
     pub const SCHEDULES: u8 = 34;
+    pub const CERTIFICATE_COURSE: u8 = 45;
+    pub const CERTIFICATE_LIVES: u8 = 46;
+    pub const CERTIFICATE_HOLDINGS: u8 = 47;
+    pub const UNCLAIMED_USE: u8 = 48;
+    pub const CERTIFICATE_POLICIES: u8 = 49;
+    pub const STORAGE_LOTS: u8 = 50;
+    pub const OPEN_MONTHS: u8 = 51;
+    pub const ROLLED_UP_MONTHS: u8 = 52;
+    pub const EXTERNAL_CERTIFICATES: u8 = 53;
 }
 
 /// What a change derives, each fact with whom it concerns; none: the park.

@@ -9,6 +9,7 @@
 
 mod authors;
 mod balance;
+mod certificates;
 pub mod claim;
 pub mod directory;
 pub mod entries;

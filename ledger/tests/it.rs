@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used)] // A failed unwrap in a test is its failure.
 
 mod it {
+    pub(crate) mod certificates;
     mod corrections;
     pub(crate) mod delegation;
     mod fills;
@@ -12,6 +13,7 @@ mod it {
     mod rejections;
     pub(crate) mod runs;
     mod schedule;
+    mod storage;
     mod tenancy;
     pub(crate) mod trading;
     mod trading_properties;

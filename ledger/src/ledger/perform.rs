@@ -80,6 +80,9 @@ impl Ledger {
         if let Some(performed) = self.state.perform_trading_rule(action, leaf) {
             return performed.map(|()| vec![0]);
         }
+        if let Some(performed) = self.state.perform_certificates(action, facts) {
+            return performed.map(|()| vec![0]);
+        }
         let State {
             clock,
             registry,
@@ -181,6 +184,12 @@ impl Ledger {
             return performed.map(|()| vec![0]);
         }
         match &body.action {
+            Action::TransferCertificates(items) => by_item(items, |_, item| {
+                self.state.transfer_certificate(participant, item, facts)
+            }),
+            Action::CancelCertificates(items) => by_item(items, |_, item| {
+                self.state.cancel_certificate(participant, item, facts)
+            }),
             Action::SetSchedule { point, entries } => {
                 let State {
                     registry, trading, ..

@@ -1,15 +1,28 @@
 //! Certificates of origin: each generated watt-hour is in exactly one state.
 //!
 //! A bundle is named by its interval and generating point. It is issued from metered generation
-//! alone, after delivery; none from substitutes.
+//! alone, after delivery; none from substitutes. What becomes of it once it is final stands in
+//! the parts, and needs the registrar's activation.
 
+pub mod life;
+pub mod month;
+mod release;
+pub mod storage;
+
+use crate::event::Action;
+use crate::rejection::Rejection;
 use crate::state::table::Table;
 use crate::state::table_number;
 use crate::state::trie::Trie;
+use crate::state::{Facts, State};
+use life::Holdings;
+use month::Months;
 use wattle_market::interval::DeliveryInterval;
 use wattle_market::point::PointId;
 use wattle_market::settlement::PointSettlement;
 use wattle_market::units::WattHours;
+
+pub(crate) use release::LastRun;
 
 /// One bundle; the five parts sum to what was issued.
 #[derive(
@@ -20,7 +33,7 @@ pub struct Bundle {
     pub issued: WattHours,
     /// Used at the point itself: cancelled, not tradable.
     pub self_used: WattHours,
-    /// Taken into storage: retired (policy `cn`: discharge carries no certificate).
+    /// Taken into storage: retired (policy `cn`), or the storage charging record's (`energytag`).
     pub stored: WattHours,
     /// Lost at the point: retired, never claimable.
     pub lost: WattHours,
@@ -63,12 +76,21 @@ impl Bundle {
 #[derive(Debug, Clone)]
 pub struct Certificates {
     bundles: Table<(DeliveryInterval, PointId), Bundle>,
+    /// Who holds what is final, and how it ends.
+    pub holdings: Holdings,
+    /// What storages took in and have not given back.
+    pub storage: storage::Storage,
+    /// Months in units of 1,000 kWh.
+    pub months: Months,
 }
 
 impl Default for Certificates {
     fn default() -> Certificates {
         Certificates {
             bundles: Table::new(table_number::CERTIFICATES),
+            holdings: Holdings::default(),
+            storage: storage::Storage::default(),
+            months: Months::default(),
         }
     }
 }
@@ -110,5 +132,27 @@ impl Certificates {
 
     pub(crate) fn commit(&mut self, trie: &mut Trie) {
         self.bundles.commit(trie);
+        self.holdings.commit(trie);
+        self.storage.commit(trie);
+        self.months.commit(trie);
+    }
+}
+
+impl State {
+    /// Performs a registrar's action on certificates; none if the action is another.
+    pub(crate) fn perform_certificates(
+        &mut self,
+        action: &Action,
+        facts: &mut Facts,
+    ) -> Option<Result<(), Rejection>> {
+        let performed = match action {
+            Action::WithdrawCertificate(withdrawal) => self.withdraw_certificate(withdrawal, facts),
+            Action::LinkCertificates(link) => self.link_certificates(link, facts),
+            Action::SetCertificatePolicy { from, policy } => {
+                self.set_certificate_policy(*from, *policy)
+            }
+            _ => return None,
+        };
+        Some(performed)
     }
 }

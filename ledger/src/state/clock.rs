@@ -41,6 +41,8 @@ pub enum Due {
     Settlement(DeliveryInterval),
     /// An interval's final run.
     Final(DeliveryInterval),
+    /// What was generated in an interval expires.
+    Expiry(DeliveryInterval),
 }
 
 impl Clock {

@@ -18,6 +18,7 @@ impl State {
             Action::ActivateRules { rules, from } => match rules {
                 RuleSet::FinalRuns => self.activate_final_runs(*from),
                 RuleSet::PriceIndex => self.activate_index(*from),
+                RuleSet::Certificates => self.activate_certificates(*from),
             },
             Action::CorrectReading {
                 meter,

@@ -10,7 +10,7 @@
 use crate::derived::{Fact, Run};
 use crate::registration::MeterKind;
 use crate::rejection::Rejection;
-use crate::state::certificates::Bundle;
+use crate::state::certificates::{Bundle, LastRun};
 use crate::state::clock::Due;
 use crate::state::table::Table;
 use crate::state::table_number;
@@ -191,34 +191,36 @@ impl State {
         }
     }
 
-    /// The earliest thing due: by due time; at equal times gates, settlements, final runs.
+    /// The earliest thing due: by due time; at equal times gates, settlements, final runs, expiry.
     pub(crate) fn due(&self) -> Option<Due> {
         let clock = self.clock();
         let due = clock.due(clock.time);
-        let last = self
-            .runs
-            .course()
-            .map(|course| (self.final_due(course.next), course.next))
-            .filter(|(at, _)| *at <= clock.time);
-        match (due, last) {
-            (Some((at, due)), Some((last, _))) if at <= last => Some(due),
-            (_, Some((_, interval))) => Some(Due::Final(interval)),
-            (due, None) => due.map(|(_, due)| due),
-        }
+        let last = self.runs.course();
+        let last = last.map(|course| (self.final_due(course.next), Due::Final(course.next)));
+        let expiry = self.next_expiry();
+        let expiry = expiry.map(|(at, interval)| (at, Due::Expiry(interval)));
+        let later = [last, expiry].into_iter().flatten();
+        let later = later.filter(|(at, _)| *at <= clock.time);
+        // Of equal times the first stays.
+        let first = due.into_iter().chain(later).min_by_key(|(at, _)| *at);
+        first.map(|(_, due)| due)
     }
 
     /// When the clock next makes something due, a seal included.
     pub fn next_due(&self) -> Timestamp {
         let next = self.clock().next_due();
-        match self.runs.course() {
-            Some(course) => next.min(self.final_due(course.next)),
-            None => next,
-        }
+        let last = self.runs.course();
+        let last = last.map(|course| self.final_due(course.next));
+        let expiry = self.next_expiry().map(|(at, _)| at);
+        last.into_iter().chain(expiry).fold(next, Timestamp::min)
     }
 
     /// The final run of the next interval. Whether a month became final with it.
     pub(crate) fn run_final(&mut self, interval: DeliveryInterval, facts: &mut Facts) -> bool {
-        let outcome = self.adjust(interval, facts);
+        let (outcome, run) = self.adjust(interval, facts);
+        if self.certificates.holdings.covers(interval) {
+            self.finish_certificates(interval, run.as_ref(), facts);
+        }
         if outcome != Outcome::Held {
             self.pins.forget(interval);
             self.runs.forget(interval);
@@ -250,10 +252,15 @@ impl State {
         true
     }
 
-    /// Runs an interval again if its inputs changed, and posts the differences.
-    fn adjust(&mut self, interval: DeliveryInterval, facts: &mut Facts) -> Outcome {
+    /// Runs an interval again if its inputs changed, and posts the differences. The run that
+    /// stands is given where certificates wait for it.
+    fn adjust(
+        &mut self,
+        interval: DeliveryInterval,
+        facts: &mut Facts,
+    ) -> (Outcome, Option<LastRun>) {
         let Some(park) = self.pins.park(interval) else {
-            return Outcome::Empty;
+            return (Outcome::Empty, None);
         };
         let State {
             registry, readings, ..
@@ -268,7 +275,14 @@ impl State {
                 .is_some_and(|kept| kept.energy == input.energy)
         };
         if inputs.iter().all(unchanged) {
-            return Outcome::Unchanged;
+            let run = self.certificates.holdings.covers(interval).then(|| {
+                let settled = settlement::settle(&park, &inputs);
+                let lines = settled
+                    .expect("the initial run settled the same inputs")
+                    .points;
+                LastRun { inputs, lines }
+            });
+            return (Outcome::Unchanged, run);
         }
         match self.post_differences(&park, &inputs, &kept) {
             Ok((rerun, differences)) => {
@@ -278,7 +292,8 @@ impl State {
                 self.adjusted_facts(interval, &inputs, substituted, &rerun, &differences, facts);
                 self.interval_adjusted(interval, &park, &rerun, &differences, facts);
                 self.adjust_certificates(interval, &rerun, facts);
-                Outcome::Adjusted
+                let lines = rerun.later.points;
+                (Outcome::Adjusted, Some(LastRun { inputs, lines }))
             }
             // The initial run stands, and what it was computed from stays for the registrar.
             Err(reason) => {
@@ -289,7 +304,7 @@ impl State {
                     reason,
                 };
                 facts.push((None, held));
-                Outcome::Held
+                (Outcome::Held, None)
             }
         }
     }

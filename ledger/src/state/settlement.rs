@@ -4,7 +4,7 @@
 use crate::derived::{Fact, Run};
 use crate::journal::{AccountId, JournalEntry};
 use crate::registration::{Meter, MeterKind, Point};
-use crate::state::certificates::Bundle;
+use crate::state::certificates::{Bundle, LastRun};
 use crate::state::index::Venue;
 use crate::state::table::Table;
 use crate::state::table_number;
@@ -101,8 +101,21 @@ impl State {
     /// The initial run of an interval. Whether it left anything: an interval without points does
     /// not.
     pub(crate) fn settle(&mut self, interval: DeliveryInterval, facts: &mut Facts) -> bool {
+        let (left_something, run) = self.run_initial(interval, facts);
+        let is_last = !self.runs.covers(interval);
+        if is_last && self.certificates.holdings.covers(interval) {
+            self.finish_certificates(interval, run.as_ref(), facts);
+        }
+        left_something
+    }
+
+    fn run_initial(
+        &mut self,
+        interval: DeliveryInterval,
+        facts: &mut Facts,
+    ) -> (bool, Option<LastRun>) {
         let Some(park) = self.pins.park(interval) else {
-            return false;
+            return (false, None);
         };
         let (inputs, substituted) = self.settlement_inputs(interval);
         let settled = settlement::settle(&park, &inputs).map_err(|error| error.to_string());
@@ -121,11 +134,15 @@ impl State {
                 self.issue_certificates(interval, &settled, facts);
                 let (price, volume) = (settled.pool_price, settled.pool_volume);
                 self.count_turnover(Venue::Pool, interval, price, volume);
+                let lines = settled.points;
+                (true, Some(LastRun { inputs, lines }))
             }
             // Positions, pins and collateral stay for the registrar to resolve.
-            Err(reason) => facts.push((None, Fact::SettlementHeld { interval, reason })),
+            Err(reason) => {
+                facts.push((None, Fact::SettlementHeld { interval, reason }));
+                (true, None)
+            }
         }
-        true
     }
 
     /// What a run of an interval is computed from at this moment.

@@ -103,6 +103,7 @@ fn interval_of(fact: &Fact) -> Option<DeliveryInterval> {
         | Fact::OrdersCancelled { .. }
         | Fact::KeyFrozen { .. }
         | Fact::DayPriced { .. }
+        | Fact::Certificate(_)
         | Fact::RegisterRestarted { .. } => None,
     }
 }
@@ -233,6 +234,7 @@ fn add(sums: &mut Sums, index: u64, fact: &Fact, findings: &mut Findings) {
         | Fact::OrdersCancelled { .. }
         | Fact::KeyFrozen { .. }
         | Fact::DayPriced { .. }
+        | Fact::Certificate(_)
         | Fact::RegisterRestarted { .. } => {}
     }
 }

@@ -176,7 +176,9 @@ fn claims_on(entry: &Entry) -> &'static [Claim] {
         | Fact::IntervalAdjusted { .. }
         | Fact::RunHeld { .. }
         | Fact::MonthClosed { .. } => &[Claim::Settlement],
-        Fact::CertificateAdjusted { .. } | Fact::DeliveryAdjusted { .. } => &[Claim::Certificates],
+        Fact::CertificateAdjusted { .. } | Fact::DeliveryAdjusted { .. } | Fact::Certificate(_) => {
+            &[Claim::Certificates]
+        }
         // Readings have no claim of their own: the replay shows what became of them.
         Fact::ReadingCorrected { .. } | Fact::KeyFrozen { .. } | Fact::RegisterRestarted { .. } => {
             &[]

@@ -6,6 +6,7 @@ use crate::log::checkpoint::Checkpoint;
 use crate::log::tiles::{TILE_WIDTH, TileBuilder, TileFile, TileKind, TilePath, parse_bundle};
 use crate::verify::authors::Authors;
 use crate::verify::balance;
+use crate::verify::certificates::Books;
 use crate::verify::claim::{Claim, Findings};
 use crate::verify::parallel::{self, Checker, Job};
 use crate::verify::replay::{Leaf, Replay};
@@ -24,6 +25,7 @@ struct Readers {
     genesis: Genesis,
     authors: Authors,
     replay: Replay,
+    certificates: Books,
     summary: Summary,
 }
 
@@ -207,6 +209,7 @@ fn found(leaf: &Leaf, checkpoint: &Checkpoint) -> Result<Readers, String> {
     Ok(Readers {
         authors: Authors::found(&genesis),
         replay: Replay::found(&genesis),
+        certificates: Books::default(),
         summary,
         genesis,
     })
@@ -227,6 +230,7 @@ impl Readers {
 
     fn complete(&mut self, batch: &[Leaf], findings: &mut Findings) {
         balance::check_batch(batch, findings);
+        self.certificates.batch(batch, findings);
         self.summary.count_carbon(batch);
     }
 }
