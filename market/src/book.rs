@@ -39,6 +39,7 @@
 
 mod event;
 mod ids;
+mod keeper;
 mod ladder;
 mod orders;
 
@@ -198,7 +199,7 @@ impl Book {
             let quantity = WattHours(i64::from(left));
             return sink(Event::Cancelled { id, quantity });
         }
-        let slot = self.orders.add(Resting {
+        self.rest(Resting {
             id,
             account: order.account,
             rank: taker.rank,
@@ -206,7 +207,13 @@ impl Book {
             next: NONE,
             previous: NONE,
         });
-        self.ids.insert(id, slot, &self.orders);
+    }
+
+    /// Takes in what rests from now on, behind the others of its rank.
+    #[inline]
+    fn rest(&mut self, order: Resting) {
+        let slot = self.orders.add(order);
+        self.ids.insert(order.id, slot, &self.orders);
         self.push(slot);
     }
 

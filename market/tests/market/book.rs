@@ -1,6 +1,7 @@
 //! The continuous book against a reference, against what must hold whatever the reference says,
 //! and by example.
 
+mod keeper;
 mod reference;
 
 use std::collections::BTreeMap;
