@@ -289,6 +289,52 @@ pub enum Fact {
     },
     /// What follows about certificates after their issue.
     Certificate(CertificateFact),
+    /// Participant: one leg of a continuous trade. The leaf of the order that rested comes first,
+    /// and right after it that of the order that met it, at the same price and quantity.
+    OrderMatched {
+        /// The order.
+        #[serde(serialize_with = "as_text")]
+        order: OrderId,
+        /// What was ordered; its quantity is what was open of it just before.
+        item: OrderItem,
+        /// Watt-hours traded.
+        filled: WattHours,
+        /// The limit of the order that rested.
+        price: Price,
+        /// Which of the two it was.
+        role: TradeRole,
+    },
+    /// Participant: what an immediate order could not trade at once was cancelled.
+    RemainderCancelled {
+        /// The order.
+        #[serde(serialize_with = "as_text")]
+        order: OrderId,
+        /// What was ordered; its quantity is what was left.
+        item: OrderItem,
+    },
+    /// Park: the gate of a continuous interval that had orders or trades.
+    ContinuousClosed {
+        /// The delivery interval.
+        interval: DeliveryInterval,
+        /// Trades, each of two legs.
+        trades: u64,
+        /// What was traded, and its volume-weighted price.
+        traded: AveragePrice,
+        /// Orders to buy that still rested.
+        bids: u32,
+        /// Orders to sell that still rested.
+        offers: u32,
+    },
+}
+
+/// The part that an order had in a continuous trade.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, bincode::Encode, bincode::Decode, serde::Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TradeRole {
+    /// It rested, and made the price.
+    Maker,
+    /// It came in, or was changed, and took it.
+    Taker,
 }
 
 /// Energy and its volume-weighted price.
@@ -347,6 +393,9 @@ impl Fact {
             Fact::OrdersCancelled { .. } => "orders_cancelled",
             Fact::DayPriced { .. } => "day_priced",
             Fact::Certificate(fact) => fact.name(),
+            Fact::OrderMatched { .. } => "order_matched",
+            Fact::RemainderCancelled { .. } => "remainder_cancelled",
+            Fact::ContinuousClosed { .. } => "continuous_closed",
         }
     }
 }

@@ -10,8 +10,8 @@ use crate::hash::{Hash, sha256};
 use crate::keys::{PublicKey, Signature, SigningKey};
 use crate::limits::EVENT_BYTES_MAX;
 use crate::registration::{
-    AffiliateGroupId, CarbonFactor, DelegationLimits, Meter, MeterId, Participant, ParticipantId,
-    Point, Role, RuleSet, TariffId,
+    AffiliateGroupId, CarbonFactor, DelegationLimits, MarketMode, Meter, MeterId, Participant,
+    ParticipantId, Point, Role, RuleSet, TariffId,
 };
 use crate::rejection::Rejection;
 use crate::state::registers::Ratio;
@@ -292,6 +292,16 @@ pub enum Action {
         /// The policy.
         policy: CertificatePolicy,
     },
+    /// Registrar: how orders meet from an interval on.
+    SetMarketMode {
+        /// The first interval, whose gate must still be open and which nobody has traded for.
+        from: DeliveryInterval,
+        /// The mode.
+        mode: MarketMode,
+    },
+    /// Tenant: orders that trade at once what they can, at least their minimum, and whose rest is
+    /// cancelled. For continuous intervals.
+    PlaceImmediate(Vec<OrderWithMinimum>),
 }
 
 impl Action {
@@ -337,6 +347,8 @@ impl Action {
             Action::WithdrawCertificate(_) => "withdraw_certificate",
             Action::LinkCertificates(_) => "link_certificates",
             Action::SetCertificatePolicy { .. } => "set_certificate_policy",
+            Action::SetMarketMode { .. } => "set_market_mode",
+            Action::PlaceImmediate(_) => "place_immediate",
         }
     }
 }

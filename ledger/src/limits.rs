@@ -43,6 +43,10 @@ pub const CERTIFICATE_POLICIES_MAX: usize = 64;
 /// A storage lot older than this is lost: 180 days, within the six months over which EnergyTag
 /// wants losses counted.
 pub const LOT_AGE_INTERVALS_MAX: u64 = 180 * 96;
+/// Resting orders of one continuous interval; the next one that would rest is refused.
+pub const BOOK_ORDERS_MAX: u32 = 1 << 20;
+/// Changes of the market's mode in force or to come; the next one is refused.
+pub const MARKET_MODES_MAX: usize = 64;
 /// A reading is for an interval at most this old: the final run is on the 8th of the next month.
 pub const READING_AGE_INTERVALS_MAX: u64 = 40 * 96;
 /// Participants, points and meters in a park; the next registration is refused.
@@ -58,3 +62,4 @@ const _: () = assert!(EVENT_BYTES_MAX + ITEMS_MAX * 2 + 64 < LEAF_BYTES_MAX);
 const _: () = assert!(EVENT_BYTES_MAX < BATCH_BYTES_MAX);
 const _: () = assert!(BATCH_EVENTS_MAX * 34 + 512 < LEAF_BYTES_MAX);
 const _: () = assert!(VOTERS_MAX * 2 <= 16);
+const _: () = assert!(BOOK_ORDERS_MAX <= wattle_market::book::ORDERS_MAX);

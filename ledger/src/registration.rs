@@ -216,6 +216,28 @@ pub enum RuleSet {
     Certificates,
 }
 
+/// How an interval's orders meet.
+#[derive(
+    Debug,
+    Clone,
+    Copy,
+    Default,
+    PartialEq,
+    Eq,
+    bincode::Encode,
+    bincode::Decode,
+    serde::Serialize,
+    serde::Deserialize,
+)]
+#[serde(rename_all = "snake_case")]
+pub enum MarketMode {
+    /// All at once at the gate, at one price: the rule where nothing else is set.
+    #[default]
+    CallAuction,
+    /// Each as it is recorded, at the price of the order that rested (RULES.md, section 15).
+    Continuous,
+}
+
 /// What a delegated key may do.
 #[derive(
     Debug,

@@ -90,6 +90,8 @@ rejections! {
     142 TooManyDelegates "too_many_delegates" "You have delegated to 256 keys so far, ended ones included; use one of them, or the tenant's own key.";
     143 ScheduleInvalid "schedule_invalid" "A schedule has at most 32 entries, each with a weekday and a range of quarters within the day; correct it.";
 
+    150 MarketInUse "market_in_use" "There are open orders or trades at or after this interval; change the mode from a later one.";
+    151 TooManyModes "too_many_modes" "64 changes of the market's mode are in force or to come; wait until one has passed.";
     160 CertificatesInactive "certificates_inactive" "The rules on certificates are not in force for this interval; choose a later one, or ask the registrar to activate them.";
     161 CertificatePolicyInvalid "certificate_policy_invalid" "A yield is 1 to 10,000 of 10,000, and at most 64 policies are in force or to come; correct it.";
 
@@ -117,6 +119,9 @@ rejections! {
     226 DelegateOrderLimit "delegate_order_limit" "The order is larger than the key may place; order less, or use the tenant's own key.";
     227 DelegateDayLimit "delegate_day_limit" "The key's orders for this delivery day would exceed its energy or money; order less, or use the tenant's own key.";
     230 PositionTooLarge "position_too_large" "Your trades of one side for this interval would exceed 2^32 Wh; trade no more of it.";
+    231 MinimumNotMet "minimum_not_met" "Less than the minimum would trade at once; order with a smaller minimum, at a better limit, or later.";
+    232 BookFull "book_full" "The interval's book holds as many orders as it may; send an immediate order, or wait until there is room.";
+    233 NotContinuous "not_continuous" "Immediate orders are for intervals of continuous matching; this one has a call auction: place a plain order.";
 
     300 NotYourMeter "not_your_meter" "The key signs for another meter; use that meter's key.";
     301 ReadingFromFuture "reading_from_future" "The interval has not ended in park time; check the meter's clock.";

@@ -13,6 +13,7 @@ pub mod delegation;
 pub mod delivery;
 pub mod halt;
 pub mod index;
+pub mod modes;
 pub mod orders;
 pub mod outcomes;
 pub mod readings;
@@ -78,6 +79,9 @@ pub mod table_number {
     pub const PRICE_INDEX: u8 = 32;
     pub const DAY_TURNOVERS: u8 = 33;
     pub const SCHEDULES: u8 = 34;
+    pub const MARKET_MODES: u8 = 35;
+    pub const ARRIVALS: u8 = 36;
+    pub const SESSIONS: u8 = 37;
     pub const CERTIFICATE_COURSE: u8 = 45;
     pub const CERTIFICATE_LIVES: u8 = 46;
     pub const CERTIFICATE_HOLDINGS: u8 = 47;

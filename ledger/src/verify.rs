@@ -14,6 +14,7 @@ pub mod claim;
 pub mod directory;
 pub mod entries;
 pub mod explain;
+mod matching;
 mod parallel;
 mod replay;
 pub mod source;

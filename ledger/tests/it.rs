@@ -3,6 +3,8 @@
 
 mod it {
     pub(crate) mod certificates;
+    pub(crate) mod continuous;
+    mod continuous_properties;
     mod corrections;
     pub(crate) mod delegation;
     mod fills;

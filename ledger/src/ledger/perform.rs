@@ -30,7 +30,7 @@ impl Ledger {
             return Err(Rejection::KeyFrozen);
         }
         if let Role::Delegate(participant) = role {
-            return self.trade_delegated(participant, body, facts);
+            return self.trade_delegated(participant, body, leaf, facts);
         }
         if let Action::RotateKey { new, proof } = &body.action {
             return self.rotate(&body.author, new, proof, leaf);
@@ -177,7 +177,7 @@ impl Ledger {
         leaf: u64,
         facts: &mut Facts,
     ) -> Result<Vec<u16>, Rejection> {
-        if let Some(performed) = self.trade(participant, body, facts) {
+        if let Some(performed) = self.trade(participant, body, leaf, facts) {
             return performed;
         }
         if let Some(performed) = self.delegate(participant, body, leaf) {

@@ -8,6 +8,8 @@ use crate::registration::ParticipantId;
 use crate::rejection::Rejection;
 use crate::state::Facts;
 use crate::state::delegation::{Delegation, check_limits};
+use crate::state::orders::{Arrival, Placement};
+use wattle_market::book::Lifetime;
 use wattle_market::units::WattHours;
 
 impl Ledger {
@@ -16,6 +18,7 @@ impl Ledger {
         &mut self,
         participant: ParticipantId,
         body: &EventBody,
+        leaf: u64,
         facts: &mut Facts,
     ) -> Option<Result<Vec<u16>, Rejection>> {
         let author = body.author;
@@ -24,16 +27,31 @@ impl Ledger {
             sequence: body.sequence,
             item,
         };
+        let placement = |place, item, minimum, lifetime| Placement {
+            id: id(place),
+            item,
+            minimum,
+            lifetime,
+            leaf,
+        };
         let state = &mut self.state;
         let performed = match &body.action {
             Action::PlaceOrders(items) => by_item(items, |place, item| {
-                state.place_order(participant, id(place), item, WattHours::ZERO)
+                let order = placement(place, *item, WattHours::ZERO, Lifetime::Resting);
+                state.place_order(participant, &order, facts)
             }),
             Action::PlaceOrdersWith(items) => by_item(items, |place, item| {
-                state.place_order(participant, id(place), &item.order, item.minimum)
+                let order = placement(place, item.order, item.minimum, Lifetime::Resting);
+                state.place_order(participant, &order, facts)
             }),
-            Action::ChangeOrders(changes) => by_item(changes, |_, change| {
-                state.change_order(participant, author, change)
+            Action::PlaceImmediate(items) => by_item(items, |place, item| {
+                let lifetime = Lifetime::ImmediateOrCancel;
+                let order = placement(place, item.order, item.minimum, lifetime);
+                state.place_order(participant, &order, facts)
+            }),
+            Action::ChangeOrders(changes) => by_item(changes, |item, change| {
+                let arrival = Arrival { leaf, item };
+                state.change_order((participant, author), change, arrival, facts)
             }),
             Action::CancelOrders(ids) => {
                 by_item(ids, |_, id| state.cancel_order(participant, author, id))
@@ -51,9 +69,10 @@ impl Ledger {
         &mut self,
         participant: ParticipantId,
         body: &EventBody,
+        leaf: u64,
         facts: &mut Facts,
     ) -> Result<Vec<u16>, Rejection> {
-        self.trade(participant, body, facts)
+        self.trade(participant, body, leaf, facts)
             .unwrap_or(Err(Rejection::NotAllowed))
     }
 

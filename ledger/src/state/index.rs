@@ -20,14 +20,22 @@ pub struct Turnover {
 }
 
 impl Turnover {
-    fn add(self, other: Turnover) -> Turnover {
+    /// One price for all of it.
+    pub(crate) fn of(volume: WattHours, price: Price) -> Turnover {
+        Turnover {
+            volume,
+            value: i128::from(volume.0) * i128::from(price.0),
+        }
+    }
+
+    pub(crate) fn add(self, other: Turnover) -> Turnover {
         Turnover {
             volume: WattHours(self.volume.0 + other.volume.0),
             value: self.value + other.value,
         }
     }
 
-    fn average(self) -> AveragePrice {
+    pub(crate) fn average(self) -> AveragePrice {
         let price = (self.volume.0 > 0).then(|| {
             let price = self.value / i128::from(self.volume.0);
             Price(i64::try_from(price).expect("an average lies between prices"))
@@ -42,7 +50,7 @@ impl Turnover {
 /// The turnover of one local day so far.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, bincode::Encode, bincode::Decode)]
 pub struct DayTurnover {
-    /// Call auctions.
+    /// Call auctions and continuous trades.
     pub auction: Turnover,
     /// Pools, as the initial runs found them.
     pub pool: Turnover,
@@ -115,10 +123,7 @@ impl State {
         let Some(price) = price.filter(|_| self.trading.index.covers(day)) else {
             return;
         };
-        let turnover = Turnover {
-            volume,
-            value: i128::from(volume.0) * i128::from(price.0),
-        };
+        let turnover = Turnover::of(volume, price);
         let row = self.trading.index.days.entry(day);
         match venue {
             Venue::Auction => row.auction = row.auction.add(turnover),

@@ -1,5 +1,8 @@
-//! Open orders, the call auction that closes them, and the forward positions it leaves.
+//! Open orders, the auction or the continuous market in which they meet, and the forward positions
+//! that their trades leave.
 
+mod book;
+mod continuous;
 mod fill;
 mod gate;
 mod place;
@@ -9,7 +12,9 @@ use crate::registration::ParticipantId;
 use crate::state::table::Table;
 use crate::state::table_number;
 use crate::state::trie::Trie;
-pub(crate) use place::Candidate;
+use book::IntervalBook;
+pub use continuous::{Arrival, Session};
+pub(crate) use place::{Candidate, Placement};
 use std::collections::{BTreeMap, BTreeSet};
 use wattle_market::interval::DeliveryInterval;
 use wattle_market::point::PointId;
@@ -46,6 +51,13 @@ pub struct Orders {
     /// Minimum quantities of open orders that have one.
     minimums: Table<(DeliveryInterval, OrderId), WattHours>,
     positions: Table<(DeliveryInterval, PointId), Position>,
+    /// When the resting orders of continuous intervals came to their places.
+    arrivals: Table<(DeliveryInterval, OrderId), Arrival>,
+    /// What was traded continuously, until the gate.
+    sessions: Table<DeliveryInterval, Session>,
+    /// Books of continuous intervals; each follows from `open`, `arrivals` and the price bounds,
+    /// and is built when it is first asked for.
+    books: BTreeMap<DeliveryInterval, IntervalBook>,
     /// Open orders by holder; follows from `open`.
     held: BTreeMap<ParticipantId, BTreeSet<(DeliveryInterval, OrderId)>>,
 }
@@ -56,6 +68,9 @@ impl Default for Orders {
             open: Table::new(table_number::ORDERS),
             minimums: Table::new(table_number::ORDER_MINIMUMS),
             positions: Table::new(table_number::POSITIONS),
+            arrivals: Table::new(table_number::ARRIVALS),
+            sessions: Table::new(table_number::SESSIONS),
+            books: BTreeMap::new(),
             held: BTreeMap::new(),
         }
     }
@@ -135,6 +150,10 @@ impl Orders {
     fn remove(&mut self, key: &OrderKey) -> Option<OpenOrder> {
         let order = self.open.remove(key)?;
         self.minimums.remove(key);
+        self.arrivals.remove(key);
+        if let Some(book) = self.books.get_mut(&key.0) {
+            book.remove(&key.1);
+        }
         if let Some(held) = self.held.get_mut(&order.participant) {
             held.remove(key);
             if held.is_empty() {
@@ -178,6 +197,13 @@ impl Orders {
                 .any(|((_, at), _)| *at == point)
     }
 
+    /// Whether anybody has open orders or unsettled trades at or after an interval.
+    pub(crate) fn is_used_from(&self, from: DeliveryInterval) -> bool {
+        let open = self.open.range(first_of(from)..).next();
+        let traded = self.positions.range((from, PointId(0))..).next();
+        open.is_some() || traded.is_some()
+    }
+
     /// Takes a point's position out, at settlement.
     pub(crate) fn take_position(
         &mut self,
@@ -191,5 +217,7 @@ impl Orders {
         self.open.commit(trie);
         self.minimums.commit(trie);
         self.positions.commit(trie);
+        self.arrivals.commit(trie);
+        self.sessions.commit(trie);
     }
 }

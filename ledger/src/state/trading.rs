@@ -1,4 +1,5 @@
-//! What bounds trading beside the orders themselves: affiliates, halts, price bounds, delegations.
+//! What bounds trading beside the orders themselves: affiliates, halts, price bounds, the mode of
+//! the market, delegations.
 
 use crate::event::{Action, OrderItem};
 use crate::rejection::Rejection;
@@ -8,6 +9,7 @@ use crate::state::bounds::PriceBounds;
 use crate::state::delegation::Delegations;
 use crate::state::halt::Halts;
 use crate::state::index::PriceIndex;
+use crate::state::modes::Modes;
 use crate::state::schedule::Schedules;
 use crate::state::trie::Trie;
 use wattle_market::interval::DeliveryInterval;
@@ -27,6 +29,8 @@ pub struct Trading {
     pub index: PriceIndex,
     /// Standing instructions by weekday and time of day.
     pub schedules: Schedules,
+    /// How orders meet.
+    pub modes: Modes,
 }
 
 impl Trading {
@@ -45,6 +49,7 @@ impl Trading {
     pub(crate) fn forget_before(&mut self, next: DeliveryInterval, utc_offset_minutes: i16) {
         self.halts.forget_before(next);
         self.bounds.forget_before(next);
+        self.modes.forget_before(next);
         self.delegations.forget_before(next, utc_offset_minutes);
     }
 
@@ -55,6 +60,7 @@ impl Trading {
         self.delegations.commit(trie);
         self.index.commit(trie);
         self.schedules.commit(trie);
+        self.modes.commit(trie);
     }
 }
 
@@ -69,6 +75,7 @@ impl State {
             clock,
             registry,
             trading,
+            orders,
             ..
         } = self;
         let clock = clock
@@ -81,7 +88,15 @@ impl State {
             Action::HaltMarket { from, until } => trading.halts.halt(clock, *from, *until),
             Action::ResumeMarket { from } => trading.halts.resume(clock, *from),
             Action::SetPriceBounds { from, floor, cap } => {
-                trading.bounds.set(clock, *from, *floor, *cap)
+                let set = trading.bounds.set(clock, *from, *floor, *cap);
+                // Which resting orders may trade follows from the bounds.
+                orders.forget_books(*from);
+                set
+            }
+            Action::SetMarketMode { from, mode } => {
+                let in_use = orders.is_used_from(*from);
+                orders.forget_books(*from);
+                trading.modes.set(clock, in_use, (*from, *mode))
             }
             Action::RevokeDelegate { key } if trading.delegations.is_delegated(key) => {
                 trading.delegations.remove(key);

@@ -92,6 +92,7 @@ fn interval_of(fact: &Fact) -> Option<DeliveryInterval> {
         | Fact::CertificateIssued { interval, .. }
         | Fact::CertificateDelivered { interval, .. } => Some(*interval),
         Fact::OrderClosed { item, .. } => Some(item.interval),
+        Fact::ContinuousClosed { interval, .. } => Some(*interval),
         Fact::PointAdjusted { interval, .. }
         | Fact::IntervalAdjusted { interval, .. }
         | Fact::CertificateAdjusted { interval, .. }
@@ -104,6 +105,9 @@ fn interval_of(fact: &Fact) -> Option<DeliveryInterval> {
         | Fact::KeyFrozen { .. }
         | Fact::DayPriced { .. }
         | Fact::Certificate(_)
+        // Their sums run over many batches: see `matching`.
+        | Fact::OrderMatched { .. }
+        | Fact::RemainderCancelled { .. }
         | Fact::RegisterRestarted { .. } => None,
     }
 }
@@ -112,7 +116,7 @@ fn add(sums: &mut Sums, index: u64, fact: &Fact, findings: &mut Findings) {
     match fact {
         Fact::IntervalCleared { volume, .. } => sums.volume = Some(i128::from(volume.0)),
         // Without an auction nothing is sold or bought.
-        Fact::AuctionHalted { .. } => sums.volume = Some(0),
+        Fact::AuctionHalted { .. } | Fact::ContinuousClosed { .. } => sums.volume = Some(0),
         Fact::MinimumMissed { order, .. } => {
             sums.missed.insert(*order);
         }
@@ -235,6 +239,8 @@ fn add(sums: &mut Sums, index: u64, fact: &Fact, findings: &mut Findings) {
         | Fact::KeyFrozen { .. }
         | Fact::DayPriced { .. }
         | Fact::Certificate(_)
+        | Fact::OrderMatched { .. }
+        | Fact::RemainderCancelled { .. }
         | Fact::RegisterRestarted { .. } => {}
     }
 }

@@ -168,6 +168,9 @@ fn claims_on(entry: &Entry) -> &'static [Claim] {
         | Fact::MinimumMissed { .. }
         | Fact::AuctionHalted { .. }
         | Fact::OrdersCancelled { .. }
+        | Fact::OrderMatched { .. }
+        | Fact::RemainderCancelled { .. }
+        | Fact::ContinuousClosed { .. }
         | Fact::DayPriced { .. } => &[Claim::Trades],
         Fact::PointSettled { .. } | Fact::IntervalSettled { .. } | Fact::SettlementHeld { .. } => {
             &[Claim::Settlement]

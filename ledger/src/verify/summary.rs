@@ -11,6 +11,7 @@ use crate::registration::{CarbonFactor, ParticipantId};
 use crate::verify::replay::Leaf;
 use std::collections::{BTreeMap, BTreeSet};
 use wattle_market::interval::DeliveryInterval;
+use wattle_market::order::Side;
 use wattle_market::point::PointId;
 use wattle_market::settlement::{Account, PointSettlement, PostingKind};
 use wattle_market::units::{Money, Price, WattHours};
@@ -38,6 +39,8 @@ pub struct Summary {
     pub closed_months: Vec<(i64, u8)>,
     /// Call auctions in which something was traded.
     pub clearings: Vec<ClearingSummary>,
+    /// Continuous intervals in which something was traded, at their average prices.
+    pub continuous: Vec<ClearingSummary>,
     /// Participants by id.
     pub participants: BTreeMap<ParticipantId, ParticipantSummary>,
     /// Postings to the park's own accounts, by account.
@@ -51,7 +54,7 @@ pub struct Summary {
     pub factors: Vec<CarbonFactor>,
 }
 
-/// One call auction.
+/// One call auction, or all continuous trades of an interval.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
 pub struct ClearingSummary {
     /// The delivery interval.
@@ -75,9 +78,9 @@ pub struct ParticipantSummary {
     pub used: WattHours,
     /// Generated and used at the same point at once.
     pub self_used: WattHours,
-    /// Sold in call auctions.
+    /// Sold in auctions and continuous trades.
     pub sold_forward: WattHours,
-    /// Bought in call auctions.
+    /// Bought in auctions and continuous trades.
     pub bought_forward: WattHours,
     /// Given to the surplus pool.
     pub pool_sold: WattHours,
@@ -165,6 +168,15 @@ impl Summary {
                     volume,
                 });
             }
+            Fact::ContinuousClosed {
+                interval, traded, ..
+            } => self
+                .continuous
+                .extend(traded.price.map(|price| ClearingSummary {
+                    interval: *interval,
+                    price,
+                    volume: traded.volume,
+                })),
             Fact::PointSettled { .. } => {}
             Fact::IntervalSettled {
                 interval,
@@ -294,10 +306,12 @@ impl ParticipantSummary {
                     self.line(before, -1);
                 }
             }
-            Fact::OrderClosed { item, filled, .. } => match item.side {
-                wattle_market::order::Side::Sell => add(&mut self.sold_forward, *filled),
-                wattle_market::order::Side::Buy => add(&mut self.bought_forward, *filled),
-            },
+            Fact::OrderClosed { item, filled, .. } | Fact::OrderMatched { item, filled, .. } => {
+                match item.side {
+                    Side::Sell => add(&mut self.sold_forward, *filled),
+                    Side::Buy => add(&mut self.bought_forward, *filled),
+                }
+            }
             Fact::FundsMoved { amount } => self.funds.0 += amount.0,
             _ => {}
         }

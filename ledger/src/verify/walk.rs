@@ -8,6 +8,7 @@ use crate::verify::authors::Authors;
 use crate::verify::balance;
 use crate::verify::certificates::Books;
 use crate::verify::claim::{Claim, Findings};
+use crate::verify::matching::Matching;
 use crate::verify::parallel::{self, Checker, Job};
 use crate::verify::replay::{Leaf, Replay};
 use crate::verify::source::Source;
@@ -26,6 +27,7 @@ struct Readers {
     authors: Authors,
     replay: Replay,
     certificates: Books,
+    matching: Matching,
     summary: Summary,
 }
 
@@ -210,6 +212,7 @@ fn found(leaf: &Leaf, checkpoint: &Checkpoint) -> Result<Readers, String> {
         authors: Authors::found(&genesis),
         replay: Replay::found(&genesis),
         certificates: Books::default(),
+        matching: Matching::default(),
         summary,
         genesis,
     })
@@ -221,6 +224,7 @@ impl Readers {
             findings.fail(Claim::Form, Some(leaf.index), "a second genesis");
         }
         self.summary.leaf(&leaf);
+        self.matching.leaf(&leaf, findings);
         let job = self.authors.leaf(leaf.index, &leaf.entry, findings);
         if let Some(batch) = self.replay.leaf(leaf, findings) {
             self.complete(&batch, findings);

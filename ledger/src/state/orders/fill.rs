@@ -3,6 +3,7 @@
 use crate::event::{OrderId, OrderItem};
 use crate::registration::ParticipantId;
 use crate::state::State;
+use crate::state::orders::OrderKey;
 use wattle_market::interval::DeliveryInterval;
 use wattle_market::order::Side;
 use wattle_market::units::{Money, Price, WattHours};
@@ -23,6 +24,13 @@ impl State {
         filled: WattHours,
         price: Price,
     ) -> OrderItem {
+        // The interval's book did not make this trade.
+        self.orders.books.remove(&key.0);
+        self.fill(key, filled, price)
+    }
+
+    /// The same for a trade that the interval's book, if there is one, knows already.
+    pub(super) fn fill(&mut self, key: &OrderKey, filled: WattHours, price: Price) -> OrderItem {
         let order = self.orders.open.get(key).expect("only open orders trade");
         let (participant, item, held) = (order.participant, order.item, order.reserved);
         let is_within = match item.side {

@@ -14,27 +14,30 @@ use wattle_market::units::{Price, WattHours};
 
 type Orders = Vec<(OrderId, OpenOrder)>;
 
-fn count(orders: &Orders, side: Side) -> u32 {
+pub(super) fn count(orders: &[(OrderId, OpenOrder)], side: Side) -> u32 {
     let of_side = orders.iter().filter(|(_, order)| order.item.side == side);
-    u32::try_from(of_side.count()).expect("an auction has at most 2^20 orders")
+    u32::try_from(of_side.count()).expect("a gate has fewer than 2^32 orders")
 }
 
 impl State {
     /// Gate closure: clears the interval's orders at one price, or releases them where the market
-    /// is halted. An interval without orders leaves nothing.
+    /// is continuous or halted. An interval without orders leaves nothing.
     pub(crate) fn clear(&mut self, interval: DeliveryInterval, facts: &mut Facts) {
         let orders: Orders = self
             .orders
             .of_interval(interval)
             .map(|(id, order)| (*id, order.clone()))
             .collect();
-        if !orders.is_empty() {
+        if self.is_continuous(interval) {
+            self.close_session(interval, &orders, facts);
+        } else if !orders.is_empty() {
             if self.trading.halts.is_halted(interval) {
                 self.release_orders(interval, &orders, facts);
             } else {
                 self.auction(interval, &orders, facts);
             }
         }
+        self.orders.books.remove(&interval);
         let offset = self.registry.utc_offset_minutes();
         self.trading.forget_before(interval.next(), offset);
     }
@@ -108,7 +111,7 @@ impl State {
 
     /// Takes an order out and moves what was filled into the position, with its collateral at the
     /// clearing price.
-    fn close_order(
+    pub(super) fn close_order(
         &mut self,
         id: &OrderId,
         order: &OpenOrder,

@@ -9,9 +9,10 @@ use crate::limits::{
 };
 use crate::registration::{ParticipantId, Point};
 use crate::rejection::Rejection;
-use crate::state::orders::{OpenOrder, OrderKey};
+use crate::state::orders::{Arrival, OpenOrder, OrderKey};
 use crate::state::{Facts, State};
 use std::collections::BTreeSet;
+use wattle_market::book::Lifetime;
 use wattle_market::collateral::collateral;
 use wattle_market::exposure::{self, Excess};
 use wattle_market::interval::DeliveryInterval;
@@ -33,6 +34,23 @@ pub(crate) struct Candidate {
     pub(crate) minimum: WattHours,
     /// The open order that it takes the place of.
     pub(crate) replaced: Option<OrderKey>,
+    /// What becomes of what does not trade at once, where orders trade at once.
+    pub(crate) lifetime: Lifetime,
+}
+
+/// A new order as it is recorded.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Placement {
+    /// Its name.
+    pub(crate) id: OrderId,
+    /// What is ordered.
+    pub(crate) item: OrderItem,
+    /// The least it accepts.
+    pub(crate) minimum: WattHours,
+    /// What becomes of what does not trade at once.
+    pub(crate) lifetime: Lifetime,
+    /// The event's leaf.
+    pub(crate) leaf: u64,
 }
 
 /// Whether an order would meet an open one.
@@ -69,42 +87,56 @@ fn check_figures(item: &OrderItem, minimum: WattHours) -> Result<(), Rejection> 
 }
 
 impl State {
-    /// Takes one order into the book.
+    /// Takes one order in. Where the market is continuous it trades at once what it can.
     pub(crate) fn place_order(
         &mut self,
         participant: ParticipantId,
-        id: OrderId,
-        item: &OrderItem,
-        minimum: WattHours,
+        placement: &Placement,
+        facts: &mut Facts,
     ) -> Result<(), Rejection> {
+        let Placement { id, item, .. } = *placement;
         let candidate = Candidate {
             participant,
             author: id.key,
-            item: *item,
-            minimum,
+            item,
+            minimum: placement.minimum,
             replaced: None,
+            lifetime: placement.lifetime,
         };
         let reserved = self.check_order(&candidate)?;
+        self.judge_by_book(&candidate)?;
         self.accounts.reserve(participant, reserved)?;
         // Nothing below can be refused.
         let offset = self.registry.utc_offset_minutes();
-        let placed = Some((item, item.quantity));
+        let placed = Some((&item, item.quantity));
         self.trading.delegations.count(&id, None, placed, offset);
         let order = OpenOrder {
             participant,
-            item: *item,
+            item,
             reserved,
         };
-        self.orders.insert(id, order, minimum);
+        if !self.is_continuous(item.interval) {
+            self.orders.insert(id, order, placement.minimum);
+            return Ok(());
+        }
+        // Its minimum is met as it comes in, or it is refused.
+        self.orders.insert(id, order, WattHours::ZERO);
+        let arrival = Arrival {
+            leaf: placement.leaf,
+            item: id.item,
+        };
+        self.meet(&id, &candidate, arrival, facts);
         Ok(())
     }
 
-    /// Gives an open order another quantity and limit. It keeps its id and its minimum.
+    /// Gives an open order another quantity and limit. It keeps its id and its minimum; where the
+    /// market is continuous it may trade at once.
     pub(crate) fn change_order(
         &mut self,
-        participant: ParticipantId,
-        author: PublicKey,
+        (participant, author): (ParticipantId, PublicKey),
         change: &OrderChange,
+        arrival: Arrival,
+        facts: &mut Facts,
     ) -> Result<(), Rejection> {
         let key = self.open_order_of(participant, author, &change.order)?;
         let old = self.orders.open.get(&key).expect("a held order is open");
@@ -114,7 +146,8 @@ impl State {
             limit: change.limit,
             ..old_item
         };
-        if worsens(&old_item, &item) && self.clock().time >= key.0.firm_from() {
+        // A continuous order is never firm while its gate is open, and then that is what is said.
+        if worsens(&old_item, &item) && self.is_firm(key.0) && !self.is_continuous(key.0) {
             return Err(Rejection::TooLateToWorsen);
         }
         let minimum = self.orders.minimum(key.0, &key.1);
@@ -124,8 +157,10 @@ impl State {
             item,
             minimum,
             replaced: Some(key),
+            lifetime: Lifetime::Resting,
         };
         let reserved = self.check_order(&candidate)?;
+        self.judge_by_book(&candidate)?;
         self.check_cover_instead(participant, freed, reserved)?;
         // Nothing below can be refused.
         let offset = self.registry.utc_offset_minutes();
@@ -140,6 +175,9 @@ impl State {
             .get_mut(&key)
             .expect("a held order is open");
         (order.item, order.reserved) = (item, reserved);
+        if self.is_continuous(key.0) {
+            self.meet(&key.1, &candidate, arrival, facts);
+        }
         Ok(())
     }
 
@@ -189,6 +227,10 @@ impl State {
             return Err(Rejection::NotYourPoint);
         }
         self.check_interval(point, item.interval)?;
+        let is_continuous = self.is_continuous(item.interval);
+        if candidate.lifetime != Lifetime::Resting && !is_continuous {
+            return Err(Rejection::NotContinuous);
+        }
         self.trading.check(item)?;
         self.check_counts(candidate)?;
         self.check_exposure(point, candidate)?;
@@ -225,19 +267,19 @@ impl State {
     }
 
     fn check_counts(&self, candidate: &Candidate) -> Result<(), Rejection> {
-        if candidate.replaced.is_some() {
+        // What does not rest takes no place.
+        if candidate.replaced.is_some() || candidate.lifetime != Lifetime::Resting {
             return Ok(());
         }
         let held = self.orders.held.get(&candidate.participant);
         if held.map_or(0, BTreeSet::len) >= OPEN_ORDERS_PER_PARTICIPANT_MAX {
             return Err(Rejection::TooManyOrders);
         }
-        if candidate.minimum == WattHours::ZERO {
+        let interval = candidate.item.interval;
+        if candidate.minimum == WattHours::ZERO || self.is_continuous(interval) {
             return Ok(());
         }
-        let own = self
-            .orders
-            .own_in(candidate.participant, candidate.item.interval);
+        let own = self.orders.own_in(candidate.participant, interval);
         let with_minimum = own.filter(|(key, _)| self.orders.minimums.contains(key));
         if with_minimum.count() >= MINIMUM_ORDERS_PER_INTERVAL_MAX {
             return Err(Rejection::TooManyMinimums);
@@ -310,15 +352,18 @@ impl State {
         id: &OrderId,
     ) -> Result<(), Rejection> {
         let key = self.open_order_of(participant, author, id)?;
-        if self.clock().time >= key.0.firm_from() {
-            return Err(Rejection::TooLateToCancel);
+        if self.is_firm(key.0) {
+            return Err(match self.is_continuous(key.0) {
+                true => Rejection::GateClosed,
+                false => Rejection::TooLateToCancel,
+            });
         }
         self.withdraw_order(&key);
         Ok(())
     }
 
     /// Takes an open order out and releases what was held for it.
-    fn withdraw_order(&mut self, key: &OrderKey) {
+    pub(super) fn withdraw_order(&mut self, key: &OrderKey) {
         let order = self.orders.remove(key).expect("a held order is open");
         self.accounts.release(order.participant, order.reserved);
         let offset = self.registry.utc_offset_minutes();
@@ -350,9 +395,8 @@ impl State {
                 && point.is_none_or(|point| order.item.point == point)
                 && (!is_delegated || key.1.key == author)
         });
-        let time = self.clock().time;
         let (firm, free): (Vec<OrderKey>, Vec<OrderKey>) =
-            meant.partition(|key| time >= key.0.firm_from());
+            meant.partition(|key| self.is_firm(key.0));
         for key in &free {
             self.withdraw_order(key);
         }
