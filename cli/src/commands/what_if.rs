@@ -159,6 +159,13 @@ fn write(
         kilowatt_hours(answer.received_what_if),
         kilowatt_hours(answer.received_settled)
     )?;
+    if answer.adjusted > 0 {
+        writeln!(
+            writer,
+            "{} intervals are settled on the figures of their final run",
+            answer.adjusted
+        )?;
+    }
     if !answer.held.is_empty() {
         writeln!(
             writer,

@@ -26,17 +26,24 @@ struct Recorded {
 
 fn day() -> &'static Recorded {
     static DAY: OnceLock<Recorded> = OnceLock::new();
-    DAY.get_or_init(|| {
-        let day = Day::recorded();
+    DAY.get_or_init(|| Recorded::of(Day::recorded()))
+}
+
+/// The day in a month that is closed.
+fn closed() -> &'static Recorded {
+    static DAY: OnceLock<Recorded> = OnceLock::new();
+    DAY.get_or_init(|| Recorded::of(Day::closed()))
+}
+
+impl Recorded {
+    fn of(day: Day) -> Recorded {
         let folder = tempfile::tempdir().unwrap();
         day.write(&day.leaves, &folder.path().join("export"));
         let policy = day.genesis.policy().to_string();
         fs::write(folder.path().join("policy"), policy).unwrap();
         Recorded { folder, day }
-    })
-}
+    }
 
-impl Recorded {
     fn export(&self) -> PathBuf {
         self.folder.path().join("export")
     }
@@ -326,6 +333,42 @@ fn nothing_changed_is_the_ledger_to_the_nano_yuan() {
     let noon = FIRST.plus(48).0;
     let part = day.what_if(&format!("--from #{noon} --to #{}", noon + 3));
     assert_eq!(part["intervals"], 4);
+}
+
+#[test]
+fn closed_month_is_settled_again_on_the_final_figures() {
+    let day = closed();
+    let answer = day.what_if("");
+    assert_eq!(answer["intervals"], 98);
+    assert!(answer["adjusted"].as_u64().unwrap() > 20);
+    assert_eq!(answer["held"], serde_json::json!([]));
+    let mut credits: BTreeMap<String, i64> = BTreeMap::new();
+    for leaf in &day.day.leaves {
+        let entry = Entry::decode(leaf).unwrap();
+        if let Entry::Derived {
+            participant: Some(participant),
+            fact: Fact::PointSettled { postings, .. } | Fact::PointAdjusted { postings, .. },
+            ..
+        } = &entry
+        {
+            let sum: i64 = postings.iter().map(|(_, amount)| amount.0).sum();
+            *credits.entry(participant.to_string()).or_default() += sum;
+        }
+    }
+    for (participant, credit) in credits {
+        let row = &answer["participants"][&participant];
+        assert_eq!(row["settled"], credit);
+        assert_eq!(row["what_if"], credit);
+    }
+    for row in answer["park_accounts"].as_object().unwrap().values() {
+        assert_eq!(row["settled"], row["what_if"]);
+    }
+    let free = day.what_if("--no-pool --no-forward");
+    let rows = participants(&free);
+    assert!(
+        rows.iter()
+            .all(|[_, what_if, grid_alone, _]| what_if == grid_alone)
+    );
 }
 
 #[test]

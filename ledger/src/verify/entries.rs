@@ -3,6 +3,7 @@
 //! Nothing is verified but the form: whoever must not trust an export calls
 //! [`crate::verify::verify`] on it before, and reads the same files.
 
+mod adjusted;
 mod settled;
 
 use crate::codec::CodecError;
@@ -15,7 +16,8 @@ use crate::verify::source::Source;
 use crate::verify::{read_checkpoint, tile_bytes};
 use thiserror::Error;
 
-pub use settled::{SettledInterval, SettledIntervals, SettledPoint};
+pub use adjusted::{AdjustedInterval, AdjustedPoint};
+pub use settled::{IntervalLeaves, SettledInterval, SettledIntervals, SettledPoint};
 
 /// An entry with its place in the log.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -98,6 +100,16 @@ impl<'a> Entries<'a> {
         &self.checkpoint
     }
 
+    /// Goes on with the entry of an index, as if those before it had been read.
+    pub fn starting_at(
+        mut self,
+        index: u64,
+    ) -> impl Iterator<Item = Result<IndexedEntry, EntriesError>> + use<'a> {
+        self.next = index - index % u64::from(TILE_WIDTH);
+        self.bundle = Vec::new().into_iter();
+        self.filter(move |entry| entry.as_ref().map_or(true, |entry| entry.index >= index))
+    }
+
     fn read_bundle(&mut self) -> Result<(), EntriesError> {
         let first = self.next;
         let failed = |reason: String| EntriesError::Bundle { first, reason };
@@ -157,4 +169,21 @@ pub fn genesis(source: &dyn Source) -> Result<Genesis, EntriesError> {
         return Err(EntriesError::NoGenesis);
     };
     Genesis::parse(&signed).map_err(EntriesError::Genesis)
+}
+
+/// The initial run of an interval, read again from its first leaf on.
+///
+/// # Errors
+/// [`EntriesError`]; none where the log ends before it is complete.
+pub fn settled_interval(
+    source: &dyn Source,
+    first_entry: u64,
+) -> Result<Option<SettledInterval>, EntriesError> {
+    let mut intervals = SettledIntervals::default();
+    for entry in Entries::open(source)?.starting_at(first_entry) {
+        if let Some(IntervalLeaves::Settled(settled)) = intervals.entry(&entry?) {
+            return Ok(Some(settled));
+        }
+    }
+    Ok(None)
 }

@@ -3,7 +3,8 @@
 //! Readings, trades and certificates' rules stay; prices, the pool or the trades change. The inputs
 //! are restored from the leaves ([`crate::verify::entries::SettledPoint::restored_input`]), and
 //! every interval is first settled unchanged and compared with its leaves, so that a figure never
-//! stands on inputs that do not reproduce the ledger.
+//! stands on inputs that do not reproduce the ledger. Where a final run adjusted an interval, its
+//! figures take the place of the initial run's.
 
 use crate::derived::Fact;
 use crate::entry::Entry;
@@ -12,7 +13,8 @@ use crate::genesis::Genesis;
 use crate::registration::ParticipantId;
 use crate::verify::Progress;
 use crate::verify::entries::{
-    Entries, EntriesError, IndexedEntry, SettledInterval, SettledIntervals,
+    Entries, EntriesError, IndexedEntry, IntervalLeaves, SettledInterval, SettledIntervals,
+    settled_interval,
 };
 use crate::verify::source::Source;
 use std::collections::{BTreeMap, BTreeSet};
@@ -91,6 +93,8 @@ pub struct WhatIf {
     pub last: Option<DeliveryInterval>,
     /// How many there were.
     pub intervals: u64,
+    /// How many of them a final run had adjusted, and are settled again on its figures.
+    pub adjusted: u64,
     /// Intervals of the period that the ledger holds and that have no settlement to change.
     pub held: BTreeSet<DeliveryInterval>,
     /// By participant.
@@ -149,13 +153,34 @@ pub fn what_if(
     let of = entries.checkpoint().size();
     let mut answer = WhatIf::default();
     let mut intervals = SettledIntervals::default();
+    // Where the interval's initial run stands, in case that it is adjusted later.
+    let mut first_entries: BTreeMap<DeliveryInterval, u64> = BTreeMap::new();
     for entry in entries {
         let entry = entry?;
         answer.entry(&entry, period)?;
-        if let Some(settled) = intervals.entry(&entry)
-            && period.contains(settled.interval)
-        {
-            answer.interval(&settled, change)?;
+        match intervals.entry(&entry) {
+            Some(IntervalLeaves::Settled(settled)) if period.contains(settled.interval) => {
+                first_entries.insert(settled.interval, settled.first_entry);
+                answer.interval(&settled, change, 1)?;
+            }
+            Some(IntervalLeaves::Adjusted(adjusted)) if period.contains(adjusted.interval) => {
+                let interval = adjusted.interval;
+                let earlier = match first_entries.remove(&interval) {
+                    Some(first) => settled_interval(source, first)?,
+                    None => None,
+                };
+                let whole = adjusted.on(earlier.as_ref());
+                let whole =
+                    whole.map_err(|reason| WhatIfError::NotReproduced { interval, reason })?;
+                // The earlier figures are taken off again.
+                if let Some(earlier) = &earlier {
+                    answer.interval(earlier, change, -1)?;
+                }
+                answer.interval(&whole, change, 1)?;
+                answer.held.remove(&interval);
+                answer.adjusted += 1;
+            }
+            _ => {}
         }
         progress(Progress {
             done: entry.index + 1,
@@ -226,7 +251,13 @@ impl WhatIf {
         Ok(())
     }
 
-    fn interval(&mut self, settled: &SettledInterval, change: &Change) -> Result<(), WhatIfError> {
+    /// Settles an interval in both worlds and counts it, or with a sign of −1 takes it off again.
+    fn interval(
+        &mut self,
+        settled: &SettledInterval,
+        change: &Change,
+        sign: i8,
+    ) -> Result<(), WhatIfError> {
         let interval = settled.interval;
         let not_reproduced = |reason: String| WhatIfError::NotReproduced { interval, reason };
         let mut inputs = settled
@@ -242,28 +273,34 @@ impl WhatIf {
         }
         let after = settle(&change.park(&settled.terms), &inputs)
             .map_err(|source| WhatIfError::Terms { interval, source })?;
-        self.intervals += 1;
+        self.intervals = self.intervals.saturating_add_signed(sign.into());
         self.first = Some(self.first.map_or(interval, |first| first.min(interval)));
         self.last = Some(self.last.map_or(interval, |last| last.max(interval)));
-        self.add(settled, &before, &after);
+        self.add(settled, &before, &after, sign.into());
         Ok(())
     }
 
-    fn add(&mut self, settled: &SettledInterval, before: &Settlement, after: &Settlement) {
-        self.pool_settled += i128::from(before.pool_volume.0);
-        self.pool_what_if += i128::from(after.pool_volume.0);
-        self.received_settled += received(before);
-        self.received_what_if += received(after);
+    fn add(
+        &mut self,
+        settled: &SettledInterval,
+        before: &Settlement,
+        after: &Settlement,
+        sign: i128,
+    ) {
+        self.pool_settled += sign * i128::from(before.pool_volume.0);
+        self.pool_what_if += sign * i128::from(after.pool_volume.0);
+        self.received_settled += sign * received(before);
+        self.received_what_if += sign * received(after);
         let owner = |point: &PointId| settled.points[point].participant.unwrap_or_default();
         for (point, line) in &before.points {
             let row = self.participants.entry(owner(point)).or_default();
-            row.settled += i128::from(line.credit.0);
-            row.grid_alone_settled += i128::from(line.grid_alone.0);
+            row.settled += sign * i128::from(line.credit.0);
+            row.grid_alone_settled += sign * i128::from(line.grid_alone.0);
         }
         for (point, line) in &after.points {
             let row = self.participants.entry(owner(point)).or_default();
-            row.what_if += i128::from(line.credit.0);
-            row.grid_alone_what_if += i128::from(line.grid_alone.0);
+            row.what_if += sign * i128::from(line.credit.0);
+            row.grid_alone_what_if += sign * i128::from(line.grid_alone.0);
         }
         for (settlement, is_after) in [(before, false), (after, true)] {
             for posting in &settlement.postings {
@@ -276,7 +313,7 @@ impl WhatIf {
                 } else {
                     &mut row.settled
                 };
-                *sum += i128::from(posting.amount.0);
+                *sum += sign * i128::from(posting.amount.0);
             }
         }
     }

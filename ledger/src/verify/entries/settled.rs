@@ -3,7 +3,7 @@
 use crate::derived::{Fact, Run};
 use crate::entry::Entry;
 use crate::registration::{MeterKind, ParticipantId};
-use crate::verify::entries::IndexedEntry;
+use crate::verify::entries::{AdjustedInterval, AdjustedPoint, IndexedEntry};
 use std::collections::BTreeMap;
 use wattle_market::interval::DeliveryInterval;
 use wattle_market::point::PointId;
@@ -37,6 +37,8 @@ pub struct SettledPoint {
 pub struct SettledInterval {
     /// Index of the park's leaf.
     pub entry: u64,
+    /// Index of the interval's first leaf.
+    pub first_entry: u64,
     /// The delivery interval.
     pub interval: DeliveryInterval,
     /// The park's pinned prices.
@@ -51,16 +53,26 @@ pub struct SettledInterval {
     pub points: BTreeMap<PointId, SettledPoint>,
 }
 
+/// The leaves of one run of an interval.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum IntervalLeaves {
+    /// The initial run.
+    Settled(SettledInterval),
+    /// The final run, where it found anything else.
+    Adjusted(AdjustedInterval),
+}
+
 /// Gathers leaves until an interval is complete: its points, then the park.
 #[derive(Debug, Default)]
 pub struct SettledIntervals {
     points: BTreeMap<PointId, SettledPoint>,
+    adjusted: BTreeMap<PointId, AdjustedPoint>,
     of: DeliveryInterval,
 }
 
 impl SettledIntervals {
     /// Takes in the next entry; gives the interval that it completes.
-    pub fn entry(&mut self, entry: &IndexedEntry) -> Option<SettledInterval> {
+    pub fn entry(&mut self, entry: &IndexedEntry) -> Option<IntervalLeaves> {
         let Entry::Derived {
             participant, fact, ..
         } = &entry.entry
@@ -68,29 +80,13 @@ impl SettledIntervals {
             return None;
         };
         match fact {
-            Fact::PointSettled {
-                interval,
-                point,
-                run,
-                terms,
-                substituted,
-                line,
-                postings,
-            } => {
+            Fact::PointSettled { interval, .. } | Fact::PointAdjusted { interval, .. } => {
                 if self.of != *interval {
                     self.points.clear();
+                    self.adjusted.clear();
                     self.of = *interval;
                 }
-                let settled = SettledPoint {
-                    entry: entry.index,
-                    participant: *participant,
-                    run: *run,
-                    terms: *terms,
-                    substituted: substituted.clone(),
-                    line: **line,
-                    postings: postings.clone(),
-                };
-                self.points.insert(*point, settled);
+                self.point(entry.index, *participant, fact);
                 None
             }
             Fact::IntervalSettled {
@@ -102,18 +98,94 @@ impl SettledIntervals {
                 ..
             } => {
                 let points = std::mem::take(&mut self.points);
-                let is_theirs = self.of == *interval;
-                Some(SettledInterval {
+                let points = self.theirs(*interval, points);
+                let first = points.values().map(|point| point.entry).min();
+                Some(IntervalLeaves::Settled(SettledInterval {
+                    entry: entry.index,
+                    first_entry: first.unwrap_or(entry.index),
+                    interval: *interval,
+                    terms: *terms,
+                    pool_price: *pool_price,
+                    pool_volume: *pool_volume,
+                    postings: postings.clone(),
+                    points,
+                }))
+            }
+            Fact::IntervalAdjusted {
+                interval,
+                terms,
+                pool_price,
+                pool_volume,
+                postings,
+                ..
+            } => {
+                let points = std::mem::take(&mut self.adjusted);
+                Some(IntervalLeaves::Adjusted(AdjustedInterval {
                     entry: entry.index,
                     interval: *interval,
                     terms: *terms,
                     pool_price: *pool_price,
                     pool_volume: *pool_volume,
                     postings: postings.clone(),
-                    points: if is_theirs { points } else { BTreeMap::new() },
-                })
+                    points: self.theirs(*interval, points),
+                }))
             }
             _ => None,
+        }
+    }
+
+    fn theirs<T>(
+        &self,
+        interval: DeliveryInterval,
+        points: BTreeMap<PointId, T>,
+    ) -> BTreeMap<PointId, T> {
+        if self.of == interval {
+            points
+        } else {
+            BTreeMap::new()
+        }
+    }
+
+    fn point(&mut self, entry: u64, participant: Option<ParticipantId>, fact: &Fact) {
+        let (Fact::PointSettled {
+            point,
+            run,
+            terms,
+            substituted,
+            line,
+            postings,
+            ..
+        }
+        | Fact::PointAdjusted {
+            point,
+            run,
+            terms,
+            substituted,
+            line,
+            postings,
+            ..
+        }) = fact
+        else {
+            return;
+        };
+        let settled = SettledPoint {
+            entry,
+            participant,
+            run: *run,
+            terms: *terms,
+            substituted: substituted.clone(),
+            line: **line,
+            postings: postings.clone(),
+        };
+        if let Fact::PointAdjusted { before, .. } = fact {
+            let before = before.as_deref().copied();
+            let adjusted = AdjustedPoint {
+                before,
+                found: settled,
+            };
+            self.adjusted.insert(*point, adjusted);
+        } else {
+            self.points.insert(*point, settled);
         }
     }
 }
@@ -208,7 +280,8 @@ impl SettledInterval {
                     leaf.entry, leaf.line.credit, line.credit
                 ));
             }
-            if leaf.postings != of_points.remove(point).unwrap_or_default() {
+            let recomputed = of_points.remove(point).unwrap_or_default();
+            if sums(&leaf.postings) != sums(&recomputed) {
                 let entry = leaf.entry;
                 found.push(format!("entry {entry} has other postings for {point}"));
             }
@@ -217,10 +290,34 @@ impl SettledInterval {
             let entry = self.entry;
             found.push(format!("entry {entry} has another pool price or volume"));
         }
-        if self.postings != of_park {
+        if park_sums(&self.postings) != park_sums(&of_park) {
             let entry = self.entry;
             found.push(format!("entry {entry} has other postings of the park"));
         }
         found
     }
+}
+
+/// Postings by kind, none of zero.
+pub(super) fn sums<'a>(
+    postings: impl IntoIterator<Item = &'a (PostingKind, Money)>,
+) -> BTreeMap<PostingKind, i128> {
+    let mut sums: BTreeMap<PostingKind, i128> = BTreeMap::new();
+    for (kind, amount) in postings {
+        *sums.entry(*kind).or_default() += i128::from(amount.0);
+    }
+    sums.retain(|_, sum| *sum != 0);
+    sums
+}
+
+/// The park's postings by kind and account, none of zero.
+pub(super) fn park_sums<'a>(
+    postings: impl IntoIterator<Item = &'a (Account, PostingKind, Money)>,
+) -> BTreeMap<(PostingKind, Account), i128> {
+    let mut sums: BTreeMap<(PostingKind, Account), i128> = BTreeMap::new();
+    for (account, kind, amount) in postings {
+        *sums.entry((*kind, *account)).or_default() += i128::from(amount.0);
+    }
+    sums.retain(|_, sum| *sum != 0);
+    sums
 }

@@ -8,7 +8,9 @@ use crate::genesis::Genesis;
 use crate::keys::PublicKey;
 use crate::limits::DUE_PER_BATCH_MAX;
 use crate::registration::{Meter, MeterId, Participant, ParticipantId, Point, Role, TariffId};
-use crate::verify::entries::{EntriesError, IndexedEntry, SettledInterval, SettledIntervals};
+use crate::verify::entries::{
+    EntriesError, IndexedEntry, IntervalLeaves, SettledInterval, SettledIntervals,
+};
 use crate::verify::explain::{
     Auction, Delivery, ExplainError, Fate, Issued, OrderUsed, RegisterRead,
 };
@@ -300,7 +302,9 @@ impl Gathered {
                 self.intervals.entry(leaf);
             }
             Fact::IntervalSettled { interval, .. } if *interval == self.interval => {
-                self.settled = self.intervals.entry(leaf);
+                if let Some(IntervalLeaves::Settled(settled)) = self.intervals.entry(leaf) {
+                    self.settled = Some(settled);
+                }
             }
             Fact::SettlementHeld { interval, reason } if *interval == self.interval => {
                 return Err(ExplainError::Held {
