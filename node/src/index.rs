@@ -2,7 +2,7 @@
 //!
 //! It holds places, not contents; whoever asks reads the leaves from the history.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, HashMap};
 use wattle_client::api::ClearedInterval;
 use wattle_ledger::batch::SignedHeader;
 use wattle_ledger::derived::Fact;
@@ -19,7 +19,6 @@ pub struct Index {
     participants: BTreeMap<ParticipantId, Places>,
     events: HashMap<Hash, u64>,
     cleared: BTreeMap<DeliveryInterval, ClearedInterval>,
-    held_runs: BTreeSet<DeliveryInterval>,
     time: Timestamp,
     state_root: Option<Hash>,
     leaves: u64,
@@ -72,11 +71,6 @@ impl Index {
         // A range whose end lies before its start is empty, where a map would panic.
         let to = to.max(from);
         self.cleared.range(from..=to).map(|(_, cleared)| cleared)
-    }
-
-    /// Whether the rules held up the final run of an interval.
-    pub fn is_run_held(&self, interval: DeliveryInterval) -> bool {
-        self.held_runs.contains(&interval)
     }
 
     /// The state root in the last seal leaf.
@@ -147,9 +141,6 @@ impl Index {
                 let cleared = self.cleared_mut(*interval);
                 cleared.settled = true;
                 (cleared.pool_price, cleared.pool_volume) = (*pool_price, *pool_volume);
-            }
-            (Fact::RunHeld { interval, .. }, _) => {
-                self.held_runs.insert(*interval);
             }
             _ => {}
         }

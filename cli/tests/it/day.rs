@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 
 use wattle_ledger::batch::Batch;
 use wattle_ledger::event::{
-    Action, EventBody, OrderId, OrderItem, Reading, SignedEvent, rotation_message,
+    Action, EventBody, OrderChange, OrderId, OrderItem, OrderWithMinimum, Reading, ScheduleEntry,
+    SignedEvent, rotation_message,
 };
 use wattle_ledger::genesis::{Genesis, GenesisBody, NodeRecord};
 use wattle_ledger::keys::SigningKey;
@@ -240,8 +241,8 @@ impl Recorder {
     fn interval(&mut self, step: u64, at: &BTreeMap<(MeterId, u64), i64>) {
         let interval = FIRST.plus(step);
         let mut actions = Vec::new();
-        if step == REPLACED.1 + 1 && !at.is_empty() {
-            // Until then these three meters are silent: it takes the technician an hour.
+        if step == VISIT && !at.is_empty() {
+            // Until then these three meters are silent.
             actions = breaks(at);
         }
         for (id, point, kind) in meters() {
@@ -259,14 +260,14 @@ impl Recorder {
             };
             let readings = match [RESET, REPLACED, RATIO].iter().find(|(of, _)| *of == id) {
                 Some((_, from)) if !at.is_empty() && step >= *from => {
-                    let since = if step == REPLACED.1 + 1 { *from } else { step };
+                    let since = if step == VISIT { *from } else { step };
                     let read = |step| reading(step, shown(id, step, at[&(id, step)], at));
                     (since..=step).map(read).collect()
                 }
                 _ => vec![reading(step, *register)],
             };
             let is_silent = !at.is_empty()
-                && step <= REPLACED.1
+                && step < VISIT
                 && [RESET, REPLACED, RATIO]
                     .iter()
                     .any(|(of, from)| *of == id && step >= *from);
@@ -391,6 +392,8 @@ fn orders() -> Vec<(u8, Action)> {
 const RESET: (MeterId, u64) = (MeterId(11), 60);
 const REPLACED: (MeterId, u64) = (MeterId(8), 75);
 const RATIO: (MeterId, u64) = (MeterId(2), 52);
+/// When a technician tells of all three: after the last of them was settled.
+const VISIT: u64 = 82;
 
 /// What the display of a closed day's meter shows, where its plain register would show `register`.
 fn shown(id: MeterId, step: u64, register: i64, at: &BTreeMap<(MeterId, u64), i64>) -> i64 {
@@ -441,6 +444,57 @@ fn breaks(at: &BTreeMap<(MeterId, u64), i64>) -> Vec<(u8, Action)> {
     actions.map(|action| (REGISTRAR, action)).into()
 }
 
+/// Orders with a minimum, one of them changed and one taken back, and a schedule: whatever else can
+/// be said before a gate.
+fn later_actions() -> Vec<(u8, Action)> {
+    let order = |point, step, side, quantity, limit| OrderItem {
+        point: PointId(point),
+        interval: FIRST.plus(step),
+        side,
+        quantity: WattHours(quantity),
+        limit: Price(limit),
+    };
+    let with = |step| OrderWithMinimum {
+        order: order(1, step, Side::Buy, 2_900, 900_000),
+        minimum: WattHours(2_500),
+    };
+    // The mill signed an instruction, orders and a cancellation before.
+    let first = OrderId {
+        key: key(tenant(1)).public(),
+        sequence: 4,
+        item: 0,
+    };
+    let change = OrderChange {
+        order: first,
+        quantity: WattHours(3_000),
+        limit: Price(910_000),
+    };
+    let cancel = Action::CancelAll {
+        point: Some(PointId(1)),
+        interval: Some(FIRST.plus(71)),
+    };
+    let evening = ScheduleEntry {
+        weekdays: 0b111_1111,
+        from_quarter: 72,
+        until_quarter: 76,
+        enrolled: false,
+        ask_limit: Price(0),
+        bid_limit: None,
+    };
+    let schedule = Action::SetSchedule {
+        point: PointId(4),
+        entries: vec![evening],
+    };
+    let roof = order(2, 70, Side::Sell, 2_000, 300_000);
+    vec![
+        (tenant(1), Action::PlaceOrdersWith(vec![with(70), with(71)])),
+        (tenant(1), Action::ChangeOrders(vec![change])),
+        (tenant(1), cancel),
+        (tenant(2), Action::PlaceOrders(vec![roof])),
+        (tenant(4), schedule),
+    ]
+}
+
 impl Day {
     /// Records it.
     pub(crate) fn recorded() -> Day {
@@ -472,7 +526,9 @@ impl Day {
             .map(|point| Action::EndPoint { point, from });
         let rules = [activate].into_iter().chain(ends);
         let rules = rules.map(|action| (REGISTRAR, action));
-        recorder.batch(FIRST.gate_closure().minus_millis(600_000), rules.collect());
+        let dawn = FIRST.gate_closure().minus_millis(600_000);
+        recorder.batch(dawn, rules.collect());
+        recorder.batch(dawn, later_actions());
         for step in 0..END {
             recorder.interval(step, &at);
         }

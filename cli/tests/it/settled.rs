@@ -8,12 +8,15 @@ use std::sync::OnceLock;
 use serde_json::Value;
 use wattle_ledger::derived::Fact;
 use wattle_ledger::entry::Entry;
+use wattle_ledger::registration::MeterId;
+use wattle_ledger::state::registers::Ratio;
+use wattle_ledger::state::runs::Standing;
 use wattle_ledger::verify::directory::Directory;
 use wattle_ledger::verify::entries::Entries;
-use wattle_ledger::verify::explain::{Basis, explain};
+use wattle_ledger::verify::explain::{Amount, Basis, Fate, RestartKind, explain};
 use wattle_market::interval::DeliveryInterval;
 use wattle_market::point::PointId;
-use wattle_market::units::Money;
+use wattle_market::units::{Money, Price, WattHours};
 
 use super::day::{Day, FIRST, INTERVALS, POINTS};
 use super::program::{Ended, wattle};
@@ -155,6 +158,203 @@ fn every_kind_of_interval_is_explained_to_the_last_nano_yuan() {
         orders > 10 && pooled > 5 && certified > 5,
         "{orders} {pooled} {certified}"
     );
+}
+
+#[test]
+fn every_interval_of_a_closed_month_is_explained_by_both_runs() {
+    let day = closed();
+    let directory = Directory::new(day.export());
+    let (mut adjusted, mut kept, mut by_others) = (0, 0, 0);
+    for step in (0..98).step_by(7).chain([20, 24, 29, 45, 52, 60, 75, 76]) {
+        for point in 1..=POINTS {
+            let explained = explain(&directory, PointId(point), FIRST.plus(step)).unwrap();
+            let none = Vec::<String>::new();
+            assert_eq!(explained.differences, none, "{point} {step}");
+            let sum = |amounts: &[Amount]| Money(amounts.iter().map(|one| one.amount.0).sum());
+            assert_eq!(sum(&explained.amounts), explained.credit);
+            assert_eq!(explained.standing, Standing::Final);
+            let Some(adjustment) = explained.adjustment else {
+                kept += 1;
+                continue;
+            };
+            adjusted += 1;
+            by_others += u64::from(adjustment.meters.is_empty());
+            let before = adjustment.before.unwrap();
+            assert_eq!(sum(&before.amounts), before.credit);
+            let posted: i64 = adjustment.postings.iter().map(|(_, sum)| sum.0).sum();
+            assert_eq!(before.credit.0 + posted, explained.credit.0);
+            assert!(!adjustment.meters.is_empty() || !adjustment.others.is_empty());
+        }
+    }
+    assert!(
+        adjusted > 30 && kept > 20 && by_others > 0,
+        "{adjusted} {kept} {by_others}"
+    );
+}
+
+#[test]
+fn causes_of_an_adjustment_are_named_with_entries_and_keys() {
+    let day = closed();
+    let directory = Directory::new(day.export());
+    let changed = |point, step, meter| {
+        let explained = explain(&directory, PointId(point), FIRST.plus(step)).unwrap();
+        let adjustment = explained.adjustment;
+        let adjustment = adjustment.unwrap_or_else(|| panic!("{point} at {step} stands"));
+        let mut changes = adjustment.meters.into_iter();
+        let change = changes.find(|change| change.after.meter == MeterId(meter));
+        (change.unwrap(), explained.entry)
+    };
+    // A reading that came late.
+    let (late, _) = changed(1, 20, 1);
+    assert!(matches!(
+        late.before.unwrap().basis,
+        Basis::OpenGapRating { .. }
+    ));
+    assert!(matches!(late.after.basis, Basis::Readings { .. }));
+    // A correction by the registrar, with what the meter had signed.
+    let (corrected, _) = changed(2, 45, 4);
+    let Basis::Readings { after, .. } = corrected.after.basis else {
+        panic!("{corrected:?}")
+    };
+    let first = after.corrects.unwrap();
+    assert_eq!(first.register.0 - after.register.0, 333);
+    assert_eq!(after.signer, day.day.genesis.body().registrar);
+    assert!(first.entry < after.entry);
+    assert_eq!(
+        corrected.before.unwrap().energy.0 - corrected.after.energy.0,
+        333
+    );
+    // Registers that start anew, each with the registrar's entry.
+    for (point, step, meter, kind, ratio) in [
+        (4, 60, 11, RestartKind::Reset, Ratio::ONE),
+        (3, 75, 8, RestartKind::Replaced, Ratio::ONE),
+        (
+            1,
+            52,
+            2,
+            RestartKind::Ratio,
+            Ratio {
+                numerator: 1,
+                denominator: 2,
+            },
+        ),
+    ] {
+        let (restarted, entry) = changed(point, step, meter);
+        assert!(matches!(
+            restarted.before.unwrap().basis,
+            Basis::OpenGapNothing
+        ));
+        let [restart] = restarted.after.restarts[..] else {
+            panic!("{:?}", restarted.after)
+        };
+        assert_eq!((restart.kind, restarted.after.ratio), (kind, ratio));
+        assert!(restart.entry < entry);
+    }
+    let text = |point: u32, step: u64| {
+        let interval = FIRST.plus(step).0;
+        let line = format!(
+            "statement explain --export EXPORT --policy POLICY --point {point} --interval #{interval}"
+        );
+        day.run(&day.export(), &line).succeeded().stdout
+    };
+    for (point, step, part) in [
+        (2, 45, "instead of "),
+        (4, 60, "register reset in the quarter from 15:00 on"),
+        (3, 75, "meter replaced"),
+        (1, 53, "times 1/2"),
+        (1, 20, "What changed"),
+        (1, 0, "the final run found the same figures"),
+    ] {
+        let text = text(point, step);
+        assert!(text.contains(part), "no {part:?} in {text}");
+    }
+}
+
+#[test]
+fn whatever_is_said_of_an_order_before_its_gate_is_told() {
+    let day = closed();
+    let directory = Directory::new(day.export());
+    let told = |point, step| {
+        let explained = explain(&directory, PointId(point), FIRST.plus(step)).unwrap();
+        assert_eq!(explained.differences, Vec::<String>::new());
+        explained
+    };
+    let missed = &told(1, 70).orders[0];
+    assert_eq!(
+        (missed.quantity, missed.limit),
+        (WattHours(3_000), Price(910_000))
+    );
+    assert_eq!(missed.minimum, Some(WattHours(2_500)));
+    assert_eq!(missed.changed_by.len(), 1);
+    assert!(missed.missed.is_some());
+    assert!(matches!(
+        missed.fate,
+        Fate::Closed {
+            filled: WattHours(0),
+            ..
+        }
+    ));
+    let cancelled = &told(1, 71).orders[0];
+    let Fate::Cancelled { by_entry } = cancelled.fate else {
+        panic!("{cancelled:?}")
+    };
+    assert!(by_entry > cancelled.entry);
+    let evening = told(4, 73).terms;
+    assert!(!evening.point.enrolled);
+    assert!(evening.schedule_entry > evening.instruction_entry);
+    assert_eq!(told(4, 77).terms.schedule_entry, None);
+    let interval = FIRST.plus(70).0;
+    let line = format!(
+        "statement explain --export EXPORT --policy POLICY --point 1 --interval #{interval}"
+    );
+    let text = day.run(&day.export(), &line).succeeded().stdout;
+    for part in [
+        "at least 2.500 kWh",
+        "changed by entry",
+        "left out for its minimum",
+    ] {
+        assert!(text.contains(part), "no {part:?} in {text}");
+    }
+}
+
+#[test]
+fn forged_difference_fails() {
+    let day = closed();
+    let mut leaves = day.day.leaves.clone();
+    let (mut found, mut at) = (None, 0);
+    for (index, bytes) in leaves.iter_mut().enumerate() {
+        let mut entry = Entry::decode(bytes).unwrap();
+        if let Entry::Derived {
+            fact:
+                Fact::PointAdjusted {
+                    interval,
+                    point,
+                    postings,
+                    ..
+                },
+            ..
+        } = &mut entry
+            && let Some((_, amount)) = postings.first_mut()
+        {
+            amount.0 += 1;
+            found = Some((*interval, *point));
+            at = index;
+            *bytes = entry.encode();
+            break;
+        }
+    }
+    let (interval, point) = found.unwrap();
+    let export = day.folder.path().join("forged-difference");
+    day.day.write(&leaves, &export);
+    let words = format!(
+        "statement explain --export EXPORT --trust --point {} --interval #{}",
+        point.0, interval.0
+    );
+    let ended = day.run(&export, &words);
+    assert_eq!(ended.code, 5, "{ended:?}");
+    assert!(ended.stderr.contains(&format!("entry {at}")), "{ended:?}");
+    let ended = day.run(&export, "what-if --export EXPORT --trust");
+    assert_eq!(ended.code, 1, "{ended:?}");
 }
 
 #[test]

@@ -129,6 +129,11 @@ impl Breaks {
         sum + segment.ratio.primary(register) - segment.ratio.primary(segment.start)
     }
 
+    /// Takes a break in that was checked elsewhere.
+    pub(crate) fn set(&mut self, meter: MeterId, interval: DeliveryInterval, row: Break) {
+        self.rows.insert((meter, interval), row);
+    }
+
     /// Whether a register lies within its segment.
     pub(crate) fn check(
         &self,
@@ -263,7 +268,6 @@ impl Breaks {
 
     /// Takes one break over.
     pub(crate) fn take(&mut self, other: &Breaks, meter: MeterId, interval: DeliveryInterval) {
-        let row = other.at(meter, interval);
-        self.rows.insert((meter, interval), row);
+        self.set(meter, interval, other.at(meter, interval));
     }
 }

@@ -49,6 +49,23 @@ pub struct SettledInput {
     pub energy: MeteredEnergy,
 }
 
+/// Whether what was settled for an interval can still change.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize,
+)]
+#[serde(rename_all = "snake_case")]
+pub enum Standing {
+    /// The interval has no final run: the initial run is its last.
+    Only,
+    /// The final run is still to come.
+    Provisional,
+    /// The final run is over.
+    Final,
+    /// The final run could not be held; what the initial run posted stands until the registrar
+    /// has settled the matter.
+    Held,
+}
+
 /// The course of the final run, and what it compares with.
 #[derive(Debug, Clone)]
 pub struct Runs {
@@ -174,6 +191,20 @@ impl State {
         };
         self.runs.course.insert((), course);
         Ok(())
+    }
+
+    /// Whether what was settled for an interval can still change.
+    pub fn standing(&self, interval: DeliveryInterval) -> Standing {
+        if !self.runs.covers(interval) {
+            Standing::Only
+        } else if !self.runs.is_final(interval) {
+            Standing::Provisional
+        } else if self.pins.park(interval).is_some() {
+            // A final run lets go of the pins, unless the rules hold it up.
+            Standing::Held
+        } else {
+            Standing::Final
+        }
     }
 
     /// When the final run of an interval is due.

@@ -35,6 +35,15 @@ fn weekday(interval: DeliveryInterval, utc_offset_minutes: i16) -> u8 {
     u8::try_from(weekday).expect("a remainder of seven fits")
 }
 
+impl ScheduleEntry {
+    /// Whether the entry is for an interval's weekday and time of day.
+    pub fn fits(&self, interval: DeliveryInterval, utc_offset_minutes: i16) -> bool {
+        let quarter = LocalQuarter::of(interval, utc_offset_minutes).quarter_of_day;
+        let day = 1u8 << weekday(interval, utc_offset_minutes);
+        self.weekdays & day != 0 && (self.from_quarter..self.until_quarter).contains(&quarter)
+    }
+}
+
 impl Schedules {
     /// The entry of a point's schedule that holds for an interval: the first that fits.
     pub fn entry(
@@ -44,12 +53,9 @@ impl Schedules {
         utc_offset_minutes: i16,
     ) -> Option<&ScheduleEntry> {
         let entries = self.rows.get(&point)?;
-        let quarter = LocalQuarter::of(interval, utc_offset_minutes).quarter_of_day;
-        let day = 1u8 << weekday(interval, utc_offset_minutes);
-        entries.iter().find(|entry| {
-            entry.weekdays & day != 0
-                && (entry.from_quarter..entry.until_quarter).contains(&quarter)
-        })
+        entries
+            .iter()
+            .find(|entry| entry.fits(interval, utc_offset_minutes))
     }
 
     /// A point's terms as its schedule has them; without a fitting entry as they are.

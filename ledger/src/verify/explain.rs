@@ -5,6 +5,7 @@
 //! figure is compared with the ledger's: what does not agree is in
 //! [`Explanation::differences`].
 
+mod adjustment;
 mod amounts;
 mod gather;
 mod metered;
@@ -13,6 +14,8 @@ use crate::derived::Run;
 use crate::hash::Hash;
 use crate::keys::PublicKey;
 use crate::registration::{MeterId, MeterKind, ParticipantId, TariffId};
+use crate::state::registers::Ratio;
+use crate::state::runs::Standing;
 use crate::verify::entries::{Entries, EntriesError};
 use crate::verify::source::Source;
 use gather::Gathered;
@@ -53,6 +56,11 @@ pub struct Explanation {
     pub interval_entry: u64,
     /// Which run.
     pub run: Run,
+    /// Whether a later run can still change it.
+    pub standing: Standing,
+    /// What the final run made of what the initial run had posted, where that differs. All other
+    /// figures here are then those of both runs together.
+    pub adjustment: Option<Adjustment>,
     /// Prices and limits.
     pub terms: TermsUsed,
     /// The point's meters.
@@ -88,6 +96,48 @@ pub struct Explanation {
     pub differences: Vec<String>,
 }
 
+/// What a final run changed for the point.
+#[derive(Debug, Clone, serde::Serialize)]
+pub struct Adjustment {
+    /// The leaf of the final run.
+    pub entry: u64,
+    /// What the initial run had found; none where it was held.
+    pub before: Option<Before>,
+    /// Differences that were posted to the participant's account.
+    pub postings: Vec<(PostingKind, Money)>,
+    /// The point's meters that the final run saw otherwise. None of them: other points' figures
+    /// changed, and with them the pool, the price of deviations or the certificates.
+    pub meters: Vec<MeterChange>,
+    /// Other points whose own energy changed, with their leaves.
+    pub others: Vec<(PointId, u64)>,
+}
+
+/// What the initial run had found.
+#[derive(Debug, Clone, serde::Serialize)]
+pub struct Before {
+    /// Its leaf.
+    pub entry: u64,
+    /// Quantities and sums.
+    pub line: PointSettlement,
+    /// The pool's price.
+    pub pool_price: Option<Price>,
+    /// Quantity × price = amount, by kind of posting.
+    pub amounts: Vec<Amount>,
+    /// What the grid alone would have brought on these figures.
+    pub grid_alone: Money,
+    /// Sum of the amounts.
+    pub credit: Money,
+}
+
+/// One meter as both runs saw it.
+#[derive(Debug, Clone, serde::Serialize)]
+pub struct MeterChange {
+    /// In the initial run; none where that was held.
+    pub before: Option<MeterUsed>,
+    /// In the final run.
+    pub after: MeterUsed,
+}
+
 /// Prices that went in, and where they stand.
 #[derive(Debug, Clone, serde::Serialize)]
 pub struct TermsUsed {
@@ -103,6 +153,8 @@ pub struct TermsUsed {
     pub park_entry: u64,
     /// The entry of the standing instruction; none: there was none, so the point is not enrolled.
     pub instruction_entry: Option<u64>,
+    /// The entry of the schedule that took its place in this interval.
+    pub schedule_entry: Option<u64>,
     /// h, the price of a shortfall: the greatest of f and all points' retail prices.
     pub shortfall_price: Price,
     /// l, the price of an excess: the least of f0 and all points' retail prices.
@@ -110,7 +162,7 @@ pub struct TermsUsed {
 }
 
 /// One meter's energy.
-#[derive(Debug, Clone, serde::Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 pub struct MeterUsed {
     /// The meter.
     pub meter: MeterId,
@@ -120,6 +172,10 @@ pub struct MeterUsed {
     pub registered: u64,
     /// Energy of the interval.
     pub energy: WattHours,
+    /// What its register's watt-hours are multiplied with at the interval's end.
+    pub ratio: Ratio,
+    /// Where the register started anew between the two registers.
+    pub restarts: Vec<Restart>,
     /// Where the energy comes from.
     #[serde(flatten)]
     pub basis: Basis,
@@ -142,6 +198,8 @@ pub enum Basis {
         before: RegisterRead,
         /// The first register after.
         after: RegisterRead,
+        /// The energy between them.
+        total: WattHours,
         /// Intervals of the gap.
         intervals: u64,
         /// This interval's weight: its energy a week earlier, or 1 where the whole gap has none.
@@ -172,8 +230,51 @@ pub struct RegisterRead {
     pub register: WattHours,
     /// The entry of the signed event.
     pub entry: u64,
-    /// Whose signature that is: the meter's key, or the registrar's for a meter's first register.
+    /// Whose signature that is: the meter's key, or the registrar's for a meter's first register
+    /// and for a correction.
     pub signer: PublicKey,
+    /// What the meter had signed, where the registrar corrected it.
+    pub corrects: Option<Correction>,
+}
+
+/// A register that the registrar corrected.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
+pub struct Correction {
+    /// What it showed.
+    pub register: WattHours,
+    /// The entry of the meter's own event.
+    pub entry: u64,
+    /// The meter's key.
+    pub signer: PublicKey,
+}
+
+/// A register that started anew in the course of an interval.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
+pub struct Restart {
+    /// Why.
+    pub kind: RestartKind,
+    /// In which interval.
+    pub interval: DeliveryInterval,
+    /// The last register before.
+    pub last: WattHours,
+    /// The first register after.
+    pub start: WattHours,
+    /// What the register's watt-hours are multiplied with from there on.
+    pub ratio: Ratio,
+    /// The registrar's event.
+    pub entry: u64,
+}
+
+/// Why a register started anew.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RestartKind {
+    /// It was reset.
+    Reset,
+    /// Another device took its place.
+    Replaced,
+    /// Its transformers changed.
+    Ratio,
 }
 
 /// The gate auction of the interval.
@@ -189,6 +290,8 @@ pub struct Auction {
     pub bids: u32,
     /// Orders to sell.
     pub offers: u32,
+    /// The market was halted, and the orders were released without an auction.
+    pub is_halted: bool,
 }
 
 /// An order of the point for the interval.
@@ -204,6 +307,12 @@ pub struct OrderUsed {
     pub quantity: WattHours,
     /// The worst price accepted.
     pub limit: Price,
+    /// The least quantity accepted, where it has one.
+    pub minimum: Option<WattHours>,
+    /// Entries that changed quantity and limit to what they are here.
+    pub changed_by: Vec<u64>,
+    /// The leaf that says that the auction left it out for its minimum.
+    pub missed: Option<u64>,
     /// What became of it.
     #[serde(flatten)]
     pub fate: Fate,
@@ -338,11 +447,6 @@ pub fn explain(
 ) -> Result<Explanation, ExplainError> {
     let entries = Entries::open(source)?;
     let checkpoint = entries.checkpoint().clone();
-    let mut gathered = Gathered::new(point, interval);
-    for entry in entries {
-        if gathered.entry(&entry?)? {
-            break;
-        }
-    }
+    let gathered = Gathered::read_from(source, point, interval)?;
     amounts::explanation(&checkpoint, gathered)
 }

@@ -7,13 +7,12 @@ use super::log::OpenBundle;
 use super::market::range;
 use super::private::{facts, participant, within};
 use super::query::Parameters;
-use crate::event_loop::View;
 use axum::Json;
 use axum::extract::{RawQuery, State};
 use std::collections::BTreeMap;
 use wattle_client::api::{Funds, SettledLine, Standing, Statement};
 use wattle_ledger::derived::Fact;
-use wattle_market::interval::{DeliveryInterval, Timestamp};
+use wattle_market::interval::Timestamp;
 use wattle_market::units::Money;
 
 /// `GET /v1/statement?participant=N&from=N&to=N`.
@@ -30,7 +29,8 @@ pub(super) async fn statement(
             let places = view.index.of(participant);
             let settled = places.settled.iter().map(|(interval, _)| *interval);
             let asked = settled.filter(|interval| (from..=to).contains(interval));
-            let standings = asked.map(|interval| (interval, standing(view, interval)));
+            let state = view.ledger().state();
+            let standings = asked.map(|interval| (interval, state.standing(interval)));
             let standings: BTreeMap<_, _> = standings.collect();
             (places, standings, view.history.open_bundle())
         })
@@ -46,19 +46,6 @@ pub(super) async fn statement(
     let moved = within(&places.funds, from.start(), to.end());
     statement.funds = funds(&api, &moved, &places.funds, &open)?;
     Ok(Json(statement))
-}
-
-fn standing(view: &View, interval: DeliveryInterval) -> Standing {
-    let runs = &view.ledger().state().runs;
-    if view.index.is_run_held(interval) {
-        Standing::Held
-    } else if runs.is_final(interval) {
-        Standing::Final
-    } else if runs.covers(interval) {
-        Standing::Provisional
-    } else {
-        Standing::Only
-    }
 }
 
 /// Sums of the figures in force.

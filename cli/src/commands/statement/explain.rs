@@ -1,19 +1,20 @@
 //! `wattle statement explain`: one amount taken apart down to signed readings and orders.
 
+mod adjusted;
+mod meters;
+
 use std::io::{self, Write};
 
 use serde::Serialize;
 use wattle_ledger::keys::PublicKey;
 use wattle_ledger::rejection::Rejection;
-use wattle_ledger::verify::explain::{
-    Amount, Basis, Explanation, Fate, MeterUsed, OrderUsed, RegisterRead, explain,
-};
+use wattle_ledger::verify::explain::{Amount, Explanation, Fate, OrderUsed, explain};
 use wattle_market::interval::DeliveryInterval;
 use wattle_market::order::Side;
 use wattle_market::point::PointId;
 use wattle_market::units::{Money, Price, WattHours};
 
-use super::{kind_name, meter_name};
+use super::kind_name;
 use crate::args::ExplainArgs;
 use crate::export::{Export, NOT_VERIFIED};
 use crate::failure::{Exit, Failure};
@@ -80,6 +81,7 @@ fn short(key: &PublicKey) -> String {
 impl Page<'_, '_> {
     fn write(mut self, is_verified: bool) -> io::Result<()> {
         self.head(is_verified)?;
+        self.adjustment()?;
         self.step_1()?;
         self.step_2()?;
         self.steps_3_to_6()?;
@@ -164,75 +166,6 @@ impl Page<'_, '_> {
         Ok(())
     }
 
-    fn register(&mut self, read: &RegisterRead) -> io::Result<()> {
-        let end = read.interval.next();
-        let at = self.at(end);
-        writeln!(
-            self.writer,
-            "      register {} at {at}: entry {}, signed by {}",
-            read.register,
-            read.entry,
-            short(&read.signer)
-        )
-    }
-
-    fn meter(&mut self, meter: &MeterUsed) -> io::Result<()> {
-        let name = format!("meter {} ({})", meter.meter, meter_name(meter.kind));
-        match &meter.basis {
-            Basis::Readings { before, after } => {
-                writeln!(
-                    self.writer,
-                    "  {name}: {} − {} = {}",
-                    after.register, before.register, meter.energy
-                )?;
-                self.register(before)?;
-                self.register(after)
-            }
-            Basis::KnownGap {
-                before,
-                after,
-                intervals,
-                weight,
-                weights,
-            } => {
-                writeln!(
-                    self.writer,
-                    "  {name}: SUBSTITUTE {}. Readings lack, but the registers around the gap of \
-                     {intervals} intervals are known;\n      their difference of {} is spread by \
-                     the week before: {} of {} parts fall to this interval.",
-                    meter.energy,
-                    WattHours(after.register.0 - before.register.0),
-                    weight.0,
-                    weights.0
-                )?;
-                self.register(before)?;
-                self.register(after)
-            }
-            Basis::OpenGapNothing => writeln!(
-                self.writer,
-                "  {name}: SUBSTITUTE {}. A reading lacks and no later one was known at \
-                 settlement; what would favor the point counts as nothing.",
-                meter.energy
-            ),
-            Basis::OpenGapMost { of } => {
-                let at = self.at(*of);
-                writeln!(
-                    self.writer,
-                    "  {name}: SUBSTITUTE {}. A reading lacks and no later one was known at \
-                     settlement; this is the most of the same quarter on the seven days before, \
-                     that of {at}.",
-                    meter.energy
-                )
-            }
-            Basis::OpenGapRating { rated_w } => writeln!(
-                self.writer,
-                "  {name}: SUBSTITUTE {}. A reading lacks, and so does the history; this is the \
-                 meter's rating of {rated_w} W for a quarter of an hour.",
-                meter.energy
-            ),
-        }
-    }
-
     fn step_2(&mut self) -> io::Result<()> {
         let of = self.of;
         let line = &of.line;
@@ -240,6 +173,7 @@ impl Page<'_, '_> {
         if let Some(auction) = &of.auction {
             let price = match auction.price {
                 Some(price) => format!("{} at {price}", auction.volume),
+                None if auction.is_halted => "the market was halted".to_owned(),
                 None => "nothing matched".to_owned(),
             };
             writeln!(
@@ -288,9 +222,19 @@ impl Page<'_, '_> {
             Fate::Unknown => "the log does not say what became of it".to_owned(),
         };
         let (key, place) = order.order.split_once('-').unwrap_or((&order.order, ""));
+        let mut said = String::new();
+        if let Some(minimum) = order.minimum {
+            said.push_str(&format!(", at least {minimum}"));
+        }
+        for entry in &order.changed_by {
+            said.push_str(&format!(", changed by entry {entry}"));
+        }
+        if let Some(entry) = order.missed {
+            said.push_str(&format!("; left out for its minimum (entry {entry})"));
+        }
         writeln!(
             self.writer,
-            "  Order {}…-{place} (entry {}): {verb} {} at {} or better; {fate}",
+            "  Order {}…-{place} (entry {}): {verb} {} at {} or better{said}; {fate}",
             &key[..16.min(key.len())],
             order.entry,
             order.quantity,
@@ -357,7 +301,8 @@ impl Page<'_, '_> {
             }
         }
         table.write(self.writer, "  Nothing was left beside the contract.")?;
-        let enrolled = match terms.instruction_entry {
+        let entry = terms.schedule_entry.or(terms.instruction_entry);
+        let enrolled = match entry {
             Some(entry) if terms.point.enrolled => format!("enrolled by entry {entry}"),
             Some(entry) => format!("taken out by entry {entry}"),
             None => "never enrolled".to_owned(),

@@ -1,13 +1,14 @@
 //! The explanation put together, settled again and compared with the ledger.
 
 use crate::log::checkpoint::Checkpoint;
+use crate::state::runs::Standing;
 use crate::verify::entries::{EntriesError, SettledInterval, SettledPoint};
-use crate::verify::explain::gather::Gathered;
-use crate::verify::explain::metered::metered;
+use crate::verify::explain::gather::{Gathered, Seen};
 use crate::verify::explain::{
     Amount, Basis, ExplainError, Explanation, Fate, MeterUsed, OrderUsed, TermsUsed,
 };
 use std::collections::BTreeMap;
+use wattle_market::interval::DeliveryInterval;
 use wattle_market::order::Side;
 use wattle_market::settlement::{
     ForwardPosition, MeteredEnergy, PointInput, PointSettlement, PostingKind, settle,
@@ -23,37 +24,36 @@ pub(super) fn explanation(
     let genesis = gathered.genesis.take().ok_or(EntriesError::NoGenesis)?;
     let point = gathered.point.take();
     let point = point.ok_or(ExplainError::UnknownPoint(of))?;
-    let not_settled = || ExplainError::NotSettled {
-        point: of,
-        interval,
-        from: point.from,
-    };
-    let settled = gathered.settled.take().ok_or_else(not_settled)?;
-    let leaf = settled.points.get(&of).ok_or_else(not_settled)?.clone();
     let utc_offset_minutes = genesis.body().utc_offset_minutes;
-
     let mut differences = Vec::new();
+    let (settled, earlier) = match runs(&mut gathered, &mut differences) {
+        Some(runs) => runs,
+        None => return Err(not_settled(&mut gathered, point.from)),
+    };
+    let Some(leaf) = settled.points.get(&of).cloned() else {
+        return Err(not_settled(&mut gathered, point.from));
+    };
     let terms = terms_used(
         &gathered,
         &settled,
         (&leaf, point.tariff, utc_offset_minutes),
         &mut differences,
     )?;
-    let (energy, meters) = metered(&gathered)?;
-    compare_substitutes(&leaf, &meters, &mut differences);
     let orders: Vec<OrderUsed> = gathered.orders.values().cloned().collect();
-    let (position, mut amounts) = forward(&orders).ok_or(ExplainError::OutOfRange(of))?;
-    settle_again(
-        &settled,
-        (&leaf, position, energy),
-        &gathered,
-        &mut differences,
-    );
-    let rest = of_line(&leaf.line, &terms, settled.pool_price);
-    amounts.extend(rest.ok_or(ExplainError::OutOfRange(of))?);
+    let (position, forward) = forward(&orders).ok_or(ExplainError::OutOfRange(of))?;
+    let told = Told {
+        gathered: &gathered,
+        terms: &terms,
+        position,
+        forward: &forward,
+    };
+    let seen = gathered.last.as_ref().or(gathered.initial.as_ref());
+    let meters = seen.map(|(_, meters)| meters.clone()).unwrap_or_default();
+    let amounts = told.amounts(&settled, seen, &mut differences)?;
     let grid_alone_amounts = grid_alone(&leaf.line, &terms).ok_or(ExplainError::OutOfRange(of))?;
     compare_sums(&leaf, &amounts, &grid_alone_amounts, &mut differences);
     compare_certificates(&leaf, &gathered, &mut differences);
+    let adjustment = told.adjustment(earlier.as_ref(), &mut differences)?;
 
     let participant = leaf.participant.unwrap_or(point.participant);
     let name = gathered.participants.get(&participant);
@@ -70,6 +70,8 @@ pub(super) fn explanation(
         entry: leaf.entry,
         interval_entry: settled.entry,
         run: leaf.run,
+        standing: standing(&gathered),
+        adjustment,
         terms,
         meters,
         auction: gathered.auction,
@@ -87,6 +89,77 @@ pub(super) fn explanation(
         deliveries: gathered.deliveries.into_values().collect(),
         differences,
     })
+}
+
+/// The interval as all runs leave it, and as the initial run did where another followed.
+fn runs(
+    gathered: &mut Gathered,
+    differences: &mut Vec<String>,
+) -> Option<(SettledInterval, Option<SettledInterval>)> {
+    let settled = gathered.settled.take();
+    let Some(adjusted) = &gathered.adjusted else {
+        return settled.map(|settled| (settled, None));
+    };
+    match adjusted.on(settled.as_ref()) {
+        Ok(whole) => Some((whole, settled)),
+        Err(reason) => {
+            differences.push(reason);
+            settled.map(|settled| (settled, None))
+        }
+    }
+}
+
+fn not_settled(gathered: &mut Gathered, from: DeliveryInterval) -> ExplainError {
+    let (point, interval) = (gathered.of, gathered.interval);
+    let held = gathered.held();
+    held.unwrap_or(ExplainError::NotSettled {
+        point,
+        interval,
+        from,
+    })
+}
+
+fn standing(gathered: &Gathered) -> Standing {
+    if !gathered.has_final_run() {
+        Standing::Only
+    } else if gathered.run_held.is_some() {
+        Standing::Held
+    } else if gathered.is_final {
+        Standing::Final
+    } else {
+        Standing::Provisional
+    }
+}
+
+/// What both runs share.
+pub(super) struct Told<'a> {
+    pub(super) gathered: &'a Gathered,
+    pub(super) terms: &'a TermsUsed,
+    position: ForwardPosition,
+    forward: &'a [Amount],
+}
+
+impl Told<'_> {
+    /// The products of one run, which is settled again on what it saw.
+    pub(super) fn amounts(
+        &self,
+        settled: &SettledInterval,
+        seen: Option<&Seen>,
+        differences: &mut Vec<String>,
+    ) -> Result<Vec<Amount>, ExplainError> {
+        let of = self.gathered.of;
+        let Some(leaf) = settled.points.get(&of) else {
+            return Ok(Vec::new());
+        };
+        if let Some((energy, meters)) = seen {
+            compare_substitutes(leaf, meters, differences);
+            let input = (leaf, self.position, *energy);
+            settle_again(settled, input, self.gathered, differences);
+        }
+        let rest = of_line(&leaf.line, self.terms, settled.pool_price);
+        let rest = rest.ok_or(ExplainError::OutOfRange(of))?;
+        Ok(self.forward.iter().cloned().chain(rest).collect())
+    }
 }
 
 fn terms_used(
@@ -115,9 +188,14 @@ fn terms_used(
         ));
     }
     let instruction = gathered.instruction;
-    let expected = instruction.map_or((false, Price::ZERO, None), |one| {
-        (one.enrolled, one.ask_limit, one.bid_limit)
+    let scheduled = gathered.schedule.as_ref().and_then(|(entry, entries)| {
+        let mut entries = entries.iter();
+        let fits = entries.find(|one| one.fits(gathered.interval, utc_offset_minutes));
+        fits.map(|one| (*entry, (one.enrolled, one.ask_limit, one.bid_limit)))
     });
+    let instructed = instruction.map(|one| (one.enrolled, one.ask_limit, one.bid_limit));
+    let expected = scheduled.map(|(_, limits)| limits).or(instructed);
+    let expected = expected.unwrap_or((false, Price::ZERO, None));
     let pinned = (
         leaf.terms.enrolled,
         leaf.terms.ask_limit,
@@ -137,6 +215,7 @@ fn terms_used(
         tariff_entry: *tariff_entry,
         park_entry: *park_entry,
         instruction_entry: instruction.map(|one| one.entry),
+        schedule_entry: scheduled.map(|(entry, _)| entry),
         shortfall_price: settled.terms.shortfall_price(retails()),
         excess_price: settled.terms.excess_price(retails()),
     })
@@ -295,7 +374,7 @@ fn of_line(
 }
 
 /// f·g + f0·(s−g) − r·n.
-fn grid_alone(line: &PointSettlement, terms: &TermsUsed) -> Option<Vec<Amount>> {
+pub(super) fn grid_alone(line: &PointSettlement, terms: &TermsUsed) -> Option<Vec<Amount>> {
     let green = line.green.surplus;
     let other = line.surplus.checked_sub(green)?;
     let need = line.need.0.checked_neg()?;
@@ -314,7 +393,7 @@ fn grid_alone(line: &PointSettlement, terms: &TermsUsed) -> Option<Vec<Amount>> 
         .collect()
 }
 
-fn compare_sums(
+pub(super) fn compare_sums(
     leaf: &SettledPoint,
     amounts: &[Amount],
     grid_alone: &[Amount],

@@ -1,23 +1,32 @@
 //! What one point's interval follows from, gathered in one pass.
 
+mod orders;
+mod registers;
+
 use crate::batch::SignedHeader;
 use crate::derived::Fact;
 use crate::entry::Entry;
-use crate::event::{Action, OrderId, SignedEvent};
+use crate::event::{Action, EventBody, OrderId, ScheduleEntry, SignedEvent};
 use crate::genesis::Genesis;
 use crate::keys::PublicKey;
 use crate::limits::DUE_PER_BATCH_MAX;
-use crate::registration::{Meter, MeterId, Participant, ParticipantId, Point, Role, TariffId};
+use crate::registration::{
+    Meter, MeterId, Participant, ParticipantId, Point, Role, RuleSet, TariffId,
+};
+use crate::state::registers::Breaks;
 use crate::verify::entries::{
-    EntriesError, IndexedEntry, IntervalLeaves, SettledInterval, SettledIntervals,
+    AdjustedInterval, Entries, EntriesError, IndexedEntry, IntervalLeaves, SettledInterval,
+    SettledIntervals,
 };
+use crate::verify::explain::metered::metered;
 use crate::verify::explain::{
-    Auction, Delivery, ExplainError, Fate, Issued, OrderUsed, RegisterRead,
+    Auction, Delivery, ExplainError, Issued, MeterUsed, OrderUsed, RegisterRead, Restart,
 };
-use std::collections::BTreeMap;
+use crate::verify::source::Source;
+use std::collections::{BTreeMap, BTreeSet};
 use wattle_market::interval::{DeliveryInterval, Timestamp};
 use wattle_market::point::PointId;
-use wattle_market::settlement::ParkTerms;
+use wattle_market::settlement::{MeteredEnergy, ParkTerms};
 use wattle_market::tariff::Tariff;
 use wattle_market::units::{Price, WattHours};
 
@@ -30,10 +39,15 @@ pub(super) struct Instruction {
     pub(super) bid_limit: Option<Price>,
 }
 
+/// The point's energy, and what of it comes from which meter, as one run saw them.
+pub(super) type Seen = (MeteredEnergy, Vec<MeterUsed>);
+
 /// All that was found. Everything but the registry is of the one point and interval.
 pub(super) struct Gathered {
     pub(super) of: PointId,
     pub(super) interval: DeliveryInterval,
+    /// The meters that measure the point in the interval.
+    wanted: BTreeSet<MeterId>,
     pub(super) genesis: Option<Genesis>,
     pub(super) participants: BTreeMap<ParticipantId, Participant>,
     pub(super) point: Option<Point>,
@@ -44,23 +58,92 @@ pub(super) struct Gathered {
     pub(super) terms: Option<(DeliveryInterval, u64, ParkTerms)>,
     pub(super) meters: Vec<(u64, Meter)>,
     pub(super) registers: BTreeMap<(MeterId, DeliveryInterval), RegisterRead>,
-    /// The next interval whose gate closes, and the next that is settled.
-    due: (DeliveryInterval, DeliveryInterval),
+    pub(super) breaks: Breaks,
+    pub(super) restarts: BTreeMap<(MeterId, DeliveryInterval), Restart>,
+    /// The next interval whose gate closes, the next that is settled, and the next that becomes
+    /// final.
+    due: (DeliveryInterval, DeliveryInterval, Option<DeliveryInterval>),
+    now: Timestamp,
+    /// From where on there are final runs.
+    final_from: Option<DeliveryInterval>,
     pub(super) instruction: Option<Instruction>,
+    /// The point's schedule and the entry that set it.
+    pub(super) schedule: Option<(u64, Vec<ScheduleEntry>)>,
     pub(super) auction: Option<Auction>,
     pub(super) orders: BTreeMap<OrderId, OrderUsed>,
     intervals: SettledIntervals,
-    is_settled: bool,
+    /// What the initial run saw.
+    pub(super) initial: Option<Seen>,
     pub(super) settled: Option<SettledInterval>,
+    held: Option<(u64, String)>,
+    /// What the final run saw, where it adjusted anything.
+    pub(super) last: Option<Seen>,
+    pub(super) adjusted: Option<AdjustedInterval>,
+    /// The rules held the final run up.
+    pub(super) run_held: Option<(u64, String)>,
+    pub(super) is_final: bool,
     pub(super) issued: Option<Issued>,
     pub(super) deliveries: BTreeMap<(PointId, PointId), Delivery>,
 }
 
+/// The meters that measure a point in an interval. Both a meter's registration and its assignment
+/// are taken only before the interval's gate.
+fn meters_of(
+    source: &dyn Source,
+    of: PointId,
+    interval: DeliveryInterval,
+) -> Result<BTreeSet<MeterId>, ExplainError> {
+    let mut points: BTreeMap<MeterId, PointId> = BTreeMap::new();
+    for entry in Entries::open(source)? {
+        let entry = entry?;
+        let malformed = || ExplainError::Malformed(entry.index);
+        match &entry.entry {
+            Entry::Batch { header, .. } => {
+                let header = SignedHeader::parse(header).map_err(|_| malformed())?;
+                if header.body().time >= interval.gate_closure() {
+                    break;
+                }
+            }
+            Entry::Event { signed, outcome } if outcome == &[0] => {
+                let event = SignedEvent::parse(signed).map_err(|_| malformed())?;
+                match &event.body().action {
+                    Action::RegisterMeter(meter) if meter.from <= interval => {
+                        points.insert(meter.id, meter.point);
+                    }
+                    Action::AssignMeter { meter, point, from } if *from <= interval => {
+                        points.insert(*meter, *point);
+                    }
+                    _ => {}
+                }
+            }
+            _ => {}
+        }
+    }
+    points.retain(|_, point| *point == of);
+    Ok(points.into_keys().collect())
+}
+
 impl Gathered {
-    pub(super) fn new(of: PointId, interval: DeliveryInterval) -> Gathered {
+    /// Reads all that matters; most of a log does not.
+    pub(super) fn read_from(
+        source: &dyn Source,
+        of: PointId,
+        interval: DeliveryInterval,
+    ) -> Result<Gathered, ExplainError> {
+        let mut gathered = Gathered::new(of, interval, meters_of(source, of, interval)?);
+        for entry in Entries::open(source)? {
+            if gathered.entry(&entry?)? {
+                break;
+            }
+        }
+        Ok(gathered)
+    }
+
+    fn new(of: PointId, interval: DeliveryInterval, wanted: BTreeSet<MeterId>) -> Gathered {
         Gathered {
             of,
             interval,
+            wanted,
             genesis: None,
             participants: BTreeMap::new(),
             point: None,
@@ -69,36 +152,70 @@ impl Gathered {
             terms: None,
             meters: Vec::new(),
             registers: BTreeMap::new(),
+            breaks: Breaks::default(),
+            restarts: BTreeMap::new(),
             due: Default::default(),
+            now: Timestamp(0),
+            final_from: None,
             instruction: None,
+            schedule: None,
             auction: None,
             orders: BTreeMap::new(),
             intervals: SettledIntervals::default(),
-            is_settled: false,
+            initial: None,
             settled: None,
+            held: None,
+            last: None,
+            adjusted: None,
+            run_held: None,
+            is_final: false,
             issued: None,
             deliveries: BTreeMap::new(),
         }
     }
 
+    /// Whether the interval has a final run.
+    pub(super) fn has_final_run(&self) -> bool {
+        self.final_from.is_some_and(|from| from <= self.interval)
+    }
+
+    /// The ledger's reason, where nothing is settled because the interval is held.
+    pub(super) fn held(&mut self) -> Option<ExplainError> {
+        let held = self.run_held.take().or_else(|| self.held.take());
+        held.map(|(entry, reason)| ExplainError::Held {
+            interval: self.interval,
+            entry,
+            reason,
+        })
+    }
+
+    /// Whether nothing can follow that matters.
+    fn is_over(&self) -> bool {
+        if self.has_final_run() {
+            self.is_final
+        } else {
+            self.settled.is_some() || self.held.is_some()
+        }
+    }
+
     /// Takes in the next entry; whether nothing that matters can follow.
-    pub(super) fn entry(&mut self, entry: &IndexedEntry) -> Result<bool, ExplainError> {
+    fn entry(&mut self, entry: &IndexedEntry) -> Result<bool, ExplainError> {
+        let malformed = || ExplainError::Malformed(entry.index);
         match &entry.entry {
             Entry::Genesis(signed) => self.found(signed)?,
             Entry::Batch { header, .. } => {
-                if self.settled.is_some() {
+                if self.is_over() {
                     return Ok(true);
                 }
-                let header = SignedHeader::parse(header)
-                    .map_err(|_| ExplainError::Malformed(entry.index))?;
-                self.pass_time(header.body().time);
+                let header = SignedHeader::parse(header).map_err(|_| malformed())?;
+                self.now = header.body().time;
+                self.pass_time();
             }
             Entry::Event { signed, outcome } => {
-                let event =
-                    SignedEvent::parse(signed).map_err(|_| ExplainError::Malformed(entry.index))?;
-                // What is recorded after the settlement did not go into it.
-                if !self.is_settled {
-                    self.event(entry.index, &event, outcome);
+                let event = SignedEvent::parse(signed).map_err(|_| malformed())?;
+                // What is recorded after the last run did not go into it.
+                if !self.is_over() {
+                    self.event(entry.index, event.body(), outcome);
                 }
             }
             Entry::Derived { fact, .. } => self.fact(entry, fact)?,
@@ -111,7 +228,7 @@ impl Gathered {
         let genesis = Genesis::parse(signed).map_err(EntriesError::Genesis)?;
         let body = genesis.body();
         let first = body.first_interval;
-        self.due = (first, first);
+        self.due = (first, first, None);
         self.terms = Some((first, 0, body.terms));
         for (id, tariff) in &body.tariffs {
             self.tariffs.insert(*id, (first, 0, tariff.clone()));
@@ -121,81 +238,34 @@ impl Gathered {
     }
 
     /// What is due before a batch's events (RULES.md, section 2): only the gates matter here, but
-    /// settlements share their number of items.
-    fn pass_time(&mut self, now: Timestamp) {
+    /// settlements and final runs share their number of items.
+    fn pass_time(&mut self) {
+        let offset = self.genesis.as_ref();
+        let offset = offset.map_or(0, |genesis| genesis.body().utc_offset_minutes);
         for _ in 0..DUE_PER_BATCH_MAX {
-            let (gate, settlement) = &mut self.due;
+            let (gate, settlement, last) = &mut self.due;
             let (closes, settles) = (gate.gate_closure(), settlement.settlement_due());
-            if closes.min(settles) > now {
+            let becomes_final = last.map(|last| last.final_run_due(offset));
+            let earliest =
+                becomes_final.map_or(closes.min(settles), |last| closes.min(settles).min(last));
+            if earliest > self.now {
                 return;
             }
-            let next = if closes <= settles { gate } else { settlement };
-            *next = next.next();
+            if earliest == closes {
+                *gate = gate.next();
+            } else if earliest == settles {
+                *settlement = settlement.next();
+            } else if let Some(last) = last {
+                *last = last.next();
+            }
         }
     }
 
-    fn event(&mut self, entry: u64, event: &SignedEvent, outcome: &[u16]) {
-        let body = event.body();
-        let (author, sequence) = (body.author, body.sequence);
-        match &body.action {
-            Action::PlaceOrders(items) => {
-                for (place, item) in items.iter().enumerate() {
-                    if item.point == self.of && item.interval == self.interval {
-                        // A list that was refused whole has one code for all of it.
-                        let code = outcome.get(place).or(outcome.first()).copied();
-                        let id = OrderId {
-                            key: author,
-                            sequence,
-                            item: u16::try_from(place).unwrap_or(u16::MAX),
-                        };
-                        let fate = match code {
-                            Some(code) if code != 0 => Fate::Refused { code },
-                            _ => Fate::Unknown,
-                        };
-                        let order = OrderUsed {
-                            order: id.to_string(),
-                            entry,
-                            side: item.side,
-                            quantity: item.quantity,
-                            limit: item.limit,
-                            fate,
-                        };
-                        self.orders.insert(id, order);
-                    }
-                }
-            }
-            Action::CancelOrders(ids) => {
-                for (place, id) in ids.iter().enumerate() {
-                    let is_done = outcome.get(place) == Some(&0);
-                    if let (true, Some(order)) = (is_done, self.orders.get_mut(id)) {
-                        order.fate = Fate::Cancelled { by_entry: entry };
-                    }
-                }
-            }
-            Action::SubmitReadings(readings) => {
-                let Some(Role::Meter(meter)) = self.roles.get(&author).copied() else {
-                    return;
-                };
-                if !self.meters.iter().any(|(_, known)| known.id == meter) {
-                    return;
-                }
-                for (place, reading) in readings.iter().enumerate() {
-                    if outcome.get(place) == Some(&0) {
-                        let read = RegisterRead {
-                            interval: reading.interval,
-                            register: reading.register,
-                            entry,
-                            signer: author,
-                        };
-                        // The same register once more changes nothing.
-                        self.registers
-                            .entry((meter, reading.interval))
-                            .or_insert(read);
-                    }
-                }
-            }
-            action if outcome == [0] => self.registry(entry, author, action),
-            _ => {}
+    fn event(&mut self, entry: u64, body: &EventBody, outcome: &[u16]) {
+        self.order_event(entry, body, outcome);
+        self.register_event(entry, body, outcome);
+        if outcome == [0] {
+            self.registry(entry, body.author, &body.action);
         }
     }
 
@@ -209,21 +279,10 @@ impl Gathered {
             Action::RegisterPoint(point) if point.id == self.of => {
                 self.point = Some(point.clone());
             }
-            Action::RegisterMeter(meter) if meter.point == self.of => {
+            Action::RegisterMeter(meter) => {
                 self.roles.insert(meter.key, Role::Meter(meter.id));
-                let start = RegisterRead {
-                    interval: meter.from.minus(1),
-                    register: meter.register,
-                    entry,
-                    signer: author,
-                };
-                self.registers.insert((meter.id, start.interval), start);
-                self.meters.push((entry, meter.clone()));
             }
-            Action::AddKey {
-                key,
-                role: role @ Role::Meter(_),
-            } => {
+            Action::AddKey { key, role } => {
                 self.roles.insert(*key, *role);
             }
             Action::RotateKey { new, .. } => {
@@ -231,6 +290,25 @@ impl Gathered {
                     self.roles.insert(*new, role);
                 }
             }
+            Action::Delegate { key, .. } => {
+                if let Some(Role::Tenant(participant)) = self.roles.get(&author).copied() {
+                    self.roles.insert(*key, Role::Delegate(participant));
+                }
+            }
+            Action::ActivateRules {
+                rules: RuleSet::FinalRuns,
+                from,
+            } => {
+                self.final_from = Some(*from);
+                self.due.2 = Some(*from);
+            }
+            action => self.terms(entry, action),
+        }
+    }
+
+    /// Accepted actions that prices and the pool's limits follow from.
+    fn terms(&mut self, entry: u64, action: &Action) {
+        match action {
             Action::SetTariff {
                 tariff,
                 from,
@@ -261,6 +339,11 @@ impl Gathered {
                     bid_limit: *bid_limit,
                 });
             }
+            Action::SetSchedule { point, entries }
+                if *point == self.of && self.due.0 <= self.interval =>
+            {
+                self.schedule = Some((entry, entries.clone()));
+            }
             _ => {}
         }
     }
@@ -268,57 +351,56 @@ impl Gathered {
     fn fact(&mut self, leaf: &IndexedEntry, fact: &Fact) -> Result<(), ExplainError> {
         let entry = leaf.index;
         match fact {
-            Fact::IntervalCleared {
-                interval,
-                price,
-                volume,
-                bids,
-                offers,
-            } if *interval == self.interval => {
-                self.auction = Some(Auction {
-                    entry,
-                    price: *price,
-                    volume: *volume,
-                    bids: *bids,
-                    offers: *offers,
-                });
-            }
-            Fact::OrderClosed {
-                order,
-                item,
-                filled,
-                price,
-            } if item.point == self.of && item.interval == self.interval => {
-                let known = self.orders.get_mut(order);
-                let known = known.ok_or(ExplainError::Malformed(entry))?;
-                known.fate = Fate::Closed {
-                    by_entry: entry,
-                    filled: *filled,
-                    price: *price,
-                };
-            }
             Fact::PointSettled { interval, .. } if *interval == self.interval => {
-                self.is_settled = true;
+                if self.initial.is_none() {
+                    self.initial = Some(metered(self)?);
+                }
                 self.intervals.entry(leaf);
             }
-            Fact::IntervalSettled { interval, .. } if *interval == self.interval => {
-                if let Some(IntervalLeaves::Settled(settled)) = self.intervals.entry(leaf) {
-                    self.settled = Some(settled);
+            Fact::PointAdjusted { interval, .. } if *interval == self.interval => {
+                if self.last.is_none() {
+                    self.last = Some(metered(self)?);
+                }
+                self.intervals.entry(leaf);
+            }
+            Fact::IntervalSettled { interval, .. } | Fact::IntervalAdjusted { interval, .. }
+                if *interval == self.interval =>
+            {
+                match self.intervals.entry(leaf) {
+                    Some(IntervalLeaves::Settled(settled)) => self.settled = Some(settled),
+                    Some(IntervalLeaves::Adjusted(adjusted)) => {
+                        self.adjusted = Some(adjusted);
+                        self.is_final = true;
+                    }
+                    None => {}
                 }
             }
             Fact::SettlementHeld { interval, reason } if *interval == self.interval => {
-                return Err(ExplainError::Held {
-                    interval: *interval,
-                    entry,
-                    reason: reason.clone(),
-                });
+                self.held = Some((entry, reason.clone()));
             }
-            _ => self.certificates(entry, fact),
+            Fact::RunHeld {
+                interval, reason, ..
+            } if *interval == self.interval => {
+                self.run_held = Some((entry, reason.clone()));
+                self.is_final = true;
+            }
+            // The final runs have gone past the interval.
+            Fact::IntervalAdjusted { interval, .. } | Fact::RunHeld { interval, .. }
+                if *interval > self.interval =>
+            {
+                self.is_final = true;
+            }
+            Fact::MonthClosed { last, .. } if *last >= self.interval => self.is_final = true,
+            _ => {
+                self.gate_fact(entry, fact)?;
+                self.certificates(entry, fact);
+            }
         }
         Ok(())
     }
 
     fn certificates(&mut self, entry: u64, fact: &Fact) {
+        let (of, at) = (self.of, self.interval);
         match fact {
             Fact::CertificateIssued {
                 interval,
@@ -329,7 +411,7 @@ impl Gathered {
                 lost,
                 sent,
                 held,
-            } if *interval == self.interval && *point == self.of => {
+            } if (*interval, *point) == (at, of) => {
                 self.issued = Some(Issued {
                     entry,
                     quantity: *quantity,
@@ -340,12 +422,30 @@ impl Gathered {
                     held: *held,
                 });
             }
+            Fact::CertificateAdjusted {
+                interval,
+                point,
+                after,
+                ..
+            } if (*interval, *point) == (at, of) => {
+                let issued = Issued {
+                    entry,
+                    quantity: after.issued,
+                    self_used: after.self_used,
+                    stored: after.stored,
+                    lost: after.lost,
+                    sent: after.sent,
+                    held: after.held,
+                };
+                // A bundle of zeros is none.
+                self.issued = Some(issued).filter(|issued| issued.quantity != WattHours::ZERO);
+            }
             Fact::CertificateDelivered {
                 interval,
                 from,
                 to,
                 quantity,
-            } if *interval == self.interval && (*from == self.of || *to == self.of) => {
+            } if *interval == at && (*from == of || *to == of) => {
                 let delivery = Delivery {
                     entry,
                     from: *from,
@@ -353,6 +453,23 @@ impl Gathered {
                     quantity: *quantity,
                 };
                 self.deliveries.entry((*from, *to)).or_insert(delivery);
+            }
+            Fact::DeliveryAdjusted {
+                interval,
+                from,
+                to,
+                after,
+                ..
+            } if *interval == at && (*from == of || *to == of) => {
+                let delivery = Delivery {
+                    entry,
+                    from: *from,
+                    to: *to,
+                    quantity: *after,
+                };
+                self.deliveries.insert((*from, *to), delivery);
+                self.deliveries
+                    .retain(|_, delivery| delivery.quantity != WattHours::ZERO);
             }
             _ => {}
         }
@@ -363,10 +480,25 @@ impl Gathered {
         self.registers.get(&(meter, at)).copied()
     }
 
+    /// The primary energy between two registers; none where it is below zero or too large.
+    pub(super) fn rise(
+        &self,
+        meter: MeterId,
+        low: &RegisterRead,
+        high: &RegisterRead,
+    ) -> Option<WattHours> {
+        let at = |read: &RegisterRead| {
+            let (interval, register) = (read.interval, read.register);
+            self.breaks.cumulative(meter, interval, register)
+        };
+        let rise = i64::try_from(at(high) - at(low)).ok()?;
+        Some(WattHours(rise)).filter(|rise| rise.0 >= 0)
+    }
+
     /// The energy of an interval where both its registers were read.
     pub(super) fn actual(&self, meter: MeterId, at: DeliveryInterval) -> Option<WattHours> {
         let end = self.register(meter, at)?;
         let start = self.register(meter, at.minus(1))?;
-        end.register.checked_sub(start.register)
+        self.rise(meter, &start, &end)
     }
 }

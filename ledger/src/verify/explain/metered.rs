@@ -1,9 +1,9 @@
 //! A meter's energy of the interval, with the registers or the substitute's rule behind it
 //! (RULES.md, section 7).
 
-use crate::registration::{Meter, MeterKind};
+use crate::registration::{Meter, MeterId, MeterKind};
 use crate::verify::explain::gather::Gathered;
-use crate::verify::explain::{Basis, ExplainError, MeterUsed, RegisterRead};
+use crate::verify::explain::{Basis, ExplainError, MeterUsed, RegisterRead, Restart};
 use wattle_market::interval::DeliveryInterval;
 use wattle_market::settlement::{ConnectionEnergy, MeteredEnergy};
 use wattle_market::substitute;
@@ -30,6 +30,7 @@ pub(super) fn metered(
     for (registered, meter) in meters {
         let (of_meter, basis) =
             of_meter(gathered, meter).ok_or(ExplainError::OutOfRange(gathered.of))?;
+        let restarts = restarts(gathered, meter.id, &basis);
         energy.actual &= matches!(basis, Basis::Readings { .. });
         match meter.kind {
             MeterKind::Generation => energy.generation = of_meter,
@@ -44,6 +45,8 @@ pub(super) fn metered(
             kind: meter.kind,
             registered: *registered,
             energy: of_meter,
+            ratio: gathered.breaks.at(meter.id, gathered.interval).ratio,
+            restarts,
             basis,
         });
     }
@@ -56,14 +59,23 @@ fn connection(energy: &mut MeteredEnergy) -> &mut ConnectionEnergy {
         .get_or_insert_with(ConnectionEnergy::default)
 }
 
+/// Where the register started anew between the two that the energy follows from.
+fn restarts(gathered: &Gathered, meter: MeterId, basis: &Basis) -> Vec<Restart> {
+    let (Basis::Readings { before, after } | Basis::KnownGap { before, after, .. }) = basis else {
+        return Vec::new();
+    };
+    let between = (meter, before.interval.next())..=(meter, after.interval);
+    let restarts = gathered.restarts.range(between);
+    restarts.map(|(_, restart)| *restart).collect()
+}
+
 /// None where registers run backwards, which no verified export has.
 fn of_meter(gathered: &Gathered, meter: &Meter) -> Option<(WattHours, Basis)> {
     let interval = gathered.interval;
     let after = gathered.register(meter.id, interval);
     let before = gathered.register(meter.id, interval.minus(1));
     if let (Some(before), Some(after)) = (before, after) {
-        let energy = after.register.checked_sub(before.register)?;
-        let energy = Some(energy).filter(|energy| energy.0 >= 0)?;
+        let energy = gathered.rise(meter.id, &before, &after)?;
         return Some((energy, Basis::Readings { before, after }));
     }
     let lowest = (meter.id, DeliveryInterval(0));
@@ -82,8 +94,7 @@ fn known_gap(
     before: RegisterRead,
     after: RegisterRead,
 ) -> Option<(WattHours, Basis)> {
-    let total = after.register.checked_sub(before.register)?;
-    let total = Some(total).filter(|total| total.0 >= 0)?;
+    let total = gathered.rise(meter.id, &before, &after)?;
     let gap = before.interval.0 + 1..=after.interval.0;
     if after.interval.0 - before.interval.0 > GAP_INTERVALS_MAX {
         return None;
@@ -95,9 +106,6 @@ fn known_gap(
             gathered.actual(meter.id, earlier).unwrap_or_default()
         })
         .collect();
-    if week_earlier.iter().any(|energy| energy.0 < 0) {
-        return None;
-    }
     let place = usize::try_from(gathered.interval.0 - *gap.start()).ok()?;
     let energy = *substitute::known_gap(total, &week_earlier).get(place)?;
     let sum: i64 = week_earlier
@@ -112,6 +120,7 @@ fn known_gap(
     let basis = Basis::KnownGap {
         before,
         after,
+        total,
         intervals,
         weight,
         weights,

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 use wattle_ledger::derived::Fact;
 use wattle_ledger::registration::{MeterKind, ParticipantId};
+pub use wattle_ledger::state::runs::Standing;
 use wattle_market::interval::{DeliveryInterval, Timestamp};
 use wattle_market::point::PointId;
 use wattle_market::settlement::{PointSettlement, PostingKind};
@@ -55,21 +56,6 @@ pub struct RunLine {
     pub line: PointSettlement,
     /// Postings to the account, by kind.
     pub postings: Vec<Posting>,
-}
-
-/// Whether a line can still change.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Standing {
-    /// The interval has no final run: the initial run is its last.
-    Only,
-    /// The final run is still to come.
-    Provisional,
-    /// The final run is over.
-    Final,
-    /// The final run could not be held; what the initial run posted stands until the registrar
-    /// has settled the matter.
-    Held,
 }
 
 impl SettledLine {

@@ -1,0 +1,179 @@
+//! A point's orders for the interval, through all that can be said of them until the gate.
+
+use crate::derived::Fact;
+use crate::event::{Action, EventBody, OrderId, OrderItem};
+use crate::keys::PublicKey;
+use crate::registration::{ParticipantId, Role};
+use crate::verify::explain::gather::Gathered;
+use crate::verify::explain::{Auction, ExplainError, Fate, OrderUsed};
+use wattle_market::point::PointId;
+use wattle_market::units::WattHours;
+
+impl Gathered {
+    /// An event that may be about orders of the point.
+    pub(super) fn order_event(&mut self, entry: u64, body: &EventBody, outcome: &[u16]) {
+        // A list that was refused whole has one code for all of it.
+        let code = |place: usize| outcome.get(place).or(outcome.first()).copied();
+        let is_done = |place: usize| outcome.get(place) == Some(&0);
+        match &body.action {
+            Action::PlaceOrders(items) => {
+                for (place, item) in items.iter().enumerate() {
+                    self.placed(entry, body, (place, code(place)), (item, None));
+                }
+            }
+            Action::PlaceOrdersWith(items) => {
+                for (place, with) in items.iter().enumerate() {
+                    let minimum = Some(with.minimum).filter(|minimum| minimum.0 != 0);
+                    self.placed(entry, body, (place, code(place)), (&with.order, minimum));
+                }
+            }
+            Action::ChangeOrders(changes) => {
+                for (place, change) in changes.iter().enumerate() {
+                    let known = self.orders.get_mut(&change.order);
+                    if let (true, Some(order)) = (is_done(place), known) {
+                        (order.quantity, order.limit) = (change.quantity, change.limit);
+                        order.changed_by.push(entry);
+                    }
+                }
+            }
+            Action::CancelOrders(ids) => {
+                for (place, id) in ids.iter().enumerate() {
+                    if let (true, Some(order)) = (is_done(place), self.orders.get_mut(id)) {
+                        order.fate = Fate::Cancelled { by_entry: entry };
+                    }
+                }
+            }
+            Action::CancelAll { point, interval } if outcome == [0] => {
+                let asked = point.is_none_or(|point| point == self.of)
+                    && interval.is_none_or(|interval| interval == self.interval);
+                if asked && self.now < self.interval.firm_from() {
+                    self.cancel_all(entry, body.author);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn placed(
+        &mut self,
+        entry: u64,
+        body: &EventBody,
+        (place, code): (usize, Option<u16>),
+        (item, minimum): (&OrderItem, Option<WattHours>),
+    ) {
+        if (item.point, item.interval) != (self.of, self.interval) {
+            return;
+        }
+        let id = OrderId {
+            key: body.author,
+            sequence: body.sequence,
+            item: u16::try_from(place).unwrap_or(u16::MAX),
+        };
+        let fate = match code {
+            Some(code) if code != 0 => Fate::Refused { code },
+            _ => Fate::Unknown,
+        };
+        let order = OrderUsed {
+            order: id.to_string(),
+            entry,
+            side: item.side,
+            quantity: item.quantity,
+            limit: item.limit,
+            minimum,
+            changed_by: Vec::new(),
+            missed: None,
+            fate,
+        };
+        self.orders.insert(id, order);
+    }
+
+    /// Whom a key orders for.
+    fn owner(&self, key: &PublicKey) -> Option<ParticipantId> {
+        match self.roles.get(key) {
+            Some(Role::Tenant(participant) | Role::Delegate(participant)) => Some(*participant),
+            _ => None,
+        }
+    }
+
+    fn cancel_all(&mut self, entry: u64, author: PublicKey) {
+        let owner = self.owner(&author);
+        // A delegated key sees only what it placed itself.
+        let is_delegate = matches!(self.roles.get(&author), Some(Role::Delegate(_)));
+        let open: Vec<OrderId> = self
+            .orders
+            .iter()
+            .filter(|(_, order)| order.fate == Fate::Unknown)
+            .map(|(id, _)| *id)
+            .collect();
+        for id in open {
+            let is_his = owner.is_some() && self.owner(&id.key) == owner;
+            if is_his
+                && (!is_delegate || id.key == author)
+                && let Some(order) = self.orders.get_mut(&id)
+            {
+                order.fate = Fate::Cancelled { by_entry: entry };
+            }
+        }
+    }
+
+    /// A fact about the gate, if it is one.
+    pub(super) fn gate_fact(&mut self, entry: u64, fact: &Fact) -> Result<(), ExplainError> {
+        match fact {
+            Fact::IntervalCleared {
+                interval,
+                price,
+                volume,
+                bids,
+                offers,
+            } if *interval == self.interval => {
+                self.auction = Some(Auction {
+                    entry,
+                    price: *price,
+                    volume: *volume,
+                    bids: *bids,
+                    offers: *offers,
+                    is_halted: false,
+                });
+            }
+            Fact::AuctionHalted {
+                interval,
+                bids,
+                offers,
+            } if *interval == self.interval => {
+                self.auction = Some(Auction {
+                    entry,
+                    price: None,
+                    volume: WattHours::ZERO,
+                    bids: *bids,
+                    offers: *offers,
+                    is_halted: true,
+                });
+            }
+            Fact::MinimumMissed { order, .. } => {
+                if let Some(known) = self.orders.get_mut(order) {
+                    known.missed = Some(entry);
+                }
+            }
+            Fact::OrderClosed {
+                order,
+                item,
+                filled,
+                price,
+            } if is_of(item, self.of) && item.interval == self.interval => {
+                let known = self.orders.get_mut(order);
+                let known = known.ok_or(ExplainError::Malformed(entry))?;
+                known.fate = Fate::Closed {
+                    by_entry: entry,
+                    filled: *filled,
+                    price: *price,
+                };
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+}
+
+fn is_of(item: &OrderItem, point: PointId) -> bool {
+    item.point == point
+}
