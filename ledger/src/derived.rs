@@ -1,11 +1,12 @@
 //! What follows from the rules: facts that replay must reproduce byte for byte.
 
+use crate::billing::{MonthCloseTerms, UtilityBill};
 use crate::certificate::CertificateFact;
 use crate::event::{OrderId, OrderItem};
 use crate::keys::PublicKey;
-use crate::registration::{CarbonFactor, MeterId, MeterKind};
+use crate::registration::{CarbonFactor, MeterId, MeterKind, ParticipantId};
 use crate::state::certificates::Bundle;
-use wattle_market::interval::DeliveryInterval;
+use wattle_market::interval::{DeliveryInterval, LocalMonth};
 use wattle_market::point::PointId;
 use wattle_market::settlement::{Account, ParkTerms, PointSettlement, PointTerms, PostingKind};
 use wattle_market::units::{Money, Price, WattHours};
@@ -325,6 +326,134 @@ pub enum Fact {
         /// Orders to sell that still rested.
         offers: u32,
     },
+    /// Participant: what a closed month costs one of his points beside its energy.
+    PointCharged {
+        /// Which month.
+        month: LocalMonth,
+        /// The point.
+        point: PointId,
+        /// Its greatest import of a quarter of an hour, whoever gave it.
+        need: WattHours,
+        /// The first interval with that import.
+        at: DeliveryInterval,
+        /// The demand charge: four times the import, times the price.
+        demand: Money,
+        /// The fixed fee.
+        fee: Money,
+    },
+    /// Participant: his invoice for a closed month. Demand charges and fees are posted with it;
+    /// the energy was posted as it was settled.
+    MonthInvoiced {
+        /// Which month.
+        month: LocalMonth,
+        /// What was posted for the month's intervals by all runs, by kind, zeros left out.
+        postings: Vec<(PostingKind, Money)>,
+        /// Demand charges of all his points.
+        demand: Money,
+        /// Fixed fees of all his points.
+        fees: Money,
+        /// What the month costs him; below zero: what it brings him.
+        gross: Money,
+        /// The VAT rate, in hundredths of a percent.
+        vat_basis_points: u32,
+        /// The VAT that the gross sum contains, with its sign.
+        vat: Money,
+        /// What the same energy would have brought with the grid alone.
+        grid_alone: Money,
+    },
+    /// Park: the sums of a closed month, and the park's energy against its boundary meters.
+    MonthBalanced {
+        /// Which month.
+        month: LocalMonth,
+        /// The first interval that the month counts.
+        first: DeliveryInterval,
+        /// The last.
+        last: DeliveryInterval,
+        /// What it was closed with.
+        terms: MonthCloseTerms,
+        /// What the boundary meters took from the utility; none: a register lacks, or there is no
+        /// boundary meter.
+        imported: Option<WattHours>,
+        /// What they gave to it.
+        exported: Option<WattHours>,
+        /// What all points together gave; below zero: took.
+        net: WattHours,
+        /// Imported less exported plus net; none where any of it is not known.
+        losses: Option<WattHours>,
+        /// Points' intervals that rest on a substitute.
+        substituted: u32,
+        /// Intervals that the final run could not settle.
+        held: u32,
+        /// Invoices of the month.
+        invoices: u32,
+        /// All demand charges, which the grid's account gets.
+        demand: Money,
+        /// All fixed fees, which the fees' account gets.
+        fees: Money,
+        /// What was collected for the grid: the postings of the month and the demand charges.
+        collected: Money,
+    },
+    /// Park: a month could not be closed; nothing was posted, and it waits for the registrar.
+    MonthHeld {
+        /// Which month.
+        month: LocalMonth,
+        /// What does not fit.
+        reason: String,
+    },
+    /// Park: the utility's bill for a month was paid, and what was collected beyond it became
+    /// residue.
+    UtilityBilled {
+        /// Which month.
+        month: LocalMonth,
+        /// The bill.
+        bill: UtilityBill,
+        /// What was collected for the grid.
+        collected: Money,
+        /// Collected less the bill's amount.
+        residue: Money,
+        /// To whom it belongs.
+        residue_owner: ParticipantId,
+    },
+    /// Park: the postings of a bill were taken back.
+    UtilityBillReversed {
+        /// Which month.
+        month: LocalMonth,
+        /// The bill's amount.
+        amount: Money,
+        /// The residue that it had left.
+        residue: Money,
+    },
+    /// The residue's owner: money from the residue's account (above zero) or to it.
+    ResidueMoved {
+        /// Nano-yuan.
+        amount: Money,
+    },
+    /// The defaulter: who bears what he owes for a month.
+    DefaultCovered {
+        /// Which month.
+        month: LocalMonth,
+        /// What he owed; the sum of the three below.
+        debt: Money,
+        /// Taken from the balancing account, for him.
+        from_balancing: Money,
+        /// Taken from others' gains over the grid, for him.
+        from_gains: Money,
+        /// Still owed.
+        uncovered: Money,
+    },
+    /// Participant: a part of what he gained over the grid in a month covers another's default.
+    GainCut {
+        /// Which month.
+        month: LocalMonth,
+        /// His gain of the month, before any cut.
+        gain: Money,
+        /// Taken now.
+        cut: Money,
+        /// Taken by all defaults of the month so far; never more than the gain.
+        cut_in_all: Money,
+    },
+    /// Participant: he may trade again.
+    DefaultCleared,
 }
 
 /// The part that an order had in a continuous trade.
@@ -396,6 +525,16 @@ impl Fact {
             Fact::OrderMatched { .. } => "order_matched",
             Fact::RemainderCancelled { .. } => "remainder_cancelled",
             Fact::ContinuousClosed { .. } => "continuous_closed",
+            Fact::PointCharged { .. } => "point_charged",
+            Fact::MonthInvoiced { .. } => "month_invoiced",
+            Fact::MonthBalanced { .. } => "month_balanced",
+            Fact::MonthHeld { .. } => "month_held",
+            Fact::UtilityBilled { .. } => "utility_billed",
+            Fact::UtilityBillReversed { .. } => "utility_bill_reversed",
+            Fact::ResidueMoved { .. } => "residue_moved",
+            Fact::DefaultCovered { .. } => "default_covered",
+            Fact::GainCut { .. } => "gain_cut",
+            Fact::DefaultCleared => "default_cleared",
         }
     }
 }

@@ -51,6 +51,8 @@ pub const MARKET_MODES_MAX: usize = 64;
 pub const READING_AGE_INTERVALS_MAX: u64 = 40 * 96;
 /// Participants, points and meters in a park; the next registration is refused.
 pub const REGISTRATIONS_MAX: usize = 10_000;
+/// Meters at the park's connections to the utility; the next registration is refused.
+pub const BOUNDARY_METERS_MAX: usize = 16;
 /// Voters of a park (DESIGN: at most seven), so that a checkpoint stays within 16 signature lines.
 pub const VOTERS_MAX: usize = 7;
 /// A seal follows a recorded event after this much park time, in milliseconds.

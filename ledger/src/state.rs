@@ -6,6 +6,7 @@
 
 pub mod accounts;
 pub mod affiliates;
+pub mod boundary;
 pub mod bounds;
 pub mod certificates;
 pub mod clock;
@@ -14,6 +15,7 @@ pub mod delivery;
 pub mod halt;
 pub mod index;
 pub mod modes;
+pub mod months;
 pub mod orders;
 pub mod outcomes;
 pub mod readings;
@@ -34,6 +36,7 @@ use crate::registration::ParticipantId;
 use accounts::Accounts;
 use certificates::Certificates;
 use clock::Clock;
+use months::Months;
 use orders::Orders;
 use readings::Readings;
 use registry::Registry;
@@ -91,6 +94,16 @@ pub mod table_number {
     pub const OPEN_MONTHS: u8 = 51;
     pub const ROLLED_UP_MONTHS: u8 = 52;
     pub const EXTERNAL_CERTIFICATES: u8 = 53;
+    pub const BOUNDARY_METERS: u8 = 55;
+    pub const MONTH_TERMS: u8 = 56;
+    pub const MONTH_CLOSE: u8 = 57;
+    pub const DEMANDS: u8 = 58;
+    pub const MONTH_ACCOUNTS: u8 = 59;
+    pub const PARK_MONTHS: u8 = 60;
+    pub const CLOSED_MONTHS: u8 = 61;
+    pub const INVOICES: u8 = 62;
+    pub const DEFAULTERS: u8 = 63;
+    pub const DEFAULT_COVERS: u8 = 64;
 }
 
 /// What a change derives, each fact with whom it concerns; none: the park.
@@ -117,6 +130,8 @@ pub struct State {
     pub certificates: Certificates,
     /// The course of the final run.
     pub runs: Runs,
+    /// Months on their way to an invoice, and closed ones.
+    pub months: Months,
     /// What became of each key's latest events.
     pub outcomes: outcomes::Outcomes,
     trie: Trie,
@@ -137,6 +152,7 @@ impl State {
             pins: Pins::default(),
             certificates: Certificates::default(),
             runs: Runs::default(),
+            months: Months::default(),
             outcomes: outcomes::Outcomes::default(),
             trie: Trie::default(),
         }
@@ -168,6 +184,7 @@ impl State {
         self.certificates.commit(&mut self.trie);
         self.outcomes.commit(&mut self.trie);
         self.runs.commit(&mut self.trie);
+        self.months.commit(&mut self.trie);
         self.trie.root()
     }
 }

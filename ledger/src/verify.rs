@@ -15,6 +15,7 @@ pub mod directory;
 pub mod entries;
 pub mod explain;
 mod matching;
+mod months;
 mod parallel;
 mod replay;
 pub mod source;

@@ -10,6 +10,7 @@ mod it {
     mod fills;
     mod index;
     mod lifecycle;
+    mod months;
     pub(crate) mod park;
     mod registers;
     mod rejections;

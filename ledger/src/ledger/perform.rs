@@ -7,6 +7,7 @@ use crate::ledger::Ledger;
 use crate::limits::ITEMS_MAX;
 use crate::registration::{ParticipantId, Role};
 use crate::rejection::Rejection;
+use crate::state::accounts::check_amount;
 use crate::state::registry::StandingInstruction;
 use crate::state::{Facts, State};
 use wattle_market::units::Money;
@@ -135,6 +136,9 @@ impl Ledger {
         action: &Action,
         facts: &mut Facts,
     ) -> Result<Vec<u16>, Rejection> {
+        if let Some(performed) = self.state.perform_month(action, facts) {
+            return performed.map(|()| vec![0]);
+        }
         let (participant, amount) = match action {
             Action::Deposit {
                 participant,
@@ -158,6 +162,10 @@ impl Ledger {
         };
         self.known_participant(participant)?;
         check_direction(action, amount)?;
+        check_amount(amount)?;
+        if amount.0 < 0 {
+            self.state.check_payout(amount)?;
+        }
         self.state.accounts.move_funds(participant, amount)?;
         facts.push((Some(participant), Fact::FundsMoved { amount }));
         Ok(vec![0])

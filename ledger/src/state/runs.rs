@@ -17,7 +17,7 @@ use crate::state::table_number;
 use crate::state::trie::Trie;
 use crate::state::{Facts, State};
 use std::collections::BTreeMap;
-use wattle_market::interval::{DeliveryInterval, LocalQuarter, Timestamp};
+use wattle_market::interval::{DeliveryInterval, LocalMonth, LocalQuarter, Timestamp};
 use wattle_market::point::PointId;
 use wattle_market::settlement::{
     self, Account, CertificateTransfer, ForwardPosition, MeteredEnergy, ParkTerms, PointInput,
@@ -169,6 +169,15 @@ impl Rerun {
             .as_ref()
             .map_or(&[], |earlier| earlier.postings.as_slice())
     }
+
+    /// What the later run says of the grid alone beyond the earlier one.
+    fn grid_alone(&self) -> impl Iterator<Item = (PointId, i128)> {
+        let earlier = self.earlier.as_ref();
+        self.later.points.iter().map(move |(point, line)| {
+            let before = earlier.map_or(0, |earlier| earlier.points[point].grid_alone.0);
+            (*point, i128::from(line.grid_alone.0) - i128::from(before))
+        })
+    }
 }
 
 impl State {
@@ -278,8 +287,10 @@ impl State {
             intervals: course.intervals,
             adjusted: course.adjusted,
         };
+        let range = (course.month, interval);
         (course.month, course.intervals, course.adjusted) = (course.next, 0, 0);
         facts.push((None, fact));
+        self.close_month(LocalMonth::of(interval, offset), range, facts);
         true
     }
 
@@ -305,6 +316,8 @@ impl State {
             kept.get(point)
                 .is_some_and(|kept| kept.energy == input.energy)
         };
+        let energies = inputs.iter().map(|(point, input)| (*point, input.energy));
+        let energies: Vec<(PointId, MeteredEnergy)> = energies.collect();
         if inputs.iter().all(unchanged) {
             let run = self.certificates.holdings.covers(interval).then(|| {
                 let settled = settlement::settle(&park, &inputs);
@@ -313,10 +326,13 @@ impl State {
                     .points;
                 LastRun { inputs, lines }
             });
+            self.count_energy(interval, &energies, false);
             return (Outcome::Unchanged, run);
         }
         match self.post_differences(&park, &inputs, &kept) {
             Ok((rerun, differences)) => {
+                self.count_postings(interval, &differences, rerun.grid_alone());
+                self.count_energy(interval, &energies, false);
                 if rerun.earlier.is_none() {
                     self.release_collateral(interval, &inputs);
                 }
@@ -328,6 +344,8 @@ impl State {
             }
             // The initial run stands, and what it was computed from stays for the registrar.
             Err(reason) => {
+                let kept = kept.iter().map(|(point, kept)| (*point, kept.energy));
+                self.count_energy(interval, &kept.collect::<Vec<_>>(), true);
                 let run = Run::Final;
                 let held = Fact::RunHeld {
                     interval,

@@ -88,14 +88,17 @@ fn is_indispensable(kind: MeterKind) -> bool {
 }
 
 impl State {
-    /// Whose point a meter measures in an interval.
+    /// Whose point a meter measures in an interval; none at the park's boundary.
     pub(crate) fn participant_of(
         &self,
         meter: &Meter,
         interval: DeliveryInterval,
-    ) -> ParticipantId {
+    ) -> Option<ParticipantId> {
+        if self.registry.boundary().get(meter.id).is_some() {
+            return None;
+        }
         let point = self.registry.tenancy().point_of(meter, interval);
-        self.point(point).participant
+        Some(self.point(point).participant)
     }
 
     /// A point takes no part from an interval on.

@@ -109,6 +109,17 @@ fn interval_of(fact: &Fact) -> Option<DeliveryInterval> {
         | Fact::OrderMatched { .. }
         | Fact::RemainderCancelled { .. }
         | Fact::RegisterRestarted { .. } => None,
+        // Months have books of their own.
+        Fact::PointCharged { .. }
+        | Fact::MonthInvoiced { .. }
+        | Fact::MonthBalanced { .. }
+        | Fact::MonthHeld { .. }
+        | Fact::UtilityBilled { .. }
+        | Fact::UtilityBillReversed { .. }
+        | Fact::ResidueMoved { .. }
+        | Fact::DefaultCovered { .. }
+        | Fact::GainCut { .. }
+        | Fact::DefaultCleared => None,
     }
 }
 
@@ -241,7 +252,17 @@ fn add(sums: &mut Sums, index: u64, fact: &Fact, findings: &mut Findings) {
         | Fact::Certificate(_)
         | Fact::OrderMatched { .. }
         | Fact::RemainderCancelled { .. }
-        | Fact::RegisterRestarted { .. } => {}
+        | Fact::RegisterRestarted { .. }
+        | Fact::PointCharged { .. }
+        | Fact::MonthInvoiced { .. }
+        | Fact::MonthBalanced { .. }
+        | Fact::MonthHeld { .. }
+        | Fact::UtilityBilled { .. }
+        | Fact::UtilityBillReversed { .. }
+        | Fact::ResidueMoved { .. }
+        | Fact::DefaultCovered { .. }
+        | Fact::GainCut { .. }
+        | Fact::DefaultCleared => {}
     }
 }
 

@@ -186,7 +186,17 @@ fn claims_on(entry: &Entry) -> &'static [Claim] {
         Fact::ReadingCorrected { .. } | Fact::KeyFrozen { .. } | Fact::RegisterRestarted { .. } => {
             &[]
         }
-        Fact::FundsMoved { .. } => &[Claim::Journal],
+        Fact::FundsMoved { .. }
+        | Fact::PointCharged { .. }
+        | Fact::MonthInvoiced { .. }
+        | Fact::MonthBalanced { .. }
+        | Fact::MonthHeld { .. }
+        | Fact::UtilityBilled { .. }
+        | Fact::UtilityBillReversed { .. }
+        | Fact::ResidueMoved { .. }
+        | Fact::DefaultCovered { .. }
+        | Fact::GainCut { .. }
+        | Fact::DefaultCleared => &[Claim::Journal],
         Fact::CertificateIssued { .. } | Fact::CertificateDelivered { .. } => {
             &[Claim::Certificates]
         }

@@ -102,6 +102,14 @@ pub struct ParticipantSummary {
     pub grid_alone: Money,
     /// Deposits less withdrawals.
     pub funds: Money,
+    /// Demand charges and fixed fees of closed months, as he paid them.
+    pub charges: Money,
+    /// Taken of his gains for others' defaults.
+    pub cut: Money,
+    /// Of what he did not pay, borne by others.
+    pub covered: Money,
+    /// Residue that he received as its owner.
+    pub residue: Money,
     /// Point-intervals settled on a substitute.
     pub substituted: u64,
 }
@@ -219,8 +227,33 @@ impl Summary {
             Fact::MonthClosed { year, month, .. } => {
                 self.closed_months.push((*year, *month));
             }
+            Fact::MonthBalanced { demand, fees, .. } => {
+                self.park_posting("grid", i128::from(demand.0));
+                self.park_posting("fees", i128::from(fees.0));
+            }
+            Fact::UtilityBilled { bill, residue, .. } => {
+                self.park_billed(bill.amount, *residue, 1);
+            }
+            Fact::UtilityBillReversed {
+                amount, residue, ..
+            } => self.park_billed(*amount, *residue, -1),
+            Fact::ResidueMoved { amount } => self.park_posting("residue", -i128::from(amount.0)),
+            Fact::DefaultCovered { from_balancing, .. } => {
+                self.park_posting("balancing", -i128::from(from_balancing.0));
+            }
             _ => {}
         }
+    }
+
+    fn park_posting(&mut self, account: &'static str, amount: i128) {
+        *self.park_accounts.entry(account).or_default() += amount;
+    }
+
+    /// A bill with the residue that it leaves, or with sign −1 its opposite.
+    fn park_billed(&mut self, amount: Money, residue: Money, sign: i128) {
+        let (amount, residue) = (i128::from(amount.0), i128::from(residue.0));
+        self.park_posting("grid", -sign * (amount + residue));
+        self.park_posting("residue", sign * residue);
     }
 
     fn park_postings(&mut self, postings: &[(Account, PostingKind, Money)]) {
@@ -313,6 +346,22 @@ impl ParticipantSummary {
                 }
             }
             Fact::FundsMoved { amount } => self.funds.0 += amount.0,
+            Fact::MonthInvoiced { demand, fees, .. } => {
+                let sum = demand.0.saturating_add(fees.0);
+                self.charges.0 = self.charges.0.saturating_add(sum);
+            }
+            Fact::GainCut { cut, .. } => self.cut.0 = self.cut.0.saturating_add(cut.0),
+            Fact::DefaultCovered {
+                from_balancing,
+                from_gains,
+                ..
+            } => {
+                let sum = from_balancing.0.saturating_add(from_gains.0);
+                self.covered.0 = self.covered.0.saturating_add(sum);
+            }
+            Fact::ResidueMoved { amount } => {
+                self.residue.0 = self.residue.0.saturating_add(amount.0);
+            }
             _ => {}
         }
     }

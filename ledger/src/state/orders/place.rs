@@ -227,6 +227,7 @@ impl State {
             return Err(Rejection::NotYourPoint);
         }
         self.check_interval(point, item.interval)?;
+        self.check_solvent(*participant)?;
         let is_continuous = self.is_continuous(item.interval);
         if candidate.lifetime != Lifetime::Resting && !is_continuous {
             return Err(Rejection::NotContinuous);
