@@ -29,7 +29,6 @@
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
 pub mod batch;
-pub mod billing;
 pub mod certificate;
 pub mod codec;
 pub mod derived;

@@ -88,17 +88,14 @@ fn is_indispensable(kind: MeterKind) -> bool {
 }
 
 impl State {
-    /// Whose point a meter measures in an interval; none at the park's boundary.
+    /// Whose point a meter measures in an interval.
     pub(crate) fn participant_of(
         &self,
         meter: &Meter,
         interval: DeliveryInterval,
-    ) -> Option<ParticipantId> {
-        if self.registry.boundary().get(meter.id).is_some() {
-            return None;
-        }
+    ) -> ParticipantId {
         let point = self.registry.tenancy().point_of(meter, interval);
-        Some(self.point(point).participant)
+        self.point(point).participant
     }
 
     /// A point takes no part from an interval on.
@@ -121,7 +118,7 @@ impl State {
         if self.registry.tenancy().has_ended(point, from) {
             return Err(Rejection::PointEnded);
         }
-        if self.orders.is_committed(row.participant, point, from) {
+        if self.is_committed(row.participant, point, from) {
             return Err(Rejection::PointCommitted);
         }
         self.registry.tenancy_mut().ends.insert(point, from);
