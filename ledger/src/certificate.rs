@@ -6,7 +6,8 @@
 use crate::registration::ParticipantId;
 use std::fmt;
 use std::str::FromStr;
-use wattle_market::interval::{DeliveryInterval, LocalQuarter};
+use wattle_market::interval::DeliveryInterval;
+pub use wattle_market::interval::LocalMonth;
 use wattle_market::point::PointId;
 use wattle_market::units::WattHours;
 
@@ -87,50 +88,6 @@ impl<'de> serde::Deserialize<'de> for CertificateId {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = String::deserialize(deserializer)?;
         text.parse().map_err(serde::de::Error::custom)
-    }
-}
-
-/// A month of the park's local calendar: 12 × year + month − 1.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, bincode::Encode, bincode::Decode)]
-pub struct LocalMonth(pub u32);
-
-impl LocalMonth {
-    /// The month in which an interval starts, held at the last that has a number.
-    pub fn of(interval: DeliveryInterval, utc_offset_minutes: i16) -> LocalMonth {
-        let local = LocalQuarter::of(interval, utc_offset_minutes);
-        let months = i128::from(local.year) * 12 + i128::from(local.month) - 1;
-        LocalMonth(u32::try_from(months.max(0)).unwrap_or(u32::MAX))
-    }
-
-    /// The month of a year, 1 to 12.
-    pub fn new(year: u32, month: u8) -> Option<LocalMonth> {
-        let place = u32::from(month)
-            .checked_sub(1)
-            .filter(|place| *place < 12)?;
-        Some(LocalMonth(year.checked_mul(12)?.checked_add(place)?))
-    }
-}
-
-/// `2026-07`.
-impl fmt::Display for LocalMonth {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "{:04}-{:02}", self.0 / 12, self.0 % 12 + 1)
-    }
-}
-
-impl serde::Serialize for LocalMonth {
-    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
-    }
-}
-
-impl<'de> serde::Deserialize<'de> for LocalMonth {
-    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = String::deserialize(deserializer)?;
-        let month = text
-            .split_once('-')
-            .and_then(|(year, month)| LocalMonth::new(year.parse().ok()?, month.parse().ok()?));
-        month.ok_or_else(|| serde::de::Error::custom("not a month; write it like 2026-07"))
     }
 }
 

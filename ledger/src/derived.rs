@@ -1,12 +1,12 @@
 //! What follows from the rules: facts that replay must reproduce byte for byte.
 
+use crate::billing::{MonthCloseTerms, UtilityBill};
 use crate::certificate::CertificateFact;
 use crate::event::{OrderId, OrderItem};
 use crate::keys::PublicKey;
-use crate::registration::{CarbonFactor, MeterId, MeterKind};
+use crate::registration::{CarbonFactor, MeterId, MeterKind, ParticipantId};
 use crate::state::certificates::Bundle;
-use wattle_market::interval::DeliveryInterval;
-use wattle_market::joint::Leg;
+use wattle_market::interval::{DeliveryInterval, LocalMonth};
 use wattle_market::point::PointId;
 use wattle_market::settlement::{Account, ParkTerms, PointSettlement, PointTerms, PostingKind};
 use wattle_market::units::{Money, Price, WattHours};
@@ -326,90 +326,134 @@ pub enum Fact {
         /// Orders to sell that still rested.
         offers: u32,
     },
-    /// Park: the joint auction of a day for which there were orders or bundles.
-    JointCleared {
-        /// The first interval of the day.
-        day: DeliveryInterval,
-        /// The intervals in which something was traded, in order.
-        intervals: Vec<JointInterval>,
-        /// Orders to buy that took part.
-        bids: u32,
-        /// Orders to sell that took part.
-        offers: u32,
-        /// Bundles that were accepted.
-        accepted: u32,
-        /// Bundles that were rejected.
-        rejected: u32,
-        /// Those of them that the final prices would have given more than their limits.
-        profitable: u32,
-        /// Bundles that took no part, because the market is halted in one of their intervals.
-        left_out: u32,
-        /// How often intervals were cleared.
-        rounds: u32,
-    },
-    /// Participant: what became of a bundle. Accepted: each leg is a trade's leg at the price of
-    /// its interval.
-    BundleClosed {
-        /// The bundle.
-        #[serde(serialize_with = "as_text")]
-        bundle: OrderId,
-        /// The first interval of its day.
-        day: DeliveryInterval,
+    /// Participant: what a closed month costs one of his points beside its energy.
+    PointCharged {
+        /// Which month.
+        month: LocalMonth,
         /// The point.
         point: PointId,
-        /// Its legs.
-        legs: Vec<Leg>,
-        /// What each leg is reckoned at: the price of its interval, or the neutral price where
-        /// nothing was traded. None at all if the bundle was left out.
-        prices: Vec<Price>,
-        /// The least net cash.
-        limit: Money,
-        /// What became of it.
-        state: BundleState,
-        /// Its net cash at these prices; none if it was left out.
-        cash: Option<Money>,
-        /// That less its limit. Above zero and rejected: rejected though profitable.
-        surplus: Option<Money>,
+        /// Its greatest import of a quarter of an hour, whoever gave it.
+        need: WattHours,
+        /// The first interval with that import.
+        at: DeliveryInterval,
+        /// The demand charge: four times the import, times the price.
+        demand: Money,
+        /// The fixed fee.
+        fee: Money,
     },
-    /// Participant: what a joint auction filled of an order. The rest stays open until its gate.
-    JointFilled {
-        /// The order.
-        #[serde(serialize_with = "as_text")]
-        order: OrderId,
-        /// What was ordered; its quantity is what was open of it just before.
-        item: OrderItem,
-        /// Watt-hours filled.
-        filled: WattHours,
-        /// The price of the interval.
-        price: Price,
+    /// Participant: his invoice for a closed month. Demand charges and fees are posted with it;
+    /// the energy was posted as it was settled.
+    MonthInvoiced {
+        /// Which month.
+        month: LocalMonth,
+        /// What was posted for the month's intervals by all runs, by kind, zeros left out.
+        postings: Vec<(PostingKind, Money)>,
+        /// Demand charges of all his points.
+        demand: Money,
+        /// Fixed fees of all his points.
+        fees: Money,
+        /// What the month costs him; below zero: what it brings him.
+        gross: Money,
+        /// The VAT rate, in hundredths of a percent.
+        vat_basis_points: u32,
+        /// The VAT that the gross sum contains, with its sign.
+        vat: Money,
+        /// What the same energy would have brought with the grid alone.
+        grid_alone: Money,
     },
-}
-
-/// One interval of a joint auction.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, bincode::Encode, bincode::Decode, serde::Serialize)]
-pub struct JointInterval {
-    /// The delivery interval.
-    pub interval: DeliveryInterval,
-    /// The one price.
-    pub price: Price,
-    /// Watt-hours traded, in bundles or not.
-    pub volume: WattHours,
-    /// What bundles sold of it.
-    pub sold_in_bundles: WattHours,
-    /// What bundles bought of it.
-    pub bought_in_bundles: WattHours,
-}
-
-/// What became of a bundle.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, bincode::Encode, bincode::Decode, serde::Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum BundleState {
-    /// All its legs are filled.
-    Accepted,
-    /// None is: a leg could not be filled whole, or the bundle would not have got its limit.
-    Rejected,
-    /// It took no part: an interval of it takes none.
-    LeftOut,
+    /// Park: the sums of a closed month, and the park's energy against its boundary meters.
+    MonthBalanced {
+        /// Which month.
+        month: LocalMonth,
+        /// The first interval that the month counts.
+        first: DeliveryInterval,
+        /// The last.
+        last: DeliveryInterval,
+        /// What it was closed with.
+        terms: MonthCloseTerms,
+        /// What the boundary meters took from the utility; none: a register lacks, or there is no
+        /// boundary meter.
+        imported: Option<WattHours>,
+        /// What they gave to it.
+        exported: Option<WattHours>,
+        /// What all points together gave; below zero: took.
+        net: WattHours,
+        /// Imported less exported plus net; none where any of it is not known.
+        losses: Option<WattHours>,
+        /// Points' intervals that rest on a substitute.
+        substituted: u32,
+        /// Intervals that the final run could not settle.
+        held: u32,
+        /// Invoices of the month.
+        invoices: u32,
+        /// All demand charges, which the grid's account gets.
+        demand: Money,
+        /// All fixed fees, which the fees' account gets.
+        fees: Money,
+        /// What was collected for the grid: the postings of the month and the demand charges.
+        collected: Money,
+    },
+    /// Park: a month could not be closed; nothing was posted, and it waits for the registrar.
+    MonthHeld {
+        /// Which month.
+        month: LocalMonth,
+        /// What does not fit.
+        reason: String,
+    },
+    /// Park: the utility's bill for a month was paid, and what was collected beyond it became
+    /// residue.
+    UtilityBilled {
+        /// Which month.
+        month: LocalMonth,
+        /// The bill.
+        bill: UtilityBill,
+        /// What was collected for the grid.
+        collected: Money,
+        /// Collected less the bill's amount.
+        residue: Money,
+        /// To whom it belongs.
+        residue_owner: ParticipantId,
+    },
+    /// Park: the postings of a bill were taken back.
+    UtilityBillReversed {
+        /// Which month.
+        month: LocalMonth,
+        /// The bill's amount.
+        amount: Money,
+        /// The residue that it had left.
+        residue: Money,
+    },
+    /// The residue's owner: money from the residue's account (above zero) or to it.
+    ResidueMoved {
+        /// Nano-yuan.
+        amount: Money,
+    },
+    /// The defaulter: who bears what he owes for a month.
+    DefaultCovered {
+        /// Which month.
+        month: LocalMonth,
+        /// What he owed; the sum of the three below.
+        debt: Money,
+        /// Taken from the balancing account, for him.
+        from_balancing: Money,
+        /// Taken from others' gains over the grid, for him.
+        from_gains: Money,
+        /// Still owed.
+        uncovered: Money,
+    },
+    /// Participant: a part of what he gained over the grid in a month covers another's default.
+    GainCut {
+        /// Which month.
+        month: LocalMonth,
+        /// His gain of the month, before any cut.
+        gain: Money,
+        /// Taken now.
+        cut: Money,
+        /// Taken by all defaults of the month so far; never more than the gain.
+        cut_in_all: Money,
+    },
+    /// Participant: he may trade again.
+    DefaultCleared,
 }
 
 /// The part that an order had in a continuous trade.
@@ -481,9 +525,16 @@ impl Fact {
             Fact::OrderMatched { .. } => "order_matched",
             Fact::RemainderCancelled { .. } => "remainder_cancelled",
             Fact::ContinuousClosed { .. } => "continuous_closed",
-            Fact::JointCleared { .. } => "joint_cleared",
-            Fact::BundleClosed { .. } => "bundle_closed",
-            Fact::JointFilled { .. } => "joint_filled",
+            Fact::PointCharged { .. } => "point_charged",
+            Fact::MonthInvoiced { .. } => "month_invoiced",
+            Fact::MonthBalanced { .. } => "month_balanced",
+            Fact::MonthHeld { .. } => "month_held",
+            Fact::UtilityBilled { .. } => "utility_billed",
+            Fact::UtilityBillReversed { .. } => "utility_bill_reversed",
+            Fact::ResidueMoved { .. } => "residue_moved",
+            Fact::DefaultCovered { .. } => "default_covered",
+            Fact::GainCut { .. } => "gain_cut",
+            Fact::DefaultCleared => "default_cleared",
         }
     }
 }

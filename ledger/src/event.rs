@@ -4,21 +4,21 @@
 //! that no event can be replayed into another park. The bytes are stored and hashed exactly as
 //! they came and are never encoded again.
 
+use crate::billing::{MonthCloseTerms, UtilityBill};
 use crate::certificate::{CancelItem, CertificatePolicy, ExternalLink, TransferItem, Withdrawal};
 use crate::codec;
 use crate::hash::{Hash, sha256};
 use crate::keys::{PublicKey, Signature, SigningKey};
 use crate::limits::EVENT_BYTES_MAX;
 use crate::registration::{
-    AffiliateGroupId, CarbonFactor, DelegationLimits, MarketMode, Meter, MeterId, Participant,
-    ParticipantId, Point, Role, RuleSet, TariffId,
+    AffiliateGroupId, BoundaryMeter, CarbonFactor, DelegationLimits, MarketMode, Meter, MeterId,
+    Participant, ParticipantId, Point, Role, RuleSet, TariffId,
 };
 use crate::rejection::Rejection;
 use crate::state::registers::Ratio;
 use std::fmt;
 use std::str::FromStr;
-use wattle_market::interval::{DeliveryInterval, Timestamp};
-use wattle_market::joint::Leg;
+use wattle_market::interval::{DeliveryInterval, LocalMonth, Timestamp};
 use wattle_market::order::Side;
 use wattle_market::point::PointId;
 use wattle_market::settlement::ParkTerms;
@@ -303,20 +303,47 @@ pub enum Action {
     /// Tenant: orders that trade at once what they can, at least their minimum, and whose rest is
     /// cancelled. For continuous intervals.
     PlaceImmediate(Vec<OrderWithMinimum>),
-    /// Tenant: legs in several intervals of a day that are filled all or not at all, in the day's
-    /// joint auction.
-    PlaceBundle {
-        /// The author's point.
-        point: PointId,
-        /// One in an interval, intervals ascending.
-        legs: Vec<Leg>,
-        /// The least net cash of all legs, sales less purchases; below zero: the most to pay.
-        limit: Money,
+    /// Registrar: a meter at a connection of the park to the utility, with its key.
+    RegisterBoundaryMeter(BoundaryMeter),
+    /// Registrar: what months are closed with that begin to be counted at or after an interval.
+    SetMonthClose {
+        /// The first interval, whose gate must still be open.
+        from: DeliveryInterval,
+        /// Prices, and the residue's owner.
+        terms: MonthCloseTerms,
     },
-    /// Tenant: an open bundle to be taken back.
-    CancelBundle {
-        /// The bundle.
-        bundle: OrderId,
+    /// Treasurer: the utility's bill for a closed month was paid.
+    RecordUtilityBill {
+        /// Which month.
+        month: LocalMonth,
+        /// What the bill says.
+        bill: UtilityBill,
+    },
+    /// Treasurer: a bill was recorded wrongly, and its postings are taken back.
+    ReverseUtilityBill {
+        /// Which month.
+        month: LocalMonth,
+        /// Why: 1 to 64 bytes.
+        reason: String,
+    },
+    /// Treasurer: money from the residue to its owner, or from him to it.
+    MoveResidue {
+        /// Nano-yuan; above zero: to the owner.
+        amount: Money,
+        /// What for.
+        reference: String,
+    },
+    /// Treasurer: a participant cannot pay what he owes for a closed month.
+    DeclareDefault {
+        /// Who.
+        participant: ParticipantId,
+        /// For which month.
+        month: LocalMonth,
+    },
+    /// Treasurer: a participant in default may trade again.
+    ClearDefault {
+        /// Who.
+        participant: ParticipantId,
     },
 }
 
@@ -365,8 +392,13 @@ impl Action {
             Action::SetCertificatePolicy { .. } => "set_certificate_policy",
             Action::SetMarketMode { .. } => "set_market_mode",
             Action::PlaceImmediate(_) => "place_immediate",
-            Action::PlaceBundle { .. } => "place_bundle",
-            Action::CancelBundle { .. } => "cancel_bundle",
+            Action::RegisterBoundaryMeter(_) => "register_boundary_meter",
+            Action::SetMonthClose { .. } => "set_month_close",
+            Action::RecordUtilityBill { .. } => "record_utility_bill",
+            Action::ReverseUtilityBill { .. } => "reverse_utility_bill",
+            Action::MoveResidue { .. } => "move_residue",
+            Action::DeclareDefault { .. } => "declare_default",
+            Action::ClearDefault { .. } => "clear_default",
         }
     }
 }
@@ -472,8 +504,7 @@ pub struct ScheduleEntry {
     pub bid_limit: Option<Price>,
 }
 
-/// An order's name: the author's key, the event's sequence and the item's place in the list. A
-/// bundle has one too, with the item 0.
+/// An order's name: the author's key, the event's sequence and the item's place in the list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, bincode::Encode, bincode::Decode)]
 pub struct OrderId {
     /// The author.
@@ -482,15 +513,6 @@ pub struct OrderId {
     pub sequence: u64,
     /// The item, counted from 0.
     pub item: u16,
-}
-
-impl OrderId {
-    /// Before every other.
-    pub(crate) const LEAST: OrderId = OrderId {
-        key: PublicKey([0; 32]),
-        sequence: 0,
-        item: 0,
-    };
 }
 
 impl fmt::Display for OrderId {

@@ -31,10 +31,14 @@ pub enum AccountId {
     Balancing,
     /// The owner of the park's network, who receives wheeling.
     Network,
+    /// Fixed fees of points.
+    Fees,
+    /// What was collected for the grid beyond the utility's bills.
+    Residue,
 }
 
 impl AccountId {
-    /// The accounts that the park itself has.
+    /// The accounts that a park has from its genesis on.
     pub const OF_THE_PARK: [AccountId; 5] = [
         AccountId::Cash,
         AccountId::Clearing,

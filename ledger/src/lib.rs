@@ -29,6 +29,7 @@
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
 pub mod batch;
+pub mod billing;
 pub mod certificate;
 pub mod codec;
 pub mod derived;

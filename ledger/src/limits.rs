@@ -26,8 +26,6 @@ pub const ORDER_HORIZON_INTERVALS: u64 = 8 * 96;
 pub const OPEN_ORDERS_PER_PARTICIPANT_MAX: usize = 4_000;
 /// Open orders with a minimum of one participant for one interval; the next one is refused.
 pub const MINIMUM_ORDERS_PER_INTERVAL_MAX: usize = 8;
-/// Open bundles of one participant for one day; the next one is refused.
-pub const BUNDLES_PER_PARTICIPANT_MAX: usize = 8;
 /// Keys that one participant ever delegated to, since keys are never removed; the next is refused.
 pub const DELEGATES_PER_PARTICIPANT_MAX: usize = 256;
 /// Points of one delegation; a longer one is refused.
@@ -53,6 +51,8 @@ pub const MARKET_MODES_MAX: usize = 64;
 pub const READING_AGE_INTERVALS_MAX: u64 = 40 * 96;
 /// Participants, points and meters in a park; the next registration is refused.
 pub const REGISTRATIONS_MAX: usize = 10_000;
+/// Meters at the park's connections to the utility; the next registration is refused.
+pub const BOUNDARY_METERS_MAX: usize = 16;
 /// Voters of a park (DESIGN: at most seven), so that a checkpoint stays within 16 signature lines.
 pub const VOTERS_MAX: usize = 7;
 /// A seal follows a recorded event after this much park time, in milliseconds.

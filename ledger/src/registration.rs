@@ -147,6 +147,33 @@ pub struct Meter {
     pub rated_w: u32,
 }
 
+/// A meter at one of the park's connections to the utility. It measures no point, and nothing of
+/// it is ever added to one.
+#[derive(
+    Debug,
+    Clone,
+    PartialEq,
+    Eq,
+    bincode::Encode,
+    bincode::Decode,
+    serde::Serialize,
+    serde::Deserialize,
+)]
+pub struct BoundaryMeter {
+    /// Chosen by the registrar, unused so far by any meter.
+    pub id: MeterId,
+    /// Import or export, as the park sees it.
+    pub kind: MeterKind,
+    /// Signs the readings; must be unused so far.
+    pub key: PublicKey,
+    /// The first interval it measures; its gate must still be open.
+    pub from: DeliveryInterval,
+    /// The register at the start of that interval.
+    pub register: WattHours,
+    /// The most it can measure, in watts: bounds a step of the register.
+    pub rated_w: u32,
+}
+
 /// What a key may sign.
 #[derive(
     Debug,
@@ -214,8 +241,8 @@ pub enum RuleSet {
     PriceIndex,
     /// RULES.md, section 17: certificates that move and end.
     Certificates,
-    /// RULES.md, section 16: a joint auction at noon for each local day from one on.
-    JointAuction,
+    /// RULES.md, section 18: invoices, demand charges and fees when a month closes.
+    MonthClose,
 }
 
 /// How an interval's orders meet.

@@ -92,9 +92,14 @@ rejections! {
 
     150 MarketInUse "market_in_use" "There are open orders or trades at or after this interval; change the mode from a later one.";
     151 TooManyModes "too_many_modes" "64 changes of the market's mode are in force or to come; wait until one has passed.";
-    155 NotStartOfDay "not_start_of_day" "The rules begin with a local day; name its first interval.";
     160 CertificatesInactive "certificates_inactive" "The rules on certificates are not in force for this interval; choose a later one, or ask the registrar to activate them.";
     161 CertificatePolicyInvalid "certificate_policy_invalid" "A yield is 1 to 10,000 of 10,000, and at most 64 policies are in force or to come; correct it.";
+    165 BoundaryKind "boundary_kind" "A boundary meter counts import or export; choose one of the two.";
+    166 TooManyBoundaryMeters "too_many_boundary_meters" "A park has at most 16 boundary meters; replace one.";
+
+    167 FinalRunsMissing "final_runs_missing" "Month closes rest on final runs, and none is in force at this interval; put final runs in force first.";
+    168 MonthTermsMissing "month_terms_missing" "No terms of month closes are given at or before this interval; set them first.";
+    169 MonthTermsInvalid "month_terms_invalid" "A demand price is 0 to 1,000 CNY/kW, a fee 0 to a million yuan, a VAT rate 0 to 10,000 basis points; correct them.";
 
     200 QuantityZero "quantity_zero" "The quantity is zero; order at least 1 Wh.";
     201 QuantityTooLarge "quantity_too_large" "The quantity is beyond what any order may have; check the unit (Wh).";
@@ -123,14 +128,6 @@ rejections! {
     231 MinimumNotMet "minimum_not_met" "Less than the minimum would trade at once; order with a smaller minimum, at a better limit, or later.";
     232 BookFull "book_full" "The interval's book holds as many orders as it may; send an immediate order, or wait until there is room.";
     233 NotContinuous "not_continuous" "Immediate orders are for intervals of continuous matching; this one has a call auction: place a plain order.";
-    240 NoJointAuction "no_joint_auction" "The park holds no joint auction for this day; order interval by interval.";
-    241 LegsInvalid "legs_invalid" "A bundle has 1 to 96 legs in ascending intervals of one local day; correct it.";
-    242 BundleLimitInvalid "bundle_limit_invalid" "No prices let the bundle's legs come to its limit; check the unit (nano-yuan) and the sign.";
-    243 JointAuctionOver "joint_auction_over" "The joint auction of the day is due or over; order interval by interval, or bundle for a later day.";
-    244 TooManyBundles "too_many_bundles" "You have eight bundles for this day; cancel one first.";
-    245 JointAuctionFull "joint_auction_full" "The day's joint auction holds 64 bundles and takes no more; order interval by interval.";
-    246 NotJoint "not_joint" "The market is continuous in an interval of the bundle, which takes no part in the joint auction; leave it out.";
-    247 UnknownBundle "unknown_bundle" "No open bundle of yours has this id, its auction was held or it was cancelled; list your bundles.";
 
     300 NotYourMeter "not_your_meter" "The key signs for another meter; use that meter's key.";
     301 ReadingFromFuture "reading_from_future" "The interval has not ended in park time; check the meter's clock.";
@@ -147,6 +144,15 @@ rejections! {
     400 AmountInvalid "amount_invalid" "The amount is not above zero and at most ten million yuan; check the unit (nano-yuan).";
     401 InsufficientFunds "insufficient_funds" "The free balance does not cover the withdrawal; wait for settlement or withdraw less.";
     402 AccountOverflow "account_overflow" "The account cannot hold the amount.";
+    403 MonthNotClosed "month_not_closed" "The month is not closed with an invoice, or more than a year before the latest; choose another.";
+    404 MonthBilled "month_billed" "The month has its utility bill already; reverse that first.";
+    405 MonthNotBilled "month_not_billed" "The month has no utility bill; nothing is left to reverse.";
+    406 BillInvalid "bill_invalid" "A bill's energies are 0 to 2^53 Wh and its amount at most a billion yuan either way; check the units.";
+    407 NotWholeFen "not_whole_fen" "Only whole fen are paid out; round down to a multiple of 10,000,000 nano-yuan.";
+    408 NotInDefault "not_in_default" "The balance is not below the credit limit, or the month cost the participant nothing; there is no debt to cover.";
+    409 DefaultCovered "default_covered" "The participant's debt for this month was covered already; declare another month.";
+    410 ParticipantInDefault "participant_in_default" "You are in default and place no orders; pay, and ask the treasurer to clear you.";
+    411 DefaultNotDeclared "default_not_declared" "The participant is not in default; nothing is left to clear.";
 
     500 CertificateUnknown "certificate_unknown" "The holder has nothing of this certificate; list the certificates.";
     501 CertificateProvisional "certificate_provisional" "The interval's last run is still to come; wait until its certificates are final.";

@@ -6,6 +6,7 @@
 
 pub mod accounts;
 pub mod affiliates;
+pub mod boundary;
 pub mod bounds;
 pub mod certificates;
 pub mod clock;
@@ -13,8 +14,8 @@ pub mod delegation;
 pub mod delivery;
 pub mod halt;
 pub mod index;
-pub mod joint;
 pub mod modes;
+pub mod months;
 pub mod orders;
 pub mod outcomes;
 pub mod readings;
@@ -35,7 +36,7 @@ use crate::registration::ParticipantId;
 use accounts::Accounts;
 use certificates::Certificates;
 use clock::Clock;
-use joint::Joint;
+use months::Months;
 use orders::Orders;
 use readings::Readings;
 use registry::Registry;
@@ -84,8 +85,6 @@ pub mod table_number {
     pub const MARKET_MODES: u8 = 35;
     pub const ARRIVALS: u8 = 36;
     pub const SESSIONS: u8 = 37;
-    pub const JOINT_COURSE: u8 = 40;
-    pub const BUNDLES: u8 = 41;
     pub const CERTIFICATE_COURSE: u8 = 45;
     pub const CERTIFICATE_LIVES: u8 = 46;
     pub const CERTIFICATE_HOLDINGS: u8 = 47;
@@ -95,6 +94,16 @@ pub mod table_number {
     pub const OPEN_MONTHS: u8 = 51;
     pub const ROLLED_UP_MONTHS: u8 = 52;
     pub const EXTERNAL_CERTIFICATES: u8 = 53;
+    pub const BOUNDARY_METERS: u8 = 55;
+    pub const MONTH_TERMS: u8 = 56;
+    pub const MONTH_CLOSE: u8 = 57;
+    pub const DEMANDS: u8 = 58;
+    pub const MONTH_ACCOUNTS: u8 = 59;
+    pub const PARK_MONTHS: u8 = 60;
+    pub const CLOSED_MONTHS: u8 = 61;
+    pub const INVOICES: u8 = 62;
+    pub const DEFAULTERS: u8 = 63;
+    pub const DEFAULT_COVERS: u8 = 64;
 }
 
 /// What a change derives, each fact with whom it concerns; none: the park.
@@ -111,8 +120,6 @@ pub struct State {
     pub accounts: Accounts,
     /// Open orders and forward positions.
     pub orders: Orders,
-    /// Bundles, and the course of the joint auctions.
-    pub joint: Joint,
     /// The registrar's rules on trading.
     pub trading: Trading,
     /// Registers.
@@ -123,6 +130,8 @@ pub struct State {
     pub certificates: Certificates,
     /// The course of the final run.
     pub runs: Runs,
+    /// Months on their way to an invoice, and closed ones.
+    pub months: Months,
     /// What became of each key's latest events.
     pub outcomes: outcomes::Outcomes,
     trie: Trie,
@@ -138,12 +147,12 @@ impl State {
             registry: Registry::found(genesis),
             accounts: Accounts::found(),
             orders: Orders::default(),
-            joint: Joint::default(),
             trading: Trading::default(),
             readings: Readings::default(),
             pins: Pins::default(),
             certificates: Certificates::default(),
             runs: Runs::default(),
+            months: Months::default(),
             outcomes: outcomes::Outcomes::default(),
             trie: Trie::default(),
         }
@@ -169,13 +178,13 @@ impl State {
         self.registry.commit(&mut self.trie);
         self.accounts.commit(&mut self.trie);
         self.orders.commit(&mut self.trie);
-        self.joint.commit(&mut self.trie);
         self.trading.commit(&mut self.trie);
         self.readings.commit(&mut self.trie);
         self.pins.commit(&mut self.trie);
         self.certificates.commit(&mut self.trie);
         self.outcomes.commit(&mut self.trie);
         self.runs.commit(&mut self.trie);
+        self.months.commit(&mut self.trie);
         self.trie.root()
     }
 }

@@ -1,6 +1,7 @@
 //! The delivery interval, a quarter of an hour, and the deadlines that hang on it.
 
 mod local;
+mod month;
 
 use std::fmt;
 
@@ -8,6 +9,7 @@ use bincode::{Decode, Encode};
 use serde::{Deserialize, Serialize};
 
 pub use local::LocalQuarter;
+pub use month::LocalMonth;
 
 /// A moment of park time: milliseconds since 1970-01-01 00:00 UTC.
 #[derive(

@@ -16,6 +16,7 @@
 //! - [`collateral`](mod@collateral), [`exposure`]: what must stand behind an order
 //! - [`settlement`]: one interval of a park, with its invariants
 //! - [`storage`]: where discharged energy came from
+//! - [`invoice`]: what a month adds to it; [`waterfall`]: who bears what cannot be paid
 //! - [`substitute`]: what stands in for a missing reading
 //! - [`limits`]: the bounds, and why nothing within them overflows
 //!
@@ -43,6 +44,7 @@ pub mod book;
 pub mod collateral;
 pub mod exposure;
 pub mod interval;
+pub mod invoice;
 pub mod joint;
 pub mod limits;
 pub mod minimum;
@@ -54,10 +56,11 @@ pub mod storage;
 pub mod substitute;
 pub mod tariff;
 pub mod units;
+pub mod waterfall;
 
 pub use auction::{Clearing, Quote, clear};
 pub use collateral::collateral;
-pub use interval::{DeliveryInterval, LocalQuarter, Timestamp};
+pub use interval::{DeliveryInterval, LocalMonth, LocalQuarter, Timestamp};
 pub use order::Side;
 pub use point::{BuildingId, PointId};
 pub use settlement::{Settlement, SettlementError, settle};

@@ -1,13 +1,13 @@
 //! What each role may sign, and who performs it.
 
 use crate::derived::Fact;
-use crate::event::{Action, EventBody, OrderId, rotation_message};
+use crate::event::{Action, EventBody, rotation_message};
 use crate::keys::{PublicKey, Signature};
 use crate::ledger::Ledger;
 use crate::limits::ITEMS_MAX;
 use crate::registration::{ParticipantId, Role};
 use crate::rejection::Rejection;
-use crate::state::joint::BundleFigures;
+use crate::state::accounts::check_amount;
 use crate::state::registry::StandingInstruction;
 use crate::state::{Facts, State};
 use wattle_market::units::Money;
@@ -136,6 +136,9 @@ impl Ledger {
         action: &Action,
         facts: &mut Facts,
     ) -> Result<Vec<u16>, Rejection> {
+        if let Some(performed) = self.state.perform_month(action, facts) {
+            return performed.map(|()| vec![0]);
+        }
         let (participant, amount) = match action {
             Action::Deposit {
                 participant,
@@ -159,6 +162,10 @@ impl Ledger {
         };
         self.known_participant(participant)?;
         check_direction(action, amount)?;
+        check_amount(amount)?;
+        if amount.0 < 0 {
+            self.state.check_payout(amount)?;
+        }
         self.state.accounts.move_funds(participant, amount)?;
         facts.push((Some(participant), Fact::FundsMoved { amount }));
         Ok(vec![0])
@@ -198,24 +205,6 @@ impl Ledger {
                 trading
                     .schedules
                     .set(registry, participant, *point, entries)?;
-                Ok(vec![0])
-            }
-            Action::PlaceBundle { point, legs, limit } => {
-                let id = OrderId {
-                    key: body.author,
-                    sequence: body.sequence,
-                    item: 0,
-                };
-                let bundle = BundleFigures {
-                    point: *point,
-                    legs,
-                    limit: *limit,
-                };
-                self.state.place_bundle(participant, id, &bundle)?;
-                Ok(vec![0])
-            }
-            Action::CancelBundle { bundle } => {
-                self.state.cancel_bundle(participant, bundle)?;
                 Ok(vec![0])
             }
             Action::SetStandingInstruction {

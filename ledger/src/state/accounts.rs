@@ -140,10 +140,8 @@ impl Accounts {
         participant: ParticipantId,
         amount: Money,
     ) -> Result<(), Rejection> {
+        check_amount(amount)?;
         let size = i128::from(amount.0).abs();
-        if size == 0 || size > i128::from(TREASURY_AMOUNT_MAX) {
-            return Err(Rejection::AmountInvalid);
-        }
         let id = AccountId::Participant(participant);
         let account = self.get(id);
         let free = i128::from(account.balance.0) - i128::from(account.reserved.0);
@@ -156,4 +154,13 @@ impl Accounts {
     pub(crate) fn commit(&mut self, trie: &mut Trie) {
         self.rows.commit(trie);
     }
+}
+
+/// An amount of money, either way, that one event may move.
+pub(crate) fn check_amount(amount: Money) -> Result<(), Rejection> {
+    let size = i128::from(amount.0).abs();
+    if size == 0 || size > i128::from(TREASURY_AMOUNT_MAX) {
+        return Err(Rejection::AmountInvalid);
+    }
+    Ok(())
 }

@@ -19,7 +19,7 @@ impl State {
                 RuleSet::FinalRuns => self.activate_final_runs(*from),
                 RuleSet::PriceIndex => self.activate_index(*from),
                 RuleSet::Certificates => self.activate_certificates(*from),
-                RuleSet::JointAuction => self.activate_joint(*from),
+                RuleSet::MonthClose => self.activate_month_close(*from),
             },
             Action::CorrectReading {
                 meter,
@@ -55,6 +55,8 @@ impl State {
                 register,
                 ratio,
             } => self.set_ratio((*meter, *from), *register, *ratio, facts),
+            Action::SetMonthClose { from, terms } => self.set_month_terms(*from, terms),
+            Action::RegisterBoundaryMeter(meter) => self.register_boundary_meter(meter, leaf),
             Action::EndPoint { point, from } => self.end_point(*point, *from),
             Action::AssignMeter { meter, point, from } => self.assign_meter(*meter, *point, *from),
             _ => return None,

@@ -79,6 +79,19 @@ impl Readings {
         self.registers.get(&(meter, interval)).copied()
     }
 
+    /// The energy from the start of one interval to the end of another, where the registers at both
+    /// were read, whatever lacks between them.
+    pub fn total(
+        &self,
+        meter: MeterId,
+        (first, last): (DeliveryInterval, DeliveryInterval),
+    ) -> Option<i128> {
+        let before = first.minus(1);
+        let low = (before, self.register(meter, before)?);
+        let high = (last, self.register(meter, last)?);
+        Some(wide_rise(&self.breaks, meter, low, high))
+    }
+
     /// The latest register of a meter.
     pub fn latest(&self, meter: MeterId) -> Option<(DeliveryInterval, WattHours)> {
         self.before(meter, DeliveryInterval(u64::MAX))
@@ -292,13 +305,9 @@ impl State {
         if self.readings.is_frozen(author) {
             return Err(Rejection::KeyFrozen);
         }
-        let meter = self
-            .registry
-            .meters()
-            .get(&meter)
-            .ok_or(Rejection::UnknownMeter)?;
+        let meter = self.registry.device(meter).ok_or(Rejection::UnknownMeter)?;
         let interval = reading.interval;
-        self.check_interval_of(meter, interval)?;
+        self.check_interval_of(&meter, interval)?;
         if self.runs.covers(interval) && self.is_past_last_run(interval) {
             return Err(Rejection::AfterFinal);
         }
@@ -314,7 +323,7 @@ impl State {
             return Err(Rejection::ReadingContradicts);
         }
         self.readings
-            .check_neighbors(meter, interval, reading.register)?;
+            .check_neighbors(&meter, interval, reading.register)?;
         // Nothing below can be refused.
         let meter = meter.id;
         self.readings.set(meter, interval, reading.register);
@@ -380,15 +389,11 @@ impl State {
         reason: &str,
         facts: &mut Facts,
     ) -> Result<(), Rejection> {
-        let meter = self
-            .registry
-            .meters()
-            .get(&meter)
-            .ok_or(Rejection::UnknownMeter)?;
+        let meter = self.registry.device(meter).ok_or(Rejection::UnknownMeter)?;
         if !is_name(reason) {
             return Err(Rejection::BadName);
         }
-        self.check_interval_of(meter, interval)?;
+        self.check_interval_of(&meter, interval)?;
         if self.is_past_last_run(interval) {
             return Err(Rejection::AfterFinal);
         }
@@ -400,9 +405,9 @@ impl State {
         if before == register {
             return Ok(());
         }
-        self.readings.check_neighbors(meter, interval, register)?;
+        self.readings.check_neighbors(&meter, interval, register)?;
         // Nothing below can be refused.
-        let participant = self.participant_of(meter, interval);
+        let participant = self.participant_of(&meter, interval);
         let meter = meter.id;
         if !self.readings.corrected.contains(&(interval, meter)) {
             self.readings.corrected.insert((interval, meter), before);
@@ -414,7 +419,7 @@ impl State {
             before,
             after: register,
         };
-        facts.push((Some(participant), fact));
+        facts.push((participant, fact));
         Ok(())
     }
 }

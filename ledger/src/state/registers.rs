@@ -204,11 +204,7 @@ impl State {
         row: Break,
         facts: &mut Facts,
     ) -> Result<(), Rejection> {
-        let meter = self
-            .registry
-            .meters()
-            .get(&meter)
-            .ok_or(Rejection::UnknownMeter)?;
+        let meter = self.registry.device(meter).ok_or(Rejection::UnknownMeter)?;
         let today = DeliveryInterval::containing(self.clock().time);
         if interval < meter.from || interval.plus(READING_AGE_INTERVALS_MAX) < today {
             return Err(Rejection::ReadingTooOld);
@@ -225,9 +221,9 @@ impl State {
             return Err(Rejection::RatioInvalid);
         }
         // The change is tried on a copy of this one meter's rows, and made only if all fits.
-        let breaks = self.readings.with_break(meter, interval, row)?;
+        let breaks = self.readings.with_break(&meter, interval, row)?;
         // Nothing below can be refused.
-        let participant = self.participant_of(meter, interval);
+        let participant = self.participant_of(&meter, interval);
         let meter = meter.id;
         self.readings.set_breaks(breaks, meter, interval);
         let fact = Fact::RegisterRestarted {
@@ -238,7 +234,7 @@ impl State {
             numerator: row.ratio.numerator,
             denominator: row.ratio.denominator,
         };
-        facts.push((Some(participant), fact));
+        facts.push((participant, fact));
         Ok(())
     }
 }

@@ -8,6 +8,7 @@ use crate::registration::{
     TariffId, check_terms, is_name,
 };
 use crate::rejection::Rejection;
+use crate::state::boundary::BoundaryMeters;
 use crate::state::clock::Clock;
 use crate::state::table::Table;
 use crate::state::table_number;
@@ -65,6 +66,7 @@ pub struct Registry {
     factors: Table<DeliveryInterval, CarbonFactor>,
     instructions: Table<PointId, StandingInstruction>,
     tenancy: Tenancy,
+    boundary: BoundaryMeters,
     /// Keys that the genesis gave to nodes, which take no other role.
     node_keys: BTreeSet<PublicKey>,
     utc_offset_minutes: i16,
@@ -85,6 +87,7 @@ impl Registry {
             factors: Table::new(table_number::FACTORS),
             instructions: Table::new(table_number::INSTRUCTIONS),
             tenancy: Tenancy::default(),
+            boundary: BoundaryMeters::default(),
             node_keys: body
                 .nodes
                 .iter()
@@ -118,6 +121,21 @@ impl Registry {
     /// Meters by id.
     pub fn meters(&self) -> &Table<MeterId, Meter> {
         &self.meters
+    }
+
+    /// Meters at the park's connections to the utility.
+    pub fn boundary(&self) -> &BoundaryMeters {
+        &self.boundary
+    }
+
+    pub(crate) fn boundary_mut(&mut self) -> &mut BoundaryMeters {
+        &mut self.boundary
+    }
+
+    /// A meter of a point or of the park's boundary, as the rules on readings see it.
+    pub(crate) fn device(&self, meter: MeterId) -> Option<Meter> {
+        let at_a_point = self.meters.get(&meter).cloned();
+        at_a_point.or_else(|| self.boundary.device(meter))
     }
 
     /// Keys that sign events.
@@ -217,7 +235,7 @@ impl Registry {
         retail.fold(self.terms_at(interval).feed_in, Price::max)
     }
 
-    fn insert_key(&mut self, key: PublicKey, role: Role, leaf: u64) {
+    pub(crate) fn insert_key(&mut self, key: PublicKey, role: Role, leaf: u64) {
         let record = KeyRecord {
             role,
             sequence: 0,
@@ -291,7 +309,7 @@ impl Registry {
         meter: &Meter,
         leaf: u64,
     ) -> Result<(), Rejection> {
-        if self.meters.contains(&meter.id) {
+        if self.device(meter.id).is_some() {
             return Err(Rejection::IdTaken);
         }
         let point = self
@@ -337,7 +355,7 @@ impl Registry {
         self.check_new_key(&key)?;
         match role {
             Role::Registrar | Role::Treasurer | Role::Regulator => {}
-            Role::Meter(meter) if self.meters.contains(&meter) => {}
+            Role::Meter(meter) if self.device(meter).is_some() => {}
             Role::Meter(_) => return Err(Rejection::UnknownMeter),
             Role::Tenant(participant) if self.participants.contains(&participant) => {}
             Role::Tenant(_) => return Err(Rejection::UnknownParticipant),
@@ -421,6 +439,7 @@ impl Registry {
         if let Some(row) = self.meters.get_mut(&meter) {
             row.key = key;
         }
+        self.boundary.set_key(meter, key);
     }
 
     pub(crate) fn set_tariff(
@@ -496,6 +515,7 @@ impl Registry {
         self.factors.commit(trie);
         self.instructions.commit(trie);
         self.tenancy.commit(trie);
+        self.boundary.commit(trie);
     }
 }
 

@@ -17,7 +17,7 @@ use crate::state::table_number;
 use crate::state::trie::Trie;
 use crate::state::{Facts, State};
 use std::collections::BTreeMap;
-use wattle_market::interval::{DeliveryInterval, LocalQuarter, Timestamp};
+use wattle_market::interval::{DeliveryInterval, LocalMonth, LocalQuarter, Timestamp};
 use wattle_market::point::PointId;
 use wattle_market::settlement::{
     self, Account, CertificateTransfer, ForwardPosition, MeteredEnergy, ParkTerms, PointInput,
@@ -169,6 +169,15 @@ impl Rerun {
             .as_ref()
             .map_or(&[], |earlier| earlier.postings.as_slice())
     }
+
+    /// What the later run says of the grid alone beyond the earlier one.
+    fn grid_alone(&self) -> impl Iterator<Item = (PointId, i128)> {
+        let earlier = self.earlier.as_ref();
+        self.later.points.iter().map(move |(point, line)| {
+            let before = earlier.map_or(0, |earlier| earlier.points[point].grid_alone.0);
+            (*point, i128::from(line.grid_alone.0) - i128::from(before))
+        })
+    }
 }
 
 impl State {
@@ -222,30 +231,28 @@ impl State {
         }
     }
 
-    /// The earliest thing due: by due time; at equal times gates, settlements, joint
-    /// auctions, final runs, expiry.
+    /// The earliest thing due: by due time; at equal times gates, settlements, final runs, expiry.
     pub(crate) fn due(&self) -> Option<Due> {
         let clock = self.clock();
-        let joint = self.next_joint().map(|(at, day)| (at, Due::Joint(day)));
+        let due = clock.due(clock.time);
         let last = self.runs.course();
         let last = last.map(|course| (self.final_due(course.next), Due::Final(course.next)));
         let expiry = self.next_expiry();
         let expiry = expiry.map(|(at, interval)| (at, Due::Expiry(interval)));
-        let later = [joint, last, expiry].into_iter().flatten();
+        let later = [last, expiry].into_iter().flatten();
         let later = later.filter(|(at, _)| *at <= clock.time);
         // Of equal times the first stays.
-        let due = clock.due(clock.time).into_iter().chain(later);
-        due.min_by_key(|(at, _)| *at).map(|(_, due)| due)
+        let first = due.into_iter().chain(later).min_by_key(|(at, _)| *at);
+        first.map(|(_, due)| due)
     }
 
     /// When the clock next makes something due, a seal included.
     pub fn next_due(&self) -> Timestamp {
-        let joint = self.next_joint().map(|(at, _)| at);
+        let next = self.clock().next_due();
         let last = self.runs.course();
         let last = last.map(|course| self.final_due(course.next));
         let expiry = self.next_expiry().map(|(at, _)| at);
-        let later = [joint, last, expiry].into_iter().flatten();
-        later.fold(self.clock().next_due(), Timestamp::min)
+        last.into_iter().chain(expiry).fold(next, Timestamp::min)
     }
 
     /// The final run of the next interval. Whether a month became final with it.
@@ -280,8 +287,10 @@ impl State {
             intervals: course.intervals,
             adjusted: course.adjusted,
         };
+        let range = (course.month, interval);
         (course.month, course.intervals, course.adjusted) = (course.next, 0, 0);
         facts.push((None, fact));
+        self.close_month(LocalMonth::of(interval, offset), range, facts);
         true
     }
 
@@ -307,6 +316,8 @@ impl State {
             kept.get(point)
                 .is_some_and(|kept| kept.energy == input.energy)
         };
+        let energies = inputs.iter().map(|(point, input)| (*point, input.energy));
+        let energies: Vec<(PointId, MeteredEnergy)> = energies.collect();
         if inputs.iter().all(unchanged) {
             let run = self.certificates.holdings.covers(interval).then(|| {
                 let settled = settlement::settle(&park, &inputs);
@@ -315,10 +326,13 @@ impl State {
                     .points;
                 LastRun { inputs, lines }
             });
+            self.count_energy(interval, &energies, false);
             return (Outcome::Unchanged, run);
         }
         match self.post_differences(&park, &inputs, &kept) {
             Ok((rerun, differences)) => {
+                self.count_postings(interval, &differences, rerun.grid_alone());
+                self.count_energy(interval, &energies, false);
                 if rerun.earlier.is_none() {
                     self.release_collateral(interval, &inputs);
                 }
@@ -330,6 +344,8 @@ impl State {
             }
             // The initial run stands, and what it was computed from stays for the registrar.
             Err(reason) => {
+                let kept = kept.iter().map(|(point, kept)| (*point, kept.energy));
+                self.count_energy(interval, &kept.collect::<Vec<_>>(), true);
                 let run = Run::Final;
                 let held = Fact::RunHeld {
                     interval,

@@ -129,6 +129,9 @@ impl State {
         match posted {
             Ok(settled) => {
                 self.runs.keep(interval, &inputs);
+                let lines = settled.points.iter();
+                let grid_alone = lines.map(|(point, line)| (*point, i128::from(line.grid_alone.0)));
+                self.count_postings(interval, &settled.postings, grid_alone);
                 self.release_collateral(interval, &inputs);
                 self.settled_facts(interval, &park, &inputs, substituted, &settled, facts);
                 self.issue_certificates(interval, &settled, facts);

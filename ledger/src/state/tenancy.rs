@@ -88,14 +88,17 @@ fn is_indispensable(kind: MeterKind) -> bool {
 }
 
 impl State {
-    /// Whose point a meter measures in an interval.
+    /// Whose point a meter measures in an interval; none at the park's boundary.
     pub(crate) fn participant_of(
         &self,
         meter: &Meter,
         interval: DeliveryInterval,
-    ) -> ParticipantId {
+    ) -> Option<ParticipantId> {
+        if self.registry.boundary().get(meter.id).is_some() {
+            return None;
+        }
         let point = self.registry.tenancy().point_of(meter, interval);
-        self.point(point).participant
+        Some(self.point(point).participant)
     }
 
     /// A point takes no part from an interval on.
@@ -118,7 +121,7 @@ impl State {
         if self.registry.tenancy().has_ended(point, from) {
             return Err(Rejection::PointEnded);
         }
-        if self.is_committed(row.participant, point, from) {
+        if self.orders.is_committed(row.participant, point, from) {
             return Err(Rejection::PointCommitted);
         }
         self.registry.tenancy_mut().ends.insert(point, from);

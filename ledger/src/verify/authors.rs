@@ -149,6 +149,10 @@ impl Authors {
                 self.authors.entry(meter.key).or_default();
                 self.meters.entry(meter.id).or_default().insert(meter.key);
             }
+            Action::RegisterBoundaryMeter(meter) => {
+                self.authors.entry(meter.key).or_default();
+                self.meters.entry(meter.id).or_default().insert(meter.key);
+            }
             Action::AddKey { key, role } => {
                 self.authors.entry(*key).or_default();
                 if let Role::Meter(meter) = role {

@@ -171,9 +171,6 @@ fn claims_on(entry: &Entry) -> &'static [Claim] {
         | Fact::OrderMatched { .. }
         | Fact::RemainderCancelled { .. }
         | Fact::ContinuousClosed { .. }
-        | Fact::JointCleared { .. }
-        | Fact::BundleClosed { .. }
-        | Fact::JointFilled { .. }
         | Fact::DayPriced { .. } => &[Claim::Trades],
         Fact::PointSettled { .. } | Fact::IntervalSettled { .. } | Fact::SettlementHeld { .. } => {
             &[Claim::Settlement]
@@ -189,7 +186,17 @@ fn claims_on(entry: &Entry) -> &'static [Claim] {
         Fact::ReadingCorrected { .. } | Fact::KeyFrozen { .. } | Fact::RegisterRestarted { .. } => {
             &[]
         }
-        Fact::FundsMoved { .. } => &[Claim::Journal],
+        Fact::FundsMoved { .. }
+        | Fact::PointCharged { .. }
+        | Fact::MonthInvoiced { .. }
+        | Fact::MonthBalanced { .. }
+        | Fact::MonthHeld { .. }
+        | Fact::UtilityBilled { .. }
+        | Fact::UtilityBillReversed { .. }
+        | Fact::ResidueMoved { .. }
+        | Fact::DefaultCovered { .. }
+        | Fact::GainCut { .. }
+        | Fact::DefaultCleared => &[Claim::Journal],
         Fact::CertificateIssued { .. } | Fact::CertificateDelivered { .. } => {
             &[Claim::Certificates]
         }

@@ -3,7 +3,7 @@
 //! The figures are read from the leaves that the verification reads, so they are as good as its
 //! verdict.
 
-use crate::derived::{BundleState, Fact};
+use crate::derived::Fact;
 use crate::entry::Entry;
 use crate::event::{Action, SignedEvent};
 use crate::genesis::Genesis;
@@ -41,10 +41,6 @@ pub struct Summary {
     pub clearings: Vec<ClearingSummary>,
     /// Continuous intervals in which something was traded, at their average prices.
     pub continuous: Vec<ClearingSummary>,
-    /// Intervals of joint auctions in which something was traded.
-    pub joint: Vec<ClearingSummary>,
-    /// Bundles of joint auctions.
-    pub bundles: BundlesSummary,
     /// Participants by id.
     pub participants: BTreeMap<ParticipantId, ParticipantSummary>,
     /// Postings to the park's own accounts, by account.
@@ -56,19 +52,6 @@ pub struct Summary {
     pub carbon_avoided_ug: i128,
     /// The factors that were applied.
     pub factors: Vec<CarbonFactor>,
-}
-
-/// What became of bundles.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize)]
-pub struct BundlesSummary {
-    /// Accepted.
-    pub accepted: u64,
-    /// Rejected.
-    pub rejected: u64,
-    /// Those of them that would have been profitable at the final prices.
-    pub profitable: u64,
-    /// Left out, because the market was halted in one of their intervals.
-    pub left_out: u64,
 }
 
 /// One call auction, or all continuous trades of an interval.
@@ -119,6 +102,14 @@ pub struct ParticipantSummary {
     pub grid_alone: Money,
     /// Deposits less withdrawals.
     pub funds: Money,
+    /// Demand charges and fixed fees of closed months, as he paid them.
+    pub charges: Money,
+    /// Taken of his gains for others' defaults.
+    pub cut: Money,
+    /// Of what he did not pay, borne by others.
+    pub covered: Money,
+    /// Residue that he received as its owner.
+    pub residue: Money,
     /// Point-intervals settled on a substitute.
     pub substituted: u64,
 }
@@ -194,25 +185,6 @@ impl Summary {
                     price,
                     volume: traded.volume,
                 })),
-            Fact::JointCleared {
-                intervals,
-                accepted,
-                rejected,
-                profitable,
-                left_out,
-                ..
-            } => {
-                self.joint
-                    .extend(intervals.iter().map(|one| ClearingSummary {
-                        interval: one.interval,
-                        price: one.price,
-                        volume: one.volume,
-                    }));
-                self.bundles.accepted += u64::from(*accepted);
-                self.bundles.rejected += u64::from(*rejected);
-                self.bundles.profitable += u64::from(*profitable);
-                self.bundles.left_out += u64::from(*left_out);
-            }
             Fact::PointSettled { .. } => {}
             Fact::IntervalSettled {
                 interval,
@@ -255,8 +227,33 @@ impl Summary {
             Fact::MonthClosed { year, month, .. } => {
                 self.closed_months.push((*year, *month));
             }
+            Fact::MonthBalanced { demand, fees, .. } => {
+                self.park_posting("grid", i128::from(demand.0));
+                self.park_posting("fees", i128::from(fees.0));
+            }
+            Fact::UtilityBilled { bill, residue, .. } => {
+                self.park_billed(bill.amount, *residue, 1);
+            }
+            Fact::UtilityBillReversed {
+                amount, residue, ..
+            } => self.park_billed(*amount, *residue, -1),
+            Fact::ResidueMoved { amount } => self.park_posting("residue", -i128::from(amount.0)),
+            Fact::DefaultCovered { from_balancing, .. } => {
+                self.park_posting("balancing", -i128::from(from_balancing.0));
+            }
             _ => {}
         }
+    }
+
+    fn park_posting(&mut self, account: &'static str, amount: i128) {
+        *self.park_accounts.entry(account).or_default() += amount;
+    }
+
+    /// A bill with the residue that it leaves, or with sign −1 its opposite.
+    fn park_billed(&mut self, amount: Money, residue: Money, sign: i128) {
+        let (amount, residue) = (i128::from(amount.0), i128::from(residue.0));
+        self.park_posting("grid", -sign * (amount + residue));
+        self.park_posting("residue", sign * residue);
     }
 
     fn park_postings(&mut self, postings: &[(Account, PostingKind, Money)]) {
@@ -342,27 +339,30 @@ impl ParticipantSummary {
                     self.line(before, -1);
                 }
             }
-            Fact::OrderClosed { item, filled, .. }
-            | Fact::OrderMatched { item, filled, .. }
-            | Fact::JointFilled { item, filled, .. } => self.forward(item.side, *filled),
-            Fact::BundleClosed {
-                legs,
-                state: BundleState::Accepted,
-                ..
-            } => {
-                for leg in legs {
-                    self.forward(leg.side, leg.quantity);
+            Fact::OrderClosed { item, filled, .. } | Fact::OrderMatched { item, filled, .. } => {
+                match item.side {
+                    Side::Sell => add(&mut self.sold_forward, *filled),
+                    Side::Buy => add(&mut self.bought_forward, *filled),
                 }
             }
             Fact::FundsMoved { amount } => self.funds.0 += amount.0,
+            Fact::MonthInvoiced { demand, fees, .. } => {
+                let sum = demand.0.saturating_add(fees.0);
+                self.charges.0 = self.charges.0.saturating_add(sum);
+            }
+            Fact::GainCut { cut, .. } => self.cut.0 = self.cut.0.saturating_add(cut.0),
+            Fact::DefaultCovered {
+                from_balancing,
+                from_gains,
+                ..
+            } => {
+                let sum = from_balancing.0.saturating_add(from_gains.0);
+                self.covered.0 = self.covered.0.saturating_add(sum);
+            }
+            Fact::ResidueMoved { amount } => {
+                self.residue.0 = self.residue.0.saturating_add(amount.0);
+            }
             _ => {}
-        }
-    }
-
-    fn forward(&mut self, side: Side, traded: WattHours) {
-        match side {
-            Side::Sell => add(&mut self.sold_forward, traded),
-            Side::Buy => add(&mut self.bought_forward, traded),
         }
     }
 

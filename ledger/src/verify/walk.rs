@@ -9,6 +9,7 @@ use crate::verify::balance;
 use crate::verify::certificates::Books;
 use crate::verify::claim::{Claim, Findings};
 use crate::verify::matching::Matching;
+use crate::verify::months::MonthBooks;
 use crate::verify::parallel::{self, Checker, Job};
 use crate::verify::replay::{Leaf, Replay};
 use crate::verify::source::Source;
@@ -28,6 +29,7 @@ struct Readers {
     replay: Replay,
     certificates: Books,
     matching: Matching,
+    months: MonthBooks,
     summary: Summary,
 }
 
@@ -213,6 +215,7 @@ fn found(leaf: &Leaf, checkpoint: &Checkpoint) -> Result<Readers, String> {
         replay: Replay::found(&genesis),
         certificates: Books::default(),
         matching: Matching::default(),
+        months: MonthBooks::found(genesis.body().utc_offset_minutes),
         summary,
         genesis,
     })
@@ -235,6 +238,7 @@ impl Readers {
     fn complete(&mut self, batch: &[Leaf], findings: &mut Findings) {
         balance::check_batch(batch, findings);
         self.certificates.batch(batch, findings);
+        self.months.batch(batch, findings);
         self.summary.count_carbon(batch);
     }
 }

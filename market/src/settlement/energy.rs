@@ -40,6 +40,13 @@ fn net_and_load(energy: &MeteredEnergy) -> (i64, i64) {
     }
 }
 
+impl MeteredEnergy {
+    /// N of step 1: positive where the point gave more than it took.
+    pub fn net(&self) -> WattHours {
+        WattHours(net_and_load(self).0)
+    }
+}
+
 /// The green split of step 1: own load first, then own storage, then the surplus.
 fn green_split(generation: i64, load: i64, charge: i64, surplus: i64) -> GreenSplit {
     let self_used = generation.min(load);
