@@ -22,6 +22,8 @@ pub(crate) enum Command {
     Load(LoadArgs),
     /// Settle a park's days in this process, with the market's rules alone, and print the table
     Replay(ReplayArgs),
+    /// Let happen in a park what files say, and compare what comes of it (docs/SCENARIOS.md)
+    Scenario(ScenarioArgs),
     /// Forge exports by the thousand; the verifier must find each
     Doctor(DoctorArgs),
     /// Verify an export offline and print its figures
@@ -142,6 +144,14 @@ pub(crate) struct LoadArgs {
     /// Print the figures as JSON
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+/// Which scenarios.
+#[derive(Debug, ClapArgs)]
+pub(crate) struct ScenarioArgs {
+    /// Files with one statement a line
+    #[arg(required = true, value_name = "FILE")]
+    pub(crate) files: Vec<PathBuf>,
 }
 
 /// How many forgeries.

@@ -8,6 +8,7 @@ pub(crate) mod doctor;
 pub(crate) mod load;
 pub(crate) mod replay;
 pub(crate) mod run;
+pub(crate) mod scenario;
 
 /// Why a command did not do what it was asked.
 #[derive(Debug)]

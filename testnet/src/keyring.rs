@@ -77,6 +77,12 @@ impl Keyring {
         SigningKey::from_seed(&self.seed(signer))
     }
 
+    /// The key of anybody else, by a name that no other has.
+    #[must_use]
+    pub fn named(&self, name: &str) -> SigningKey {
+        SigningKey::from_seed(&self.derived(&format!("named {name}")))
+    }
+
     /// The seed of one of a node's keys.
     #[must_use]
     pub fn node_seed(&self, node: NodeId, key: NodeKey) -> [u8; 32] {

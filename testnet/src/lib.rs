@@ -11,6 +11,8 @@
 //! * [`replay`]: the days settled in this process with the market's rules alone.
 //! * [`keyring`], [`script`]: who signs what, and when.
 //! * [`record`]: the days as a signed export of one node, made in this process.
+//! * [`solo`]: a park in this process that does what it is told, and its export.
+//! * [`scenario`]: what happens in such a park and what must come of it, in a small language.
 //! * [`park`], [`drive`]: real node processes, and the people and meters that use them.
 //! * [`load`]: events a second.
 //! * [`audit`]: an export verified and summed up.
@@ -51,7 +53,9 @@ pub mod profile;
 pub mod record;
 pub mod replay;
 pub mod report;
+pub mod scenario;
 pub mod script;
+pub mod solo;
 pub mod strategy;
 pub mod table;
 pub mod verify_speed;

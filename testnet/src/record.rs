@@ -122,6 +122,21 @@ impl Recording {
         })
     }
 
+    /// Leaves that end with a seal, and the keys they were signed with.
+    pub(crate) fn of_leaves(
+        keyring: Keyring,
+        genesis: Genesis,
+        leaves: Vec<Vec<u8>>,
+        sealed_at: Timestamp,
+    ) -> Self {
+        Self {
+            keyring,
+            genesis,
+            leaves,
+            sealed_at,
+        }
+    }
+
     /// The park's genesis.
     #[must_use]
     pub fn genesis(&self) -> &Genesis {

@@ -11,5 +11,6 @@ mod one_node_park;
 mod record;
 mod replay;
 mod replay_command;
+mod scenarios;
 mod strategy;
 mod tidy;

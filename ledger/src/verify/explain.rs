@@ -313,9 +313,22 @@ pub struct OrderUsed {
     pub changed_by: Vec<u64>,
     /// The leaf that says that the auction left it out for its minimum.
     pub missed: Option<u64>,
+    /// What of it was traded before the gate, in a continuous market.
+    pub fills: Vec<FillUsed>,
     /// What became of it.
     #[serde(flatten)]
     pub fate: Fate,
+}
+
+/// One trade of an order before its gate.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
+pub struct FillUsed {
+    /// Its leaf.
+    pub entry: u64,
+    /// Traded.
+    pub filled: WattHours,
+    /// At this price.
+    pub price: Price,
 }
 
 /// What became of an order.
@@ -327,9 +340,14 @@ pub enum Fate {
         /// The refusal's number.
         code: u16,
     },
-    /// It was taken back.
+    /// It was taken back, or what was left of an immediate order was.
     Cancelled {
         /// By the event of this entry.
+        by_entry: u64,
+    },
+    /// All of it was traded before the gate.
+    Traded {
+        /// The leaf of its last trade.
         by_entry: u64,
     },
     /// The gate closed on it.

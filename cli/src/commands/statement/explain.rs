@@ -213,6 +213,7 @@ impl Page<'_, '_> {
                 format!("refused, {name} ({code})")
             }
             Fate::Cancelled { by_entry } => format!("cancelled (entry {by_entry})"),
+            Fate::Traded { by_entry } => format!("used up (entry {by_entry})"),
             Fate::Closed {
                 by_entry,
                 filled,
@@ -228,6 +229,12 @@ impl Page<'_, '_> {
         }
         for entry in &order.changed_by {
             said.push_str(&format!(", changed by entry {entry}"));
+        }
+        for fill in &order.fills {
+            said.push_str(&format!(
+                "; {done} {} at {} (entry {})",
+                fill.filled, fill.price, fill.entry
+            ));
         }
         if let Some(entry) = order.missed {
             said.push_str(&format!("; left out for its minimum (entry {entry})"));

@@ -275,27 +275,30 @@ fn forward(orders: &[OrderUsed]) -> Option<(ForwardPosition, Vec<Amount>)> {
     let mut position = ForwardPosition::default();
     let mut amounts = Vec::new();
     for order in orders {
-        let Fate::Closed {
-            filled,
-            price: Some(price),
-            ..
-        } = order.fate
-        else {
-            continue;
+        let before = order.fills.iter().map(|fill| (fill.filled, fill.price));
+        let at_gate = match order.fate {
+            Fate::Closed {
+                filled,
+                price: Some(price),
+                ..
+            } => Some((filled, price)),
+            _ => None,
         };
-        let amount = match order.side {
-            Side::Sell => {
-                position.sold = position.sold.checked_add(filled)?;
-                product(PostingKind::Forward, "sold forward", filled.0, price)?
-            }
-            Side::Buy => {
-                position.bought = position.bought.checked_add(filled)?;
-                let paid = filled.0.checked_neg()?;
-                product(PostingKind::Forward, "bought forward", paid, price)?
-            }
-        };
-        position.cash = position.cash.checked_add(amount.amount)?;
-        amounts.push(amount);
+        for (filled, price) in before.chain(at_gate) {
+            let amount = match order.side {
+                Side::Sell => {
+                    position.sold = position.sold.checked_add(filled)?;
+                    product(PostingKind::Forward, "sold forward", filled.0, price)?
+                }
+                Side::Buy => {
+                    position.bought = position.bought.checked_add(filled)?;
+                    let paid = filled.0.checked_neg()?;
+                    product(PostingKind::Forward, "bought forward", paid, price)?
+                }
+            };
+            position.cash = position.cash.checked_add(amount.amount)?;
+            amounts.push(amount);
+        }
     }
     Some((position, amounts))
 }

@@ -5,7 +5,7 @@ use crate::event::{Action, EventBody, OrderId, OrderItem};
 use crate::keys::PublicKey;
 use crate::registration::{ParticipantId, Role};
 use crate::verify::explain::gather::Gathered;
-use crate::verify::explain::{Auction, ExplainError, Fate, OrderUsed};
+use crate::verify::explain::{Auction, ExplainError, Fate, FillUsed, OrderUsed};
 use wattle_market::point::PointId;
 use wattle_market::units::WattHours;
 
@@ -21,7 +21,7 @@ impl Gathered {
                     self.placed(entry, body, (place, code(place)), (item, None));
                 }
             }
-            Action::PlaceOrdersWith(items) => {
+            Action::PlaceOrdersWith(items) | Action::PlaceImmediate(items) => {
                 for (place, with) in items.iter().enumerate() {
                     let minimum = Some(with.minimum).filter(|minimum| minimum.0 != 0);
                     self.placed(entry, body, (place, code(place)), (&with.order, minimum));
@@ -82,6 +82,7 @@ impl Gathered {
             minimum,
             changed_by: Vec::new(),
             missed: None,
+            fills: Vec::new(),
             fate,
         };
         self.orders.insert(id, order);
@@ -148,6 +149,30 @@ impl Gathered {
                     offers: *offers,
                     is_halted: true,
                 });
+            }
+            Fact::OrderMatched {
+                order,
+                filled,
+                price,
+                ..
+            } => {
+                if let Some(known) = self.orders.get_mut(order) {
+                    known.fills.push(FillUsed {
+                        entry,
+                        filled: *filled,
+                        price: *price,
+                    });
+                    // What is used up leaves no other leaf.
+                    let traded = known.fills.iter().map(|fill| fill.filled.0);
+                    if known.fate == Fate::Unknown && traded.sum::<i64>() >= known.quantity.0 {
+                        known.fate = Fate::Traded { by_entry: entry };
+                    }
+                }
+            }
+            Fact::RemainderCancelled { order, .. } => {
+                if let Some(known) = self.orders.get_mut(order) {
+                    known.fate = Fate::Cancelled { by_entry: entry };
+                }
             }
             Fact::MinimumMissed { order, .. } => {
                 if let Some(known) = self.orders.get_mut(order) {
