@@ -7,6 +7,7 @@ use crate::keys::PublicKey;
 use crate::registration::{CarbonFactor, MeterId, MeterKind, ParticipantId};
 use crate::state::certificates::Bundle;
 use wattle_market::interval::{DeliveryInterval, LocalMonth};
+use wattle_market::joint::Leg;
 use wattle_market::point::PointId;
 use wattle_market::settlement::{Account, ParkTerms, PointSettlement, PointTerms, PostingKind};
 use wattle_market::units::{Money, Price, WattHours};
@@ -454,6 +455,90 @@ pub enum Fact {
     },
     /// Participant: he may trade again.
     DefaultCleared,
+    /// Park: the joint auction of a day for which there were orders or bundles.
+    JointCleared {
+        /// The first interval of the day.
+        day: DeliveryInterval,
+        /// The intervals in which something was traded, in order.
+        intervals: Vec<JointInterval>,
+        /// Orders to buy that took part.
+        bids: u32,
+        /// Orders to sell that took part.
+        offers: u32,
+        /// Bundles that were accepted.
+        accepted: u32,
+        /// Bundles that were rejected.
+        rejected: u32,
+        /// Those of them that the final prices would have given more than their limits.
+        profitable: u32,
+        /// Bundles that took no part, because the market is halted in one of their intervals.
+        left_out: u32,
+        /// How often intervals were cleared.
+        rounds: u32,
+    },
+    /// Participant: what became of a bundle. Accepted: each leg is a trade's leg at the price of
+    /// its interval.
+    BundleClosed {
+        /// The bundle.
+        #[serde(serialize_with = "as_text")]
+        bundle: OrderId,
+        /// The first interval of its day.
+        day: DeliveryInterval,
+        /// The point.
+        point: PointId,
+        /// Its legs.
+        legs: Vec<Leg>,
+        /// What each leg is reckoned at: the price of its interval, or the neutral price where
+        /// nothing was traded. None at all if the bundle was left out.
+        prices: Vec<Price>,
+        /// The least net cash.
+        limit: Money,
+        /// What became of it.
+        state: BundleState,
+        /// Its net cash at these prices; none if it was left out.
+        cash: Option<Money>,
+        /// That less its limit. Above zero and rejected: rejected though profitable.
+        surplus: Option<Money>,
+    },
+    /// Participant: what a joint auction filled of an order. The rest stays open until its gate.
+    JointFilled {
+        /// The order.
+        #[serde(serialize_with = "as_text")]
+        order: OrderId,
+        /// What was ordered; its quantity is what was open of it just before.
+        item: OrderItem,
+        /// Watt-hours filled.
+        filled: WattHours,
+        /// The price of the interval.
+        price: Price,
+    },
+}
+
+/// One interval of a joint auction.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, bincode::Encode, bincode::Decode, serde::Serialize)]
+pub struct JointInterval {
+    /// The delivery interval.
+    pub interval: DeliveryInterval,
+    /// The one price.
+    pub price: Price,
+    /// Watt-hours traded, in bundles or not.
+    pub volume: WattHours,
+    /// What bundles sold of it.
+    pub sold_in_bundles: WattHours,
+    /// What bundles bought of it.
+    pub bought_in_bundles: WattHours,
+}
+
+/// What became of a bundle.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, bincode::Encode, bincode::Decode, serde::Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum BundleState {
+    /// All its legs are filled.
+    Accepted,
+    /// None is: a leg could not be filled whole, or the bundle would not have got its limit.
+    Rejected,
+    /// It took no part: an interval of it takes none.
+    LeftOut,
 }
 
 /// The part that an order had in a continuous trade.
@@ -535,6 +620,9 @@ impl Fact {
             Fact::DefaultCovered { .. } => "default_covered",
             Fact::GainCut { .. } => "gain_cut",
             Fact::DefaultCleared => "default_cleared",
+            Fact::JointCleared { .. } => "joint_cleared",
+            Fact::BundleClosed { .. } => "bundle_closed",
+            Fact::JointFilled { .. } => "joint_filled",
         }
     }
 }

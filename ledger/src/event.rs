@@ -19,6 +19,7 @@ use crate::state::registers::Ratio;
 use std::fmt;
 use std::str::FromStr;
 use wattle_market::interval::{DeliveryInterval, LocalMonth, Timestamp};
+use wattle_market::joint::Leg;
 use wattle_market::order::Side;
 use wattle_market::point::PointId;
 use wattle_market::settlement::ParkTerms;
@@ -345,6 +346,21 @@ pub enum Action {
         /// Who.
         participant: ParticipantId,
     },
+    /// Tenant: legs in several intervals of a day that are filled all or not at all, in the day's
+    /// joint auction.
+    PlaceBundle {
+        /// The author's point.
+        point: PointId,
+        /// One in an interval, intervals ascending.
+        legs: Vec<Leg>,
+        /// The least net cash of all legs, sales less purchases; below zero: the most to pay.
+        limit: Money,
+    },
+    /// Tenant: an open bundle to be taken back.
+    CancelBundle {
+        /// The bundle.
+        bundle: OrderId,
+    },
 }
 
 impl Action {
@@ -399,6 +415,8 @@ impl Action {
             Action::MoveResidue { .. } => "move_residue",
             Action::DeclareDefault { .. } => "declare_default",
             Action::ClearDefault { .. } => "clear_default",
+            Action::PlaceBundle { .. } => "place_bundle",
+            Action::CancelBundle { .. } => "cancel_bundle",
         }
     }
 }
@@ -504,7 +522,8 @@ pub struct ScheduleEntry {
     pub bid_limit: Option<Price>,
 }
 
-/// An order's name: the author's key, the event's sequence and the item's place in the list.
+/// An order's name: the author's key, the event's sequence and the item's place in the list. A
+/// bundle has one too, with the item 0.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, bincode::Encode, bincode::Decode)]
 pub struct OrderId {
     /// The author.
@@ -513,6 +532,15 @@ pub struct OrderId {
     pub sequence: u64,
     /// The item, counted from 0.
     pub item: u16,
+}
+
+impl OrderId {
+    /// Before every other.
+    pub(crate) const LEAST: OrderId = OrderId {
+        key: PublicKey([0; 32]),
+        sequence: 0,
+        item: 0,
+    };
 }
 
 impl fmt::Display for OrderId {

@@ -423,6 +423,7 @@ impl Ledger {
                     settled |= self.state.settle(interval, &mut facts);
                     self.state.publish_index(interval, &mut facts);
                 }
+                Due::Joint(day) => self.state.clear_joint(day, &mut facts),
                 Due::Final(interval) => settled |= self.state.run_final(interval, &mut facts),
                 Due::Expiry(interval) => self.state.expire_certificates(interval, &mut facts),
             }

@@ -26,6 +26,8 @@ pub const ORDER_HORIZON_INTERVALS: u64 = 8 * 96;
 pub const OPEN_ORDERS_PER_PARTICIPANT_MAX: usize = 4_000;
 /// Open orders with a minimum of one participant for one interval; the next one is refused.
 pub const MINIMUM_ORDERS_PER_INTERVAL_MAX: usize = 8;
+/// Open bundles of one participant for one day; the next one is refused.
+pub const BUNDLES_PER_PARTICIPANT_MAX: usize = 8;
 /// Keys that one participant ever delegated to, since keys are never removed; the next is refused.
 pub const DELEGATES_PER_PARTICIPANT_MAX: usize = 256;
 /// Points of one delegation; a longer one is refused.

@@ -243,6 +243,8 @@ pub enum RuleSet {
     Certificates,
     /// RULES.md, section 18: invoices, demand charges and fees when a month closes.
     MonthClose,
+    /// RULES.md, section 16: a joint auction at noon for each local day from one on.
+    JointAuction,
 }
 
 /// How an interval's orders meet.

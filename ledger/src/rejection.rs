@@ -92,6 +92,7 @@ rejections! {
 
     150 MarketInUse "market_in_use" "There are open orders or trades at or after this interval; change the mode from a later one.";
     151 TooManyModes "too_many_modes" "64 changes of the market's mode are in force or to come; wait until one has passed.";
+    155 NotStartOfDay "not_start_of_day" "The rules begin with a local day; name its first interval.";
     160 CertificatesInactive "certificates_inactive" "The rules on certificates are not in force for this interval; choose a later one, or ask the registrar to activate them.";
     161 CertificatePolicyInvalid "certificate_policy_invalid" "A yield is 1 to 10,000 of 10,000, and at most 64 policies are in force or to come; correct it.";
     165 BoundaryKind "boundary_kind" "A boundary meter counts import or export; choose one of the two.";
@@ -128,6 +129,14 @@ rejections! {
     231 MinimumNotMet "minimum_not_met" "Less than the minimum would trade at once; order with a smaller minimum, at a better limit, or later.";
     232 BookFull "book_full" "The interval's book holds as many orders as it may; send an immediate order, or wait until there is room.";
     233 NotContinuous "not_continuous" "Immediate orders are for intervals of continuous matching; this one has a call auction: place a plain order.";
+    240 NoJointAuction "no_joint_auction" "The park holds no joint auction for this day; order interval by interval.";
+    241 LegsInvalid "legs_invalid" "A bundle has 1 to 96 legs in ascending intervals of one local day; correct it.";
+    242 BundleLimitInvalid "bundle_limit_invalid" "No prices let the bundle's legs come to its limit; check the unit (nano-yuan) and the sign.";
+    243 JointAuctionOver "joint_auction_over" "The joint auction of the day is due or over; order interval by interval, or bundle for a later day.";
+    244 TooManyBundles "too_many_bundles" "You have eight bundles for this day; cancel one first.";
+    245 JointAuctionFull "joint_auction_full" "The day's joint auction holds 64 bundles and takes no more; order interval by interval.";
+    246 NotJoint "not_joint" "The market is continuous in an interval of the bundle, which takes no part in the joint auction; leave it out.";
+    247 UnknownBundle "unknown_bundle" "No open bundle of yours has this id, its auction was held or it was cancelled; list your bundles.";
 
     300 NotYourMeter "not_your_meter" "The key signs for another meter; use that meter's key.";
     301 ReadingFromFuture "reading_from_future" "The interval has not ended in park time; check the meter's clock.";

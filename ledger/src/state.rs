@@ -14,6 +14,7 @@ pub mod delegation;
 pub mod delivery;
 pub mod halt;
 pub mod index;
+pub mod joint;
 pub mod modes;
 pub mod months;
 pub mod orders;
@@ -36,6 +37,7 @@ use crate::registration::ParticipantId;
 use accounts::Accounts;
 use certificates::Certificates;
 use clock::Clock;
+use joint::Joint;
 use months::Months;
 use orders::Orders;
 use readings::Readings;
@@ -85,6 +87,8 @@ pub mod table_number {
     pub const MARKET_MODES: u8 = 35;
     pub const ARRIVALS: u8 = 36;
     pub const SESSIONS: u8 = 37;
+    pub const JOINT_COURSE: u8 = 40;
+    pub const BUNDLES: u8 = 41;
     pub const CERTIFICATE_COURSE: u8 = 45;
     pub const CERTIFICATE_LIVES: u8 = 46;
     pub const CERTIFICATE_HOLDINGS: u8 = 47;
@@ -120,6 +124,8 @@ pub struct State {
     pub accounts: Accounts,
     /// Open orders and forward positions.
     pub orders: Orders,
+    /// Bundles, and the course of the joint auctions.
+    pub joint: Joint,
     /// The registrar's rules on trading.
     pub trading: Trading,
     /// Registers.
@@ -147,6 +153,7 @@ impl State {
             registry: Registry::found(genesis),
             accounts: Accounts::found(),
             orders: Orders::default(),
+            joint: Joint::default(),
             trading: Trading::default(),
             readings: Readings::default(),
             pins: Pins::default(),
@@ -178,6 +185,7 @@ impl State {
         self.registry.commit(&mut self.trie);
         self.accounts.commit(&mut self.trie);
         self.orders.commit(&mut self.trie);
+        self.joint.commit(&mut self.trie);
         self.trading.commit(&mut self.trie);
         self.readings.commit(&mut self.trie);
         self.pins.commit(&mut self.trie);

@@ -9,6 +9,8 @@ mod it {
     pub(crate) mod delegation;
     mod fills;
     mod index;
+    pub(crate) mod joint;
+    mod joint_properties;
     mod lifecycle;
     mod months;
     pub(crate) mod park;

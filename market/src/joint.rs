@@ -77,6 +77,8 @@ pub struct IntervalClearing<K> {
     pub interval: DeliveryInterval,
     /// The price of every fill and leg, or `None` if nothing traded.
     pub price: Option<Price>,
+    /// What bundles are reckoned at: the price, or the neutral price if nothing traded.
+    pub reckoned: Price,
     /// The energy that changed hands, legs included.
     pub volume: WattHours,
     /// What bundles sold of it.
@@ -165,10 +167,7 @@ pub fn clear_jointly<K: Ord + Clone, B: Ord + Clone>(
         rounds += 1;
     }
     let is_left = |id: &B| left.binary_search_by(|bundle| bundle.id.cmp(id)).is_ok();
-    let price = |leg: &Leg| {
-        let neutral = quarters[&leg.interval].neutral();
-        found[&leg.interval].price.unwrap_or(neutral)
-    };
+    let price = |leg: &Leg| found[&leg.interval].reckoned;
     JointClearing {
         bundles: by_id
             .iter()

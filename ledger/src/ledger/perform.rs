@@ -1,13 +1,14 @@
 //! What each role may sign, and who performs it.
 
 use crate::derived::Fact;
-use crate::event::{Action, EventBody, rotation_message};
+use crate::event::{Action, EventBody, OrderId, rotation_message};
 use crate::keys::{PublicKey, Signature};
 use crate::ledger::Ledger;
 use crate::limits::ITEMS_MAX;
 use crate::registration::{ParticipantId, Role};
 use crate::rejection::Rejection;
 use crate::state::accounts::check_amount;
+use crate::state::joint::BundleFigures;
 use crate::state::registry::StandingInstruction;
 use crate::state::{Facts, State};
 use wattle_market::units::Money;
@@ -205,6 +206,24 @@ impl Ledger {
                 trading
                     .schedules
                     .set(registry, participant, *point, entries)?;
+                Ok(vec![0])
+            }
+            Action::PlaceBundle { point, legs, limit } => {
+                let id = OrderId {
+                    key: body.author,
+                    sequence: body.sequence,
+                    item: 0,
+                };
+                let bundle = BundleFigures {
+                    point: *point,
+                    legs,
+                    limit: *limit,
+                };
+                self.state.place_bundle(participant, id, &bundle)?;
+                Ok(vec![0])
+            }
+            Action::CancelBundle { bundle } => {
+                self.state.cancel_bundle(participant, bundle)?;
                 Ok(vec![0])
             }
             Action::SetStandingInstruction {

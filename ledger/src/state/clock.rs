@@ -39,6 +39,8 @@ pub enum Due {
     Gate(DeliveryInterval),
     /// An interval is settled.
     Settlement(DeliveryInterval),
+    /// The joint auction of the local day that begins with an interval.
+    Joint(DeliveryInterval),
     /// An interval's final run.
     Final(DeliveryInterval),
     /// What was generated in an interval expires.

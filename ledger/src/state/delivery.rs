@@ -20,6 +20,7 @@ impl State {
                 RuleSet::PriceIndex => self.activate_index(*from),
                 RuleSet::Certificates => self.activate_certificates(*from),
                 RuleSet::MonthClose => self.activate_month_close(*from),
+                RuleSet::JointAuction => self.activate_joint(*from),
             },
             Action::CorrectReading {
                 meter,

@@ -78,12 +78,7 @@ impl Default for Orders {
 
 /// The first key of an interval's orders.
 fn first_of(interval: DeliveryInterval) -> (DeliveryInterval, OrderId) {
-    let least = OrderId {
-        key: crate::keys::PublicKey([0; 32]),
-        sequence: 0,
-        item: 0,
-    };
-    (interval, least)
+    (interval, OrderId::LEAST)
 }
 
 impl Orders {
@@ -104,6 +99,16 @@ impl Orders {
     ) -> impl Iterator<Item = (&OrderId, &OpenOrder)> {
         let keys = self.held.get(&participant).into_iter().flatten();
         keys.filter_map(|key| self.open.get(key).map(|order| (&key.1, order)))
+    }
+
+    /// Whose an open order is.
+    pub(crate) fn holder(
+        &self,
+        interval: DeliveryInterval,
+        order: &OrderId,
+    ) -> Option<ParticipantId> {
+        let order = self.open.get(&(interval, *order));
+        order.map(|order| order.participant)
     }
 
     /// What a point has traded forward for an interval and not yet settled.

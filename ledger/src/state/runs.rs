@@ -231,28 +231,30 @@ impl State {
         }
     }
 
-    /// The earliest thing due: by due time; at equal times gates, settlements, final runs, expiry.
+    /// The earliest thing due: by due time; at equal times gates, settlements, joint
+    /// auctions, final runs, expiry.
     pub(crate) fn due(&self) -> Option<Due> {
         let clock = self.clock();
-        let due = clock.due(clock.time);
+        let joint = self.next_joint().map(|(at, day)| (at, Due::Joint(day)));
         let last = self.runs.course();
         let last = last.map(|course| (self.final_due(course.next), Due::Final(course.next)));
         let expiry = self.next_expiry();
         let expiry = expiry.map(|(at, interval)| (at, Due::Expiry(interval)));
-        let later = [last, expiry].into_iter().flatten();
+        let later = [joint, last, expiry].into_iter().flatten();
         let later = later.filter(|(at, _)| *at <= clock.time);
         // Of equal times the first stays.
-        let first = due.into_iter().chain(later).min_by_key(|(at, _)| *at);
-        first.map(|(_, due)| due)
+        let due = clock.due(clock.time).into_iter().chain(later);
+        due.min_by_key(|(at, _)| *at).map(|(_, due)| due)
     }
 
     /// When the clock next makes something due, a seal included.
     pub fn next_due(&self) -> Timestamp {
-        let next = self.clock().next_due();
+        let joint = self.next_joint().map(|(at, _)| at);
         let last = self.runs.course();
         let last = last.map(|course| self.final_due(course.next));
         let expiry = self.next_expiry().map(|(at, _)| at);
-        last.into_iter().chain(expiry).fold(next, Timestamp::min)
+        let later = [joint, last, expiry].into_iter().flatten();
+        later.fold(self.clock().next_due(), Timestamp::min)
     }
 
     /// The final run of the next interval. Whether a month became final with it.

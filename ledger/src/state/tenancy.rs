@@ -121,7 +121,7 @@ impl State {
         if self.registry.tenancy().has_ended(point, from) {
             return Err(Rejection::PointEnded);
         }
-        if self.orders.is_committed(row.participant, point, from) {
+        if self.is_committed(row.participant, point, from) {
             return Err(Rejection::PointCommitted);
         }
         self.registry.tenancy_mut().ends.insert(point, from);

@@ -71,6 +71,8 @@ impl State {
         action: &Action,
         leaf: u64,
     ) -> Option<Result<(), Rejection>> {
+        let in_use =
+            matches!(action, Action::SetMarketMode { from, .. } if self.is_used_from(*from));
         let State {
             clock,
             registry,
@@ -94,7 +96,6 @@ impl State {
                 set
             }
             Action::SetMarketMode { from, mode } => {
-                let in_use = orders.is_used_from(*from);
                 orders.forget_books(*from);
                 trading.modes.set(clock, in_use, (*from, *mode))
             }

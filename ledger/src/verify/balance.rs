@@ -8,6 +8,7 @@ use crate::entry::Entry;
 use crate::event::OrderId;
 use crate::state::certificates::Bundle;
 use crate::verify::claim::{Claim, Findings};
+use crate::verify::joint;
 use crate::verify::replay::Leaf;
 use std::collections::{BTreeMap, BTreeSet};
 use wattle_market::interval::DeliveryInterval;
@@ -58,6 +59,7 @@ pub(crate) fn check_batch(leaves: &[Leaf], findings: &mut Findings) {
     for sums in intervals.values() {
         check_sums(sums, findings);
     }
+    joint::check_batch(leaves, findings);
 }
 
 /// Volumes add up, and the price of both lies between those of auction and pool.
@@ -107,6 +109,9 @@ fn interval_of(fact: &Fact) -> Option<DeliveryInterval> {
         | Fact::Certificate(_)
         // Their sums run over many batches: see `matching`.
         | Fact::OrderMatched { .. }
+        | Fact::JointCleared { .. }
+        | Fact::BundleClosed { .. }
+        | Fact::JointFilled { .. }
         | Fact::RemainderCancelled { .. }
         | Fact::RegisterRestarted { .. } => None,
         // Months have books of their own.
@@ -250,6 +255,9 @@ fn add(sums: &mut Sums, index: u64, fact: &Fact, findings: &mut Findings) {
         | Fact::KeyFrozen { .. }
         | Fact::DayPriced { .. }
         | Fact::Certificate(_)
+        | Fact::JointCleared { .. }
+        | Fact::BundleClosed { .. }
+        | Fact::JointFilled { .. }
         | Fact::OrderMatched { .. }
         | Fact::RemainderCancelled { .. }
         | Fact::RegisterRestarted { .. }

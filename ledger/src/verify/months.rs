@@ -123,7 +123,7 @@ impl MonthBooks {
             match rules {
                 RuleSet::FinalRuns => self.finals_from = Some(*from),
                 RuleSet::MonthClose => self.closes_from = Some(*from),
-                RuleSet::PriceIndex | RuleSet::Certificates => {}
+                RuleSet::PriceIndex | RuleSet::Certificates | RuleSet::JointAuction => {}
             }
         }
     }

@@ -171,6 +171,9 @@ fn claims_on(entry: &Entry) -> &'static [Claim] {
         | Fact::OrderMatched { .. }
         | Fact::RemainderCancelled { .. }
         | Fact::ContinuousClosed { .. }
+        | Fact::JointCleared { .. }
+        | Fact::BundleClosed { .. }
+        | Fact::JointFilled { .. }
         | Fact::DayPriced { .. } => &[Claim::Trades],
         Fact::PointSettled { .. } | Fact::IntervalSettled { .. } | Fact::SettlementHeld { .. } => {
             &[Claim::Settlement]

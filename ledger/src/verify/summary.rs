@@ -3,7 +3,7 @@
 //! The figures are read from the leaves that the verification reads, so they are as good as its
 //! verdict.
 
-use crate::derived::Fact;
+use crate::derived::{BundleState, Fact};
 use crate::entry::Entry;
 use crate::event::{Action, SignedEvent};
 use crate::genesis::Genesis;
@@ -41,6 +41,10 @@ pub struct Summary {
     pub clearings: Vec<ClearingSummary>,
     /// Continuous intervals in which something was traded, at their average prices.
     pub continuous: Vec<ClearingSummary>,
+    /// Intervals of joint auctions in which something was traded.
+    pub joint: Vec<ClearingSummary>,
+    /// Bundles of joint auctions.
+    pub bundles: BundlesSummary,
     /// Participants by id.
     pub participants: BTreeMap<ParticipantId, ParticipantSummary>,
     /// Postings to the park's own accounts, by account.
@@ -52,6 +56,19 @@ pub struct Summary {
     pub carbon_avoided_ug: i128,
     /// The factors that were applied.
     pub factors: Vec<CarbonFactor>,
+}
+
+/// What became of bundles.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize)]
+pub struct BundlesSummary {
+    /// Accepted.
+    pub accepted: u64,
+    /// Rejected.
+    pub rejected: u64,
+    /// Those of them that would have been profitable at the final prices.
+    pub profitable: u64,
+    /// Left out, because the market was halted in one of their intervals.
+    pub left_out: u64,
 }
 
 /// One call auction, or all continuous trades of an interval.
@@ -185,6 +202,25 @@ impl Summary {
                     price,
                     volume: traded.volume,
                 })),
+            Fact::JointCleared {
+                intervals,
+                accepted,
+                rejected,
+                profitable,
+                left_out,
+                ..
+            } => {
+                self.joint
+                    .extend(intervals.iter().map(|one| ClearingSummary {
+                        interval: one.interval,
+                        price: one.price,
+                        volume: one.volume,
+                    }));
+                self.bundles.accepted += u64::from(*accepted);
+                self.bundles.rejected += u64::from(*rejected);
+                self.bundles.profitable += u64::from(*profitable);
+                self.bundles.left_out += u64::from(*left_out);
+            }
             Fact::PointSettled { .. } => {}
             Fact::IntervalSettled {
                 interval,
@@ -339,10 +375,16 @@ impl ParticipantSummary {
                     self.line(before, -1);
                 }
             }
-            Fact::OrderClosed { item, filled, .. } | Fact::OrderMatched { item, filled, .. } => {
-                match item.side {
-                    Side::Sell => add(&mut self.sold_forward, *filled),
-                    Side::Buy => add(&mut self.bought_forward, *filled),
+            Fact::OrderClosed { item, filled, .. }
+            | Fact::OrderMatched { item, filled, .. }
+            | Fact::JointFilled { item, filled, .. } => self.forward(item.side, *filled),
+            Fact::BundleClosed {
+                legs,
+                state: BundleState::Accepted,
+                ..
+            } => {
+                for leg in legs {
+                    self.forward(leg.side, leg.quantity);
                 }
             }
             Fact::FundsMoved { amount } => self.funds.0 += amount.0,
@@ -363,6 +405,13 @@ impl ParticipantSummary {
                 self.residue.0 = self.residue.0.saturating_add(amount.0);
             }
             _ => {}
+        }
+    }
+
+    fn forward(&mut self, side: Side, traded: WattHours) {
+        match side {
+            Side::Sell => add(&mut self.sold_forward, traded),
+            Side::Buy => add(&mut self.bought_forward, traded),
         }
     }
 

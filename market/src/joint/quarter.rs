@@ -20,7 +20,9 @@ pub(super) struct Quarter<'a, K> {
 #[derive(Clone, Copy)]
 pub(super) struct Found {
     /// The price; none where nothing trades.
-    pub(super) price: Option<Price>,
+    price: Option<Price>,
+    /// That, or the neutral price.
+    pub(super) reckoned: Price,
     /// What each leg of a side must be worth its while at: the price, or the limit of the best
     /// order that the legs of the side leave unfilled, if that is harder.
     pub(super) sale: Price,
@@ -97,10 +99,6 @@ impl<'a, K: Ord + Clone> Quarter<'a, K> {
         }
     }
 
-    pub(super) fn neutral(&self) -> Price {
-        self.orders.neutral
-    }
-
     /// Legs meet legs, then what is left of them meets the other side's orders at any limit, then
     /// orders meet orders as in the plain auction.
     pub(super) fn clear(&self) -> Found {
@@ -136,10 +134,10 @@ impl<'a, K: Ord + Clone> Quarter<'a, K> {
             (None, None) => has_legs.then_some((neutral, neutral)),
         };
         let price = limits.map(|(ask, bid)| midway(ask, bid));
-        // Without a price there are no legs that could ask for one.
         let reckoned = price.unwrap_or(neutral);
         Found {
             price,
+            reckoned,
             sale: asks.best_left().map_or(reckoned, |left| left.min(reckoned)),
             purchase: bids.best_left().map_or(reckoned, |left| left.max(reckoned)),
             stuck,
@@ -164,6 +162,7 @@ impl<'a, K: Ord + Clone> Quarter<'a, K> {
         IntervalClearing {
             interval: self.orders.interval,
             price: found.price,
+            reckoned: found.reckoned,
             volume: energy(found.volume),
             sold_in_bundles: energy(selling),
             bought_in_bundles: energy(buying),

@@ -55,14 +55,14 @@ impl State {
     }
 
     /// Adds a fill of an order to its point's position, with its collateral at the price of the
-    /// trade, at most what was `freed` of the order's own.
+    /// trade, at most what was `freed` of the order's own. Gives what is reserved again.
     pub(crate) fn take_position(
         &mut self,
         participant: ParticipantId,
         item: &OrderItem,
         (filled, price): (WattHours, Price),
         freed: Money,
-    ) {
+    ) -> Money {
         let at_price = OrderItem {
             quantity: filled,
             limit: price,
@@ -92,6 +92,7 @@ impl State {
             .reserved
             .checked_add(reserved)
             .expect("collateral stays in range");
+        reserved
     }
 }
 

@@ -247,7 +247,11 @@ impl State {
         self.collateral_of(item).ok_or(Rejection::QuantityTooLarge)
     }
 
-    fn check_interval(&self, point: &Point, interval: DeliveryInterval) -> Result<(), Rejection> {
+    pub(crate) fn check_interval(
+        &self,
+        point: &Point,
+        interval: DeliveryInterval,
+    ) -> Result<(), Rejection> {
         if interval < self.registry.first_interval() {
             return Err(Rejection::BeforeFirstInterval);
         }
@@ -311,29 +315,59 @@ impl State {
     /// within what it can move.
     fn check_exposure(&self, point: &Point, candidate: &Candidate) -> Result<(), Rejection> {
         let item = &candidate.item;
+        let exposed = (item.interval, item.side);
+        self.check_exposed(point, exposed, item.quantity, candidate.replaced)
+    }
+
+    /// That of a quantity more in an interval and on a side, beside open orders, what is replaced
+    /// of them left out, and bundles.
+    pub(crate) fn check_exposed(
+        &self,
+        point: &Point,
+        (interval, side): (DeliveryInterval, Side),
+        quantity: WattHours,
+        replaced: Option<OrderKey>,
+    ) -> Result<(), Rejection> {
         let open = self
-            .others_of(point.participant, candidate)
-            .filter(|order| order.item.point == item.point && order.item.side == item.side)
-            .try_fold(item.quantity, |sum, order| {
-                sum.checked_add(order.item.quantity)
-            });
-        let capacity = match item.side {
+            .orders
+            .own_in(point.participant, interval)
+            .filter(|(key, _)| Some(**key) != replaced)
+            .filter(|(_, order)| order.item.point == point.id && order.item.side == side)
+            .map(|(_, order)| i128::from(order.item.quantity.0))
+            .sum::<i128>();
+        let bundled = self.bundled(point.participant, (point.id, interval, side));
+        let open = open + bundled + i128::from(quantity.0);
+        let open = i64::try_from(open).map_err(|_| Rejection::ExceedsCapacity)?;
+        let capacity = match side {
             Side::Sell => point.generation_w,
             Side::Buy => point.connection_w,
         };
-        let open = open.ok_or(Rejection::ExceedsCapacity)?;
-        let traded = self.orders.position(item.interval, item.point).forward;
-        exposure::check(&traded, item.side, open, capacity).map_err(|excess| match excess {
+        let traded = self.orders.position(interval, point.id).forward;
+        exposure::check(&traded, side, WattHours(open), capacity).map_err(|excess| match excess {
             Excess::Capacity => Rejection::ExceedsCapacity,
             Excess::Position => Rejection::PositionTooLarge,
         })
     }
 
-    /// No order meets one of the same participant, nor one of an affiliate.
+    /// Whether a participant has an open order on one side for an interval.
+    pub(crate) fn has_order(
+        &self,
+        participant: ParticipantId,
+        interval: DeliveryInterval,
+        side: Side,
+    ) -> bool {
+        let mut own = self.orders.own_in(participant, interval);
+        own.any(|(_, order)| order.item.side == side)
+    }
+
+    /// No order meets one of the same participant, nor one of an affiliate; a bundle's leg takes
+    /// any price, so that every order of the other side would meet it.
     fn check_crossing(&self, candidate: &Candidate) -> Result<(), Rejection> {
+        let item = &candidate.item;
         let meets = |participant: ParticipantId| {
             self.others_of(participant, candidate)
-                .any(|other| crosses(&candidate.item, &other.item))
+                .any(|other| crosses(item, &other.item))
+                || self.has_leg(participant, item.interval, item.side.opposite())
         };
         if meets(candidate.participant) {
             return Err(Rejection::CrossesOwnOrder);

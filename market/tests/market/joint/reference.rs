@@ -81,6 +81,7 @@ fn clear_interval(orders: &IntervalOrders<u32>, legs: &[Leg]) -> Cleared {
         clearing: IntervalClearing {
             interval: orders.interval,
             price: price.map(Price),
+            reckoned: Price(reckoned),
             volume: plain.volume,
             sold_in_bundles: WattHours(selling),
             bought_in_bundles: WattHours(buying),
