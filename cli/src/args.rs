@@ -17,7 +17,8 @@ pub(crate) use operator::{
 };
 pub(crate) use regulator::{ExportArgs, LogCommand, VerifyArgs, WhatIfArgs};
 pub(crate) use rules::{
-    AffiliatesCommand, MarketCommand, ReadingCommand, RegistrarRulesCommand, RulesArg, RulesCommand,
+    AffiliatesCommand, MarketCommand, ModeArg, ReadingCommand, RegistrarRulesCommand, RulesArg,
+    RulesCommand,
 };
 pub(crate) use tenant::{
     BookArgs, CancelArgs, ExplainArgs, KeyCommand, OrderCommand, OutboxCommand, PeriodArgs,

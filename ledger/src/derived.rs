@@ -542,13 +542,33 @@ pub enum BundleState {
 }
 
 /// The part that an order had in a continuous trade.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, bincode::Encode, bincode::Decode, serde::Serialize)]
+#[derive(
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    bincode::Encode,
+    bincode::Decode,
+    serde::Serialize,
+    serde::Deserialize,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum TradeRole {
     /// It rested, and made the price.
     Maker,
     /// It came in, or was changed, and took it.
     Taker,
+}
+
+impl TradeRole {
+    /// The part in one word.
+    pub fn name(self) -> &'static str {
+        match self {
+            TradeRole::Maker => "maker",
+            TradeRole::Taker => "taker",
+        }
+    }
 }
 
 /// Energy and its volume-weighted price.

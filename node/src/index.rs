@@ -9,7 +9,7 @@ use wattle_ledger::derived::Fact;
 use wattle_ledger::entry::Entry;
 use wattle_ledger::event::event_hash;
 use wattle_ledger::hash::Hash;
-use wattle_ledger::registration::ParticipantId;
+use wattle_ledger::registration::{MarketMode, ParticipantId};
 use wattle_market::interval::{DeliveryInterval, Timestamp};
 use wattle_market::units::WattHours;
 
@@ -27,7 +27,7 @@ pub struct Index {
 /// Leaves that concern one participant.
 #[derive(Debug, Default, Clone)]
 pub struct Places {
-    /// Orders that were filled at their gate.
+    /// Orders that were filled, at their gate or before it.
     pub trades: Vec<(DeliveryInterval, u64)>,
     /// Settled intervals: leaves of the initial and of the final run.
     pub settled: Vec<(DeliveryInterval, u64)>,
@@ -102,6 +102,9 @@ impl Index {
             (Fact::OrderClosed { item, filled, .. }, Some(places)) if *filled > WattHours::ZERO => {
                 places.trades.push((item.interval, place));
             }
+            (Fact::OrderMatched { item, .. }, Some(places)) => {
+                places.trades.push((item.interval, place));
+            }
             (
                 Fact::PointSettled { interval, .. } | Fact::PointAdjusted { interval, .. },
                 Some(places),
@@ -121,6 +124,21 @@ impl Index {
             ) => {
                 let cleared = self.cleared_mut(*interval);
                 (cleared.price, cleared.volume) = (*price, *volume);
+                (cleared.bids, cleared.offers) = (*bids, *offers);
+            }
+            (
+                Fact::ContinuousClosed {
+                    interval,
+                    traded,
+                    bids,
+                    offers,
+                    ..
+                },
+                _,
+            ) => {
+                let cleared = self.cleared_mut(*interval);
+                cleared.mode = MarketMode::Continuous;
+                (cleared.price, cleared.volume) = (traded.price, traded.volume);
                 (cleared.bids, cleared.offers) = (*bids, *offers);
             }
             (
@@ -151,6 +169,7 @@ impl Index {
             .entry(interval)
             .or_insert_with(|| ClearedInterval {
                 interval,
+                mode: MarketMode::CallAuction,
                 price: None,
                 volume: WattHours::ZERO,
                 bids: 0,

@@ -1,6 +1,6 @@
 //! The commands of the later rules, through the real binaries and a park of one node: minimums,
-//! changes, halts, bounds, delegated keys, schedules and rules in force; at the end the log of all
-//! that verifies.
+//! changes, halts, bounds, continuous matching, delegated keys, schedules and rules in force; at
+//! the end the log of all that verifies.
 
 use std::fs;
 use std::path::PathBuf;
@@ -34,6 +34,7 @@ impl Fixture {
         } = OneNodePark::started(11);
         for (name, signer) in [
             ("offices.pem", Signer::Tenant(3)),
+            ("hall.pem", Signer::Tenant(7)),
             ("registrar.pem", Signer::Registrar),
             ("regulator.pem", Signer::Regulator),
         ] {
@@ -101,6 +102,7 @@ fn every_later_rule_is_reached_from_the_command_line_and_verifies() {
     let fixture = Fixture::started();
     orders_with_minimums_change_and_go(&fixture);
     market_halts_resumes_and_is_bounded(&fixture);
+    market_trades_continuously(&fixture);
     delegated_key_orders_within_its_limits(&fixture);
     schedule_replaces_the_instruction(&fixture);
     registrar_rules(&fixture);
@@ -149,6 +151,61 @@ fn market_halts_resumes_and_is_bounded(fixture: &Fixture) {
     fixture.done("offices.pem", &format!("{priced} 0.6"));
     let crossed = format!("{bounds} --floor 0.6 --cap 0.1");
     fixture.refused("registrar.pem", &crossed, "bounds");
+}
+
+fn market_trades_continuously(fixture: &Fixture) {
+    let interval = fixture.later.0 + 40;
+    let mode = |mode: &str, from: u64| format!("registrar market mode {mode} --from #{from}");
+    // The offices have an order a day ahead.
+    let early = mode("continuous", fixture.later.0);
+    fixture.refused("registrar.pem", &early, "market_in_use");
+    fixture.done("registrar.pem", &mode("continuous", interval));
+    fixture.done("registrar.pem", &mode("call-auction", interval + 4));
+
+    let order = |side: &str, point: u32, rest: &str| {
+        format!("order place --side {side} --point {point} --interval #{interval} {rest}")
+    };
+    let sell = order("sell", 8, "--quantity 10kWh --limit 0.45");
+    let sold = fixture.done("hall.pem", &sell);
+    let id = sold["orders"][0].as_str().unwrap();
+    let kill = order(
+        "buy",
+        4,
+        "--quantity 11kWh --limit 0.5 --immediate --fill-or-kill",
+    );
+    fixture.refused("offices.pem", &kill, "minimum_not_met");
+    let buy = order(
+        "buy",
+        4,
+        "--quantity 4kWh --limit 0.5 --immediate --minimum 1kWh",
+    );
+    fixture.done("offices.pem", &buy);
+    let auction = format!(
+        "{} --immediate --quantity 1kWh --limit 0.5",
+        fixture.order()
+    );
+    fixture.refused("offices.pem", &auction, "not_continuous");
+
+    let book = fixture.done("hall.pem", &format!("book --interval #{interval}"));
+    assert_eq!(book["mode"], "continuous", "{book}");
+    assert_eq!(book["traded"]["volume"], 4_000, "{book}");
+    assert_eq!(book["offers"][0]["quantity"], 6_000, "{book}");
+    let trades = format!("trades --from #{interval} --to #{}", interval + 1);
+    for (key, role, amount) in [
+        ("hall.pem", "maker", 1_800),
+        ("offices.pem", "taker", -1_800),
+    ] {
+        let trades = fixture.done(key, &trades);
+        let trade = &trades["trades"][0];
+        assert_eq!(trade["role"], role, "{trades}");
+        assert_eq!(trade["filled"], 4_000, "{trades}");
+        assert_eq!(trade["amount"], amount * 1_000_000_i64, "{trades}");
+    }
+    let shown = fixture.wattle("hall.pem", &format!("book --interval #{interval}"));
+    let shown = String::from_utf8_lossy(&shown.stdout);
+    assert!(shown.contains("continuous, gate open"), "{shown}");
+    assert!(shown.contains("4.000 kWh in 1 trade"), "{shown}");
+    fixture.done("hall.pem", &format!("order cancel {id}"));
 }
 
 fn delegated_key_orders_within_its_limits(fixture: &Fixture) {
@@ -229,10 +286,7 @@ fn registrar_rules(fixture: &Fixture) {
         &format!("registrar point-end --point 4 --from #{later}"),
         "point",
     );
-    registrar(&format!(
-        "registrar point-end --point 4 --from #{}",
-        later + 8
-    ));
+    registrar(&format!("registrar point-end --point 5 --from #{later}"));
 }
 
 fn export_verifies(fixture: &Fixture) {

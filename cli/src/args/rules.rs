@@ -230,6 +230,24 @@ pub(crate) enum MarketCommand {
         #[arg(long, value_name = "PRICE", value_parser = amount::price)]
         cap: Price,
     },
+    /// Set how orders meet from an interval on that nobody has orders or trades for
+    Mode {
+        /// How orders meet
+        #[arg(value_enum)]
+        mode: ModeArg,
+        /// First interval [default: the next open one]
+        #[arg(long, value_name = "TIME")]
+        from: Option<Moment>,
+    },
+}
+
+/// How orders meet.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub(crate) enum ModeArg {
+    /// All at once at the gate, at one price
+    CallAuction,
+    /// Each as it is recorded, at the price of the order that rested
+    Continuous,
 }
 
 /// `400/5`, or `80` for 80/1. Which ratios are allowed is the ledger's to say.

@@ -91,6 +91,10 @@ pub(crate) struct PlaceArgs {
     #[arg(long, conflicts_with = "minimum")]
     pub(crate) fill_or_kill: bool,
 
+    /// Trade at once what can trade, and cancel the rest; for continuous intervals
+    #[arg(long)]
+    pub(crate) immediate: bool,
+
     /// Show what it can cost at most; sign and send nothing
     #[arg(long)]
     pub(crate) dry_run: bool,

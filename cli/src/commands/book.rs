@@ -5,6 +5,7 @@ use crate::failure::Failure;
 use crate::output::{Output, Table};
 use crate::park::Park;
 use crate::settings::Settings;
+use wattle_ledger::registration::MarketMode;
 
 pub(super) fn run(
     args: &BookArgs,
@@ -31,7 +32,25 @@ pub(super) fn run(
     }
     output.print(&book, |writer| {
         let gate = if book.open { "open" } else { "closed" };
-        writeln!(writer, "{}, gate {gate}", park.interval_text(interval))?;
+        let mode = match book.mode {
+            MarketMode::CallAuction => "call auction",
+            MarketMode::Continuous => "continuous",
+        };
+        let interval = park.interval_text(interval);
+        writeln!(writer, "{interval}, {mode}, gate {gate}")?;
+        if let Some(traded) = &book.traded {
+            let average = traded.average.unwrap_or(traded.last);
+            let trades = if traded.trades == 1 {
+                "trade"
+            } else {
+                "trades"
+            };
+            writeln!(
+                writer,
+                "traded so far: {} in {} {trades}, on average at {average}, the last at {}",
+                traded.volume, traded.trades, traded.last
+            )?;
+        }
         table.write(writer, "no open orders")
     })
 }

@@ -8,6 +8,7 @@ use wattle_client::api::{EventOutcome, ItemOutcome};
 use wattle_ledger::event::{Action, OrderId, OrderItem, OrderWithMinimum};
 use wattle_market::order::Side;
 use wattle_market::point::PointId;
+use wattle_market::units::WattHours;
 
 use crate::args::{CancelArgs, OrderCommand, PlaceArgs, SideArg, WhoArgs};
 use crate::failure::Failure;
@@ -80,6 +81,9 @@ fn place(args: &PlaceArgs, park: &Park<'_>, output: &mut Output<'_>) -> Result<(
     }
     let placed = Placed { outcome, orders };
     output.print(&placed, |writer| table.write(writer, ""))?;
+    if args.immediate {
+        eprintln!("What they traded, each at the price of an order that rested: wattle trades");
+    }
     recorded.check()
 }
 
@@ -98,18 +102,23 @@ fn items(args: &PlaceArgs, park: &Park<'_>) -> Result<Vec<OrderItem>, Failure> {
     Ok((0..args.intervals).map(item).collect())
 }
 
-/// A plain order stays a plain order; only who wants a minimum signs the other action.
+/// A plain order stays a plain order; only who wants more of it signs another action.
 fn action(args: &PlaceArgs, items: &[OrderItem]) -> Action {
     let minimum = match (args.minimum, args.fill_or_kill) {
         (Some(minimum), _) => minimum,
         (None, true) => args.quantity,
+        (None, false) if args.immediate => WattHours::ZERO,
         (None, false) => return Action::PlaceOrders(items.to_vec()),
     };
     let with_minimum = |order: &OrderItem| OrderWithMinimum {
         order: *order,
         minimum,
     };
-    Action::PlaceOrdersWith(items.iter().map(with_minimum).collect())
+    let items = items.iter().map(with_minimum).collect();
+    match args.immediate {
+        true => Action::PlaceImmediate(items),
+        false => Action::PlaceOrdersWith(items),
+    }
 }
 
 fn cancel(args: &CancelArgs, park: &Park<'_>, output: &mut Output<'_>) -> Result<(), Failure> {

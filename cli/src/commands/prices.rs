@@ -5,6 +5,7 @@ use crate::failure::Failure;
 use crate::output::{Output, Table};
 use crate::park::Park;
 use crate::settings::Settings;
+use wattle_ledger::registration::MarketMode;
 
 pub(super) fn run(
     args: &PeriodArgs,
@@ -16,8 +17,9 @@ pub(super) fn run(
     let prices = park.client.prices(from, to)?;
     let header = [
         "interval",
-        ">auction price",
-        ">auction volume",
+        "market",
+        ">price",
+        ">volume",
         ">bids",
         ">offers",
         ">pool price",
@@ -28,6 +30,11 @@ pub(super) fn run(
     for cleared in &prices.intervals {
         table.row(vec![
             park.interval_text(cleared.interval),
+            match cleared.mode {
+                MarketMode::CallAuction => "auction",
+                MarketMode::Continuous => "continuous",
+            }
+            .to_owned(),
             or_dash(cleared.price.map(|price| price.to_string())),
             cleared.volume.to_string(),
             cleared.bids.to_string(),

@@ -3,12 +3,13 @@
 
 use wattle_client::api::Registry;
 use wattle_ledger::event::Action;
-use wattle_ledger::registration::{AffiliateGroupId, MeterId, RuleSet};
+use wattle_ledger::registration::{AffiliateGroupId, MarketMode, MeterId, RuleSet};
 use wattle_market::interval::DeliveryInterval;
 use wattle_market::point::PointId;
 
 use crate::args::{
-    AffiliatesCommand, MarketCommand, ReadingCommand, RegistrarRulesCommand, RulesArg, RulesCommand,
+    AffiliatesCommand, MarketCommand, ModeArg, ReadingCommand, RegistrarRulesCommand, RulesArg,
+    RulesCommand,
 };
 use crate::failure::Failure;
 use crate::moment::Moment;
@@ -103,6 +104,13 @@ fn market(command: &MarketCommand, park: &Park<'_>) -> Result<Action, Failure> {
             from: park.next_open(*from)?,
             floor: *floor,
             cap: *cap,
+        },
+        MarketCommand::Mode { mode, from } => Action::SetMarketMode {
+            from: park.next_open(*from)?,
+            mode: match mode {
+                ModeArg::CallAuction => MarketMode::CallAuction,
+                ModeArg::Continuous => MarketMode::Continuous,
+            },
         },
     })
 }

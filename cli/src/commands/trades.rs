@@ -5,6 +5,7 @@ use crate::failure::Failure;
 use crate::output::{Output, Table};
 use crate::park::Park;
 use crate::settings::Settings;
+use wattle_ledger::derived::TradeRole;
 
 pub(super) fn run(
     args: &RangeArgs,
@@ -16,7 +17,7 @@ pub(super) fn run(
     let (client, participant) = park.private_of(&args.who)?;
     let trades = client.trades(participant, from, to)?;
     let header = [
-        "interval", ">point", "side", ">ordered", ">filled", ">price", ">amount", ">entry",
+        "interval", ">point", "side", ">ordered", ">filled", ">price", "by", ">amount", ">entry",
     ];
     let mut table = Table::new(&header);
     for trade in &trades.trades {
@@ -27,6 +28,7 @@ pub(super) fn run(
             trade.ordered.to_string(),
             trade.filled.to_string(),
             trade.price.to_string(),
+            trade.role.map_or("auction", TradeRole::name).to_owned(),
             trade.amount.to_string(),
             trade.leaf.to_string(),
         ]);

@@ -33,6 +33,8 @@ fn what_registrars_say_of_rules_is_understood() {
         "registrar market halt --from #9 --until #12",
         "registrar market resume",
         "registrar market bounds --floor 0 --cap 1.5",
+        "registrar market mode continuous --from #9",
+        "registrar market mode call-auction",
         // As they were before.
         &format!("registrar meter --point 1 --kind load --rated 1kW --meter-key {key}"),
         "registrar point --participant 1 --building 1 --generation 0W --connection 1kW",
@@ -71,6 +73,8 @@ fn what_registrars_say_wrongly_is_refused_with_the_reason() {
             "start of a delivery interval",
         ),
         ("registrar market bounds --floor 0", "--cap"),
+        ("registrar market mode", "<MODE>"),
+        ("registrar market mode auction", "call-auction"),
     ] {
         run(line, 2, reason);
     }
@@ -86,6 +90,8 @@ fn what_tenants_say_of_orders_keys_and_schedules_is_understood() {
     for line in [
         &format!("{ORDER} --minimum 5kWh"),
         &format!("{ORDER} --fill-or-kill"),
+        &format!("{ORDER} --immediate"),
+        &format!("{ORDER} --immediate --minimum 5kWh"),
         &format!("order change {id} --quantity 5kWh --limit 0.5"),
         "order cancel-all",
         "order cancel-all --point 1 --interval #9",

@@ -35,7 +35,8 @@ impl Turnover {
         }
     }
 
-    pub(crate) fn average(self) -> AveragePrice {
+    /// All of it at one price.
+    pub fn average(self) -> AveragePrice {
         let price = (self.volume.0 > 0).then(|| {
             let price = self.value / i128::from(self.volume.0);
             Price(i64::try_from(price).expect("an average lies between prices"))

@@ -14,7 +14,7 @@ mod status;
 pub use event::{EventOutcome, EventPending, EventState, ItemOutcome, KeyStatus};
 pub use market::{
     Balance, Book, ClearedInterval, EntryRecord, Level, OpenOrder, OpenOrders, Prices, Trade,
-    Trades,
+    TradedSoFar, Trades,
 };
 pub use problem::Problem;
 pub use registry::{RegisteredNode, RegisteredPoint, RegisteredTariff, Registry};

@@ -7,7 +7,7 @@ use crate::event_loop::View;
 use axum::Json;
 use axum::extract::{RawQuery, State};
 use std::collections::BTreeMap;
-use wattle_client::api::{Book, Level, Prices};
+use wattle_client::api::{Book, Level, Prices, TradedSoFar};
 use wattle_market::interval::DeliveryInterval;
 use wattle_market::order::Side;
 use wattle_market::units::{Price, WattHours};
@@ -44,9 +44,17 @@ fn book_of(view: &View, interval: DeliveryInterval) -> Book {
         level.quantity = WattHours(level.quantity.0.saturating_add(order.item.quantity.0));
         level.orders += 1;
     }
+    let traded = state.orders.session(interval).map(|session| TradedSoFar {
+        trades: session.trades,
+        volume: session.turnover.volume,
+        average: session.turnover.average().price,
+        last: session.last,
+    });
     Book {
         interval,
         open: state.clock().is_gate_open(interval),
+        mode: state.trading.modes.at(interval),
+        traded,
         bids: bids.into_values().rev().collect(),
         offers: offers.into_values().collect(),
     }

@@ -86,36 +86,49 @@ pub(super) async fn trades(
     let places = within(&places.trades, from, to);
     let mut trades = Vec::new();
     for (leaf, fact) in facts(&api, &places, &open)? {
-        if let Fact::OrderClosed {
-            order,
-            item,
-            filled,
-            price,
-        } = fact
-        {
-            let price = price.unwrap_or(Price::ZERO);
-            let cost = filled.cost(price).unwrap_or_default();
-            let amount = match item.side {
-                Side::Buy => cost.checked_neg().unwrap_or_default(),
-                Side::Sell => cost,
-            };
-            trades.push(Trade {
-                leaf,
-                order: order.to_string(),
-                point: item.point,
-                interval: item.interval,
-                side: item.side,
-                ordered: item.quantity,
-                filled,
-                price,
-                amount,
-            });
-        }
+        trades.extend(trade(leaf, fact));
     }
     Ok(Json(Trades {
         participant,
         trades,
     }))
+}
+
+/// A fact as one leg of a trade, if it is one.
+fn trade(leaf: u64, fact: Fact) -> Option<Trade> {
+    let (order, item, filled, price, role) = match fact {
+        Fact::OrderClosed {
+            order,
+            item,
+            filled,
+            price,
+        } => (order, item, filled, price.unwrap_or(Price::ZERO), None),
+        Fact::OrderMatched {
+            order,
+            item,
+            filled,
+            price,
+            role,
+        } => (order, item, filled, price, Some(role)),
+        _ => return None,
+    };
+    let cost = filled.cost(price).unwrap_or_default();
+    let amount = match item.side {
+        Side::Buy => cost.checked_neg().unwrap_or_default(),
+        Side::Sell => cost,
+    };
+    Some(Trade {
+        leaf,
+        order: order.to_string(),
+        point: item.point,
+        interval: item.interval,
+        side: item.side,
+        ordered: item.quantity,
+        filled,
+        price,
+        role,
+        amount,
+    })
 }
 
 /// `GET /v1/entries?from=N&count=N`: leaves as JSON.

@@ -1,10 +1,11 @@
 use crate::park::{PATIENCE, Park, participant, submit, wait_for};
 use wattle_client::api::Standing;
 use wattle_client::{Client, Outcome};
-use wattle_ledger::event::{Action, OrderItem, Reading};
+use wattle_ledger::derived::TradeRole;
+use wattle_ledger::event::{Action, OrderItem, OrderWithMinimum, Reading};
 use wattle_ledger::keys::SigningKey;
 use wattle_ledger::registration::{
-    Meter, MeterId, MeterKind, Metering, ParticipantId, Point, Role, TariffId,
+    MarketMode, Meter, MeterId, MeterKind, Metering, ParticipantId, Point, Role, TariffId,
 };
 use wattle_market::interval::{DeliveryInterval, Timestamp};
 use wattle_market::order::Side;
@@ -205,4 +206,66 @@ pub fn read_until_accepted(client: &Client, author: &mut wattle_client::Author, 
             Some((_, item)) => panic!("{}", item.sentence),
         }
     });
+}
+
+#[test]
+fn orders_of_a_continuous_interval_trade_before_its_gate() {
+    let park = Park::fast(1, 240);
+    let node = park.start(1);
+    let client = park.client(&[&node]);
+    let interval = park.genesis.body().first_interval.plus(4);
+    register(&park, &client, interval);
+    let mut registrar = park.author(&client, &park.registrar);
+    let mode = Action::SetMarketMode {
+        from: interval,
+        mode: MarketMode::Continuous,
+    };
+    submit(&client, &mut registrar, mode);
+    let book = client.book(interval).unwrap();
+    assert_eq!((book.mode, book.traded), (MarketMode::Continuous, None));
+    let mut seller = park.author(&client, &tenant(SELLER));
+    let mut buyer = park.author(&client, &tenant(BUYER));
+    let sell = order(SELLER, interval, Side::Sell, 450_000);
+    submit(&client, &mut seller, sell);
+    let Action::PlaceOrders(items) = order(BUYER, interval, Side::Buy, 550_000) else {
+        unreachable!("it places orders");
+    };
+    let immediate = OrderWithMinimum {
+        order: OrderItem {
+            quantity: WattHours(4_000),
+            ..items[0]
+        },
+        minimum: WattHours(4_000),
+    };
+    let immediate = Action::PlaceImmediate(vec![immediate]);
+    submit(&client, &mut buyer, immediate);
+
+    let book = client.book(interval).unwrap();
+    assert!(book.open && book.bids.is_empty());
+    assert_eq!(book.offers[0].quantity, WattHours(6_000));
+    let traded = book.traded.unwrap();
+    assert_eq!((traded.trades, traded.volume), (1, WattHours(4_000)));
+    assert_eq!(traded.last, Price(450_000));
+    for (who, role, amount) in [
+        (SELLER, TradeRole::Maker, 1_800_000_000),
+        (BUYER, TradeRole::Taker, -1_800_000_000),
+    ] {
+        let client = park
+            .client(&[&node])
+            .with_credentials(park.credentials(&tenant(who)));
+        let trades = client.trades(who, interval, interval).unwrap().trades;
+        assert_eq!(trades.len(), 1);
+        assert_eq!(
+            (trades[0].role, trades[0].amount),
+            (Some(role), Money(amount))
+        );
+    }
+    let prices = wait_for("the gate", || {
+        client.prices(interval, interval).unwrap().intervals.pop()
+    });
+    assert_eq!(prices.mode, MarketMode::Continuous);
+    assert_eq!(prices.price, Some(Price(450_000)));
+    assert_eq!((prices.bids, prices.offers), (0, 1), "what still rested");
+    let book = client.book(interval).unwrap();
+    assert!(!book.open && book.offers.is_empty());
 }

@@ -35,7 +35,7 @@ fn run_seed(args: &Args, seed: u64) -> u8 {
             print(&format!(
                 "ok  digest {digest:016x}  {} nodes, {} s, {} messages, {} crashes, {} terms, \
                  {} strays refused, {} leaves, {} acknowledged, {} published, {} trades, \
-                 {} settled, {} items refused",
+                 {} matched, {} settled, {} items refused",
                 options.nodes,
                 statistics.real_ms / 1_000,
                 statistics.messages,
@@ -46,6 +46,7 @@ fn run_seed(args: &Args, seed: u64) -> u8 {
                 statistics.acknowledged,
                 statistics.published,
                 statistics.trades,
+                statistics.matched,
                 statistics.settled,
                 statistics.refusals,
             ));

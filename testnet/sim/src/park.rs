@@ -5,8 +5,8 @@ use wattle_ledger::event::Action;
 use wattle_ledger::genesis::{Genesis, GenesisBody, NodeRecord};
 use wattle_ledger::keys::SigningKey;
 use wattle_ledger::registration::{
-    CarbonFactor, Meter, MeterId, MeterKind, Metering, NodeId, Participant, ParticipantId, Point,
-    Role, TariffId,
+    CarbonFactor, MarketMode, Meter, MeterId, MeterKind, Metering, NodeId, Participant,
+    ParticipantId, Point, Role, TariffId,
 };
 use wattle_market::interval::{DeliveryInterval, Timestamp};
 use wattle_market::point::{BuildingId, PointId};
@@ -134,6 +134,11 @@ impl Park {
             .iter()
             .map(|(meter, _)| Action::RegisterMeter(meter.clone()));
         actions.extend(meters);
+        // A stretch of continuous matching between call auctions; their intervals come later.
+        for mode in [MarketMode::Continuous, MarketMode::CallAuction] {
+            let from = FIRST_INTERVAL;
+            actions.push(Action::SetMarketMode { from, mode });
+        }
         actions
     }
 }

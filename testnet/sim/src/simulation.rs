@@ -68,6 +68,8 @@ pub struct Statistics {
     pub published: u64,
     /// Orders that were filled, in whole or in part.
     pub trades: u64,
+    /// Trades of continuous intervals.
+    pub matched: u64,
     /// Intervals that were settled.
     pub settled: u64,
     /// Items of events that a business rule has refused.

@@ -5,10 +5,12 @@ use crate::options::Options;
 use crate::park::{FIRST_INTERVAL, PARTICIPANTS, Park};
 use crate::random::Stream;
 use std::collections::{BTreeMap, VecDeque};
-use wattle_ledger::event::{Action, EventBody, OrderId, OrderItem, Reading, SignedEvent};
+use wattle_ledger::event::{
+    Action, EventBody, OrderChange, OrderId, OrderItem, OrderWithMinimum, Reading, SignedEvent,
+};
 use wattle_ledger::hash::Hash;
 use wattle_ledger::keys::SigningKey;
-use wattle_ledger::registration::ParticipantId;
+use wattle_ledger::registration::{MarketMode, ParticipantId};
 use wattle_ledger::rejection::Rejection;
 use wattle_market::interval::{DeliveryInterval, Timestamp};
 use wattle_market::order::Side;
@@ -436,6 +438,12 @@ fn date(action: &mut Action, now: Timestamp, measured_from: &mut [DeliveryInterv
             meter.from = open;
             measured_from[meter.id.0 as usize - 1] = open;
         }
+        Action::SetMarketMode { from, mode } => {
+            *from = match mode {
+                MarketMode::Continuous => open,
+                MarketMode::CallAuction => open.plus(3),
+            };
+        }
         _ => {}
     }
 }
@@ -459,6 +467,14 @@ fn tenant_action(
         let place = stream.below(orders.len() as u64) as usize;
         return Action::CancelOrders(vec![orders.swap_remove(place)]);
     }
+    if !orders.is_empty() && stream.chance(150) {
+        let place = stream.below(orders.len() as u64) as usize;
+        return Action::ChangeOrders(vec![OrderChange {
+            order: orders[place],
+            quantity: WattHours(stream.between(1, 20_000) as i64),
+            limit: Price(stream.between(380_000, 720_000) as i64),
+        }]);
+    }
     let first = DeliveryInterval::containing(now).max(FIRST_INTERVAL);
     let items = (0..stream.between(1, 6)).map(|_| OrderItem {
         point,
@@ -472,7 +488,16 @@ fn tenant_action(
         quantity: WattHours(stream.between(0, 20_000) as i64),
         limit: Price(stream.between(380_000, 720_000) as i64),
     });
-    Action::PlaceOrders(items.collect())
+    let items: Vec<OrderItem> = items.collect();
+    if !stream.chance(200) {
+        return Action::PlaceOrders(items);
+    }
+    // Refused where the market is not continuous.
+    let immediate = items.into_iter().map(|order| OrderWithMinimum {
+        order,
+        minimum: WattHours(0),
+    });
+    Action::PlaceImmediate(immediate.collect())
 }
 
 /// Registers for the intervals that have ended, some of them left out.

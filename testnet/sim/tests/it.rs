@@ -52,6 +52,7 @@ fn parks_of_one_three_and_five_nodes_survive_faults_and_come_together() {
         sum.acknowledged += statistics.acknowledged;
         sum.published += statistics.published;
         sum.trades += statistics.trades;
+        sum.matched += statistics.matched;
         sum.settled += statistics.settled;
         sum.refusals += statistics.refusals;
     }
@@ -59,7 +60,7 @@ fn parks_of_one_three_and_five_nodes_survive_faults_and_come_together() {
     assert!(sum.crashes > 3 && sum.refused > 0, "{sum:?}");
     assert!(sum.acknowledged > 100 && sum.published > 50, "{sum:?}");
     assert!(
-        sum.trades > 0 && sum.settled > 0 && sum.refusals > 0,
+        sum.trades > 0 && sum.matched > 0 && sum.settled > 0 && sum.refusals > 0,
         "{sum:?}"
     );
 }

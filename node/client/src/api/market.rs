@@ -1,7 +1,8 @@
 //! Orders, trades, prices and money.
 
 use serde::{Deserialize, Serialize};
-use wattle_ledger::registration::ParticipantId;
+use wattle_ledger::derived::TradeRole;
+use wattle_ledger::registration::{MarketMode, ParticipantId};
 use wattle_market::interval::DeliveryInterval;
 use wattle_market::order::Side;
 use wattle_market::point::PointId;
@@ -14,10 +15,29 @@ pub struct Book {
     pub interval: DeliveryInterval,
     /// Whether its gate is still open.
     pub open: bool,
+    /// How its orders meet.
+    #[serde(default)]
+    pub mode: MarketMode,
+    /// What was traded continuously so far, until the gate; none: nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub traded: Option<TradedSoFar>,
     /// Orders to buy by price, the best (highest) first.
     pub bids: Vec<Level>,
     /// Orders to sell by price, the best (lowest) first.
     pub offers: Vec<Level>,
+}
+
+/// What was traded for a continuous interval whose gate is open.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TradedSoFar {
+    /// Trades, each of two legs.
+    pub trades: u64,
+    /// Watt-hours.
+    pub volume: WattHours,
+    /// Their volume-weighted price, rounded down.
+    pub average: Option<Price>,
+    /// The price of the latest.
+    pub last: Price,
 }
 
 /// All orders of one side and price.
@@ -43,13 +63,17 @@ pub struct Prices {
 pub struct ClearedInterval {
     /// The delivery interval.
     pub interval: DeliveryInterval,
-    /// The call auction's price; none where nothing matched.
+    /// How its orders met.
+    #[serde(default)]
+    pub mode: MarketMode,
+    /// The call auction's price, or the volume-weighted one of continuous trades; none where
+    /// nothing matched.
     pub price: Option<Price>,
     /// Watt-hours traded forward.
     pub volume: WattHours,
-    /// Orders to buy that took part.
+    /// Orders to buy that took part in the auction, or still rested at the gate.
     pub bids: u32,
-    /// Orders to sell that took part.
+    /// Orders to sell that took part in the auction, or still rested at the gate.
     pub offers: u32,
     /// Whether the interval is settled; before, the two below are empty.
     pub settled: bool,
@@ -79,7 +103,7 @@ pub struct OpenOrder {
     pub interval: DeliveryInterval,
     /// Buy or sell.
     pub side: Side,
-    /// Watt-hours ordered.
+    /// Watt-hours that are still open.
     pub quantity: WattHours,
     /// The limit.
     pub limit: Price,
@@ -90,11 +114,11 @@ pub struct OpenOrder {
 pub struct Trades {
     /// Whose.
     pub participant: ParticipantId,
-    /// Orders that were filled at their gate, in the order of the log.
+    /// Orders that were filled, at their gate or before it, in the order of the log.
     pub trades: Vec<Trade>,
 }
 
-/// One leg of what an auction matched.
+/// One leg of what an auction or two orders matched.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Trade {
     /// Index of its leaf.
@@ -107,12 +131,15 @@ pub struct Trade {
     pub interval: DeliveryInterval,
     /// Buy or sell.
     pub side: Side,
-    /// Watt-hours ordered.
+    /// Watt-hours ordered, or what was still open of them just before.
     pub ordered: WattHours,
     /// Watt-hours filled.
     pub filled: WattHours,
-    /// The clearing price.
+    /// The clearing price, or that of the order that rested.
     pub price: Price,
+    /// The order's part in a continuous trade; none: an auction filled it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub role: Option<TradeRole>,
     /// Filled times price, above zero where the participant receives it.
     pub amount: Money,
 }

@@ -5,7 +5,7 @@ use crate::checkers::roots::Roots;
 use crate::checkers::{money, sequences};
 use crate::failure::Failure;
 use crate::options::TICK_MS;
-use wattle_ledger::derived::Fact;
+use wattle_ledger::derived::{Fact, TradeRole};
 use wattle_ledger::entry::Entry;
 use wattle_ledger::hash::Hash;
 use wattle_replica::{Replica, Role};
@@ -134,6 +134,16 @@ impl Simulation {
                     ..
                 }) => {
                     self.statistics.trades += u64::from(filled.0 > 0);
+                }
+                Ok(Entry::Derived {
+                    fact:
+                        Fact::OrderMatched {
+                            role: TradeRole::Taker,
+                            ..
+                        },
+                    ..
+                }) => {
+                    self.statistics.matched += 1;
                 }
                 Ok(Entry::Derived {
                     fact: Fact::IntervalSettled { .. },
