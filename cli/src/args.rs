@@ -1,6 +1,7 @@
 //! What was typed. What it means is decided in [`crate::settings`] and by each command.
 
 mod operator;
+mod receipt;
 mod regulator;
 mod rules;
 mod tenant;
@@ -15,6 +16,7 @@ pub(crate) use operator::{
     NodeInitArgs, ParkCommand, ParkInitArgs, ParticipantArgs, PointArgs, RegistrarCommand, RoleArg,
     TariffCommand, TariffSetArgs, TermsCommand, TreasurerCommand,
 };
+pub(crate) use receipt::{ReceiptCommand, ReceiptVerifyArgs};
 pub(crate) use regulator::{ExportArgs, LogCommand, VerifyArgs, WhatIfArgs};
 pub(crate) use rules::{
     AffiliatesCommand, MarketCommand, ModeArg, ReadingCommand, RegistrarRulesCommand, RulesArg,
@@ -133,6 +135,9 @@ pub(crate) enum Command {
     /// Readings and trades stay as they were. What people would have ordered, used or stored at
     /// other prices is not known and not guessed.
     WhatIf(WhatIfArgs),
+    /// What nodes promised for one's events, and proofs that events stand in the sealed log
+    #[command(subcommand)]
+    Receipt(ReceiptCommand),
     /// Signed events that have no outcome yet
     #[command(subcommand)]
     Outbox(OutboxCommand),
@@ -241,6 +246,9 @@ mod tests {
                 "what-if --export d --trust --retail-flat 1 --retail-tariff t".to_owned(),
                 Some("--retail-flat"),
             ),
+            ("receipt verify f --policy p --export d".to_owned(), None),
+            ("receipt verify f --export d".to_owned(), Some("--policy")),
+            ("receipt prove f".to_owned(), Some("--out")),
             ("--timeout 0 balance".to_owned(), Some("--timeout")),
             ("balanc".to_owned(), Some("balance")),
             (String::new(), Some("Usage")),

@@ -15,6 +15,7 @@ mod park_init;
 mod pool;
 mod pool_schedule;
 mod prices;
+mod receipt;
 mod registrar;
 mod registrar_rules;
 mod statement;
@@ -53,6 +54,7 @@ pub(crate) fn run(
         Command::Log(LogCommand::Export { out }) => log_export::run(out, settings, output),
         Command::Log(LogCommand::Verify(args)) => log_verify::run(args, output),
         Command::Log(LogCommand::Policy { genesis }) => log_policy::run(genesis, output),
+        Command::Receipt(command) => receipt::run(command, settings, output),
         Command::Outbox(command) => outbox::run(command, settings, output),
     }
 }

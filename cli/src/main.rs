@@ -37,6 +37,7 @@ mod folder;
 mod moment;
 mod output;
 mod park;
+mod promises;
 mod schedule;
 mod secret;
 mod settings;

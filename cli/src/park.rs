@@ -18,6 +18,7 @@ use crate::failure::{Exit, Failure};
 use crate::folder;
 use crate::moment::{self, Moment};
 use crate::output::Output;
+use crate::promises;
 use crate::secret;
 use crate::settings::Settings;
 
@@ -231,6 +232,7 @@ impl<'a> Park<'a> {
             self.settings.data_dir()?.display()
         );
         let first = outbox.send(&self.client, event, timeout.min(QUIET));
+        self.keep_receipt(event, &first)?;
         let left = timeout.saturating_sub(start.elapsed());
         let result = match first {
             Ok(Outcome::Pending(_)) | Err(OutboxError::Client(ClientError::NoQuorum { .. }))
@@ -238,7 +240,9 @@ impl<'a> Park<'a> {
             {
                 eprintln!("waiting for the park; if you interrupt this, go on with: {again}");
                 let patient = self.settings.client()?.with_retries(left);
-                outbox.send(&patient, event, left)
+                let second = outbox.send(&patient, event, left);
+                self.keep_receipt(event, &second)?;
+                second
             }
             other => other,
         };
@@ -256,6 +260,22 @@ impl<'a> Park<'a> {
                 Err(ClientError::Refused(refusal).into())
             }
             Err(error) => Err(Failure::from(error).with_next(again)),
+        }
+    }
+
+    fn keep_receipt(
+        &self,
+        event: &SignedEvent,
+        answer: &Result<Outcome, OutboxError>,
+    ) -> Result<(), Failure> {
+        let receipt = match answer {
+            Ok(Outcome::Committed(outcome)) => outcome.receipt.as_deref(),
+            Ok(Outcome::Pending(pending)) => pending.receipt.as_deref(),
+            Err(_) => None,
+        };
+        match receipt {
+            Some(receipt) => promises::keep(self.settings, event, receipt),
+            None => Ok(()),
         }
     }
 

@@ -6,7 +6,8 @@
 //!
 //! # Layout
 //!
-//! * formats: [`genesis`] · [`event`] · [`batch`] · [`entry`] · [`derived`] · [`codec`]
+//! * formats: [`genesis`] · [`event`] · [`batch`] · [`entry`] · [`derived`] · [`receipt`] ·
+//!   [`codec`]
 //! * names and refusals: [`registration`] · [`certificate`] · [`rejection`] · [`limits`]
 //! * cryptography: [`hash`] · [`keys`] · [`hex`]
 //! * the log: [`log`] (tree, tiles, proofs, signed notes, checkpoints, cosignatures, policy)
@@ -43,6 +44,7 @@ pub mod keys;
 pub mod ledger;
 pub mod limits;
 pub mod log;
+pub mod receipt;
 pub mod registration;
 pub mod rejection;
 pub mod state;

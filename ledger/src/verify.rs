@@ -18,6 +18,7 @@ mod joint;
 mod matching;
 mod months;
 mod parallel;
+pub mod promise;
 mod replay;
 pub mod source;
 pub mod summary;

@@ -14,6 +14,7 @@ mod it {
     mod lifecycle;
     mod months;
     pub(crate) mod park;
+    mod promise;
     mod registers;
     mod rejections;
     pub(crate) mod runs;

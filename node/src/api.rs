@@ -94,6 +94,7 @@ pub fn router(api: Api) -> Router {
     Router::new()
         .route("/v1/events", submit)
         .route("/v1/events/{hash}", get(event::lookup))
+        .route("/v1/events/{hash}/receipts", get(event::receipts))
         .route("/v1/keys/{key}", get(park::key))
         .route("/v1/status", get(park::status))
         .route("/v1/genesis", get(park::genesis))

@@ -64,6 +64,9 @@ pub struct RaftSettings {
     /// How far a leader's batch time may be ahead of this node's clock, in milliseconds of real
     /// time.
     pub clock_ahead_max_ms: u64,
+    /// Within how many milliseconds of real time a promised event stands in the log; the receipts
+    /// say so. A park should elect another leader well within it.
+    pub promise_ms: u64,
     /// Bytes of Raft entries that are kept; past it the park takes no events.
     pub window_bytes_max: u64,
 }
@@ -75,6 +78,7 @@ impl Default for RaftSettings {
             election_ticks: 20,
             heartbeat_ticks: 3,
             clock_ahead_max_ms: 2_000,
+            promise_ms: 60_000,
             window_bytes_max: 1024 * 1024 * 1024,
         }
     }

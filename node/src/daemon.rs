@@ -178,6 +178,7 @@ fn recover(config: &Config, clock: SharedClock) -> anyhow::Result<EventLoop> {
                 batch: config.secrets.batch.clone(),
                 log: config.secrets.log.clone(),
                 cosigner: config.secrets.cosigner.clone(),
+                receipt: config.secrets.receipt.clone(),
             },
             election_ticks: config.raft.election_ticks,
             heartbeat_ticks: config.raft.heartbeat_ticks,
@@ -185,6 +186,10 @@ fn recover(config: &Config, clock: SharedClock) -> anyhow::Result<EventLoop> {
             clock_ahead_max_ms: config
                 .raft
                 .clock_ahead_max_ms
+                .saturating_mul(u64::from(config.clock.speed)),
+            promise_ms: config
+                .raft
+                .promise_ms
                 .saturating_mul(u64::from(config.clock.speed)),
             window_bytes_max: config.raft.window_bytes_max,
         },

@@ -168,7 +168,6 @@ impl EventLoop {
                 self.last_client += 1;
                 let client = ClientId(self.last_client);
                 self.waiters.insert(client, waiter);
-                round.submitted.push(client);
                 self.counters.submissions += 1;
                 self.handle(Input::Submit { client, event }, round);
             }
@@ -210,6 +209,11 @@ impl EventLoop {
                     self.index.append(first, &leaves);
                 }
                 Output::Publish { size, note } => self.history.publish(size, &note)?,
+                Output::Promise { client, receipt } => {
+                    if let Some(waiter) = self.waiters.get(&client) {
+                        waiter.tell(Progress::Promised(receipt));
+                    }
+                }
                 Output::Reply { client, response } => {
                     self.counters.replies += 1;
                     if let Some(waiter) = self.waiters.remove(&client) {
@@ -255,14 +259,8 @@ impl EventLoop {
         }
     }
 
-    /// Tells submissions that were not answered at once that they are promised, and answers
-    /// queries.
+    /// Answers queries.
     fn answer(&mut self, round: &mut Round) {
-        for client in &round.submitted {
-            if let Some(waiter) = self.waiters.get(client) {
-                waiter.tell(Progress::Promised);
-            }
-        }
         let queries = std::mem::take(&mut round.queries);
         if queries.is_empty() {
             return;
@@ -304,7 +302,6 @@ impl EventLoop {
 struct Round {
     inputs: usize,
     outputs: Vec<Output>,
-    submitted: Vec<ClientId>,
     queries: Vec<gate::Query>,
     stop: bool,
 }

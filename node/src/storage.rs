@@ -20,14 +20,14 @@ pub use error::StorageError;
 
 use crate::folder;
 use block::Blocks;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File, TryLockError};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 use wattle_ledger::codec;
 use wattle_ledger::hash::{Hash, sha256};
 use wattle_ledger::registration::NodeId;
-use wattle_replica::output::{Durable, PendingEvent, StoredEntry, WriteBatch};
+use wattle_replica::output::{Durable, PendingEvent, StoredEntry, StoredReceipt, WriteBatch};
 
 /// A record's value is at most this long: sixteen and one of them, with their keys, are half of
 /// what sled writes into its own file as one page.
@@ -46,6 +46,7 @@ const HARD_STATE_KEY: &[u8] = b"h";
 const SIGNED_KEY: &[u8] = b"s";
 const ENTRY_PREFIX: u8 = b'e';
 const PENDING_PREFIX: u8 = b'p';
+const RECEIPT_PREFIX: u8 = b'r';
 
 /// The open store of one node.
 #[derive(Debug)]
@@ -57,6 +58,8 @@ pub struct Storage {
     blocks: Blocks,
     /// Promised events with the number of their records.
     pending: BTreeMap<Hash, usize>,
+    /// Who has promised each of them.
+    receipts: BTreeMap<Hash, BTreeSet<NodeId>>,
     unsynced: bool,
     syncs: u64,
     /// Held while the store is open; closing the file releases it.
@@ -96,6 +99,7 @@ impl Storage {
             file,
             blocks: Blocks::new(folder),
             pending: BTreeMap::new(),
+            receipts: BTreeMap::new(),
             unsynced: true,
             syncs: 0,
             _lock: lock,
@@ -127,9 +131,20 @@ impl Storage {
             let records = chunk::insert(&pending_key(&event), &pending.event, &mut changes);
             self.pending.insert(event, records);
         }
+        for stored in &batch.receipts_added {
+            changes.insert(
+                receipt_key(&stored.event, stored.node),
+                stored.receipt.as_slice(),
+            );
+            let nodes = self.receipts.entry(stored.event).or_default();
+            nodes.insert(stored.node);
+        }
         for event in &batch.pending_removed {
             if let Some(records) = self.pending.remove(event) {
                 chunk::remove(&pending_key(event), records, &mut changes);
+            }
+            for node in self.receipts.remove(event).unwrap_or_default() {
+                changes.remove(receipt_key(event, node));
             }
         }
         self.database
@@ -215,6 +230,10 @@ impl Storage {
                         .add(&key, &value)
                         .map_err(|reason| self.corrupt(reason))?;
                 }
+                (Some(&RECEIPT_PREFIX), key) => {
+                    let stored = self.load_receipt(key, &value)?;
+                    durable.receipts.push(stored);
+                }
                 _ => return Err(self.corrupt("it has a record of unknown kind")),
             }
         }
@@ -242,6 +261,25 @@ impl Storage {
             )));
         }
         Ok(durable)
+    }
+
+    fn load_receipt(&mut self, key: &[u8], value: &[u8]) -> Result<StoredReceipt, StorageError> {
+        let place = key[1..]
+            .split_first_chunk::<32>()
+            .and_then(|(event, node)| {
+                let node = node.try_into().ok().map(u64::from_be_bytes)?;
+                Some((Hash(*event), NodeId(node)))
+            });
+        let Some((event, node)) = place else {
+            return Err(self.corrupt("a receipt is not where it belongs"));
+        };
+        self.receipts.entry(event).or_default().insert(node);
+        let receipt = value.to_vec();
+        Ok(StoredReceipt {
+            event,
+            node,
+            receipt,
+        })
     }
 
     fn load_block(
@@ -300,6 +338,10 @@ impl Storage {
 
 fn pending_key(event: &Hash) -> Vec<u8> {
     [&[PENDING_PREFIX][..], &event.0].concat()
+}
+
+fn receipt_key(event: &Hash, node: NodeId) -> Vec<u8> {
+    [&[RECEIPT_PREFIX][..], &event.0, &node.0.to_be_bytes()].concat()
 }
 
 fn lock(folder: &Path) -> Result<File, StorageError> {

@@ -8,6 +8,7 @@ mod data_sets;
 mod import;
 mod new_commands;
 mod one_node_park;
+mod receipts;
 mod record;
 mod replay;
 mod replay_command;

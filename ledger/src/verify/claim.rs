@@ -181,6 +181,11 @@ impl Findings {
         }
     }
 
+    /// Whether any claim has failed.
+    pub(crate) fn has_failed(&self) -> bool {
+        !self.failed.is_empty()
+    }
+
     /// Says of claims that have not failed why they were not checked to the end.
     pub(crate) fn stop(&mut self, claims: &[Claim], reason: &str) {
         for claim in claims {

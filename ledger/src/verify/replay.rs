@@ -46,6 +46,11 @@ impl Replay {
         }
     }
 
+    /// The ledger after the last complete batch.
+    pub(crate) fn ledger(&self) -> &Ledger {
+        &self.ledger
+    }
+
     /// Takes in the next leaf; gives the batch that it completes by starting another.
     pub(crate) fn leaf(&mut self, leaf: Leaf, findings: &mut Findings) -> Option<Vec<Leaf>> {
         if !matches!(leaf.entry, Entry::Batch { .. }) {

@@ -11,7 +11,7 @@ mod registry;
 mod statement;
 mod status;
 
-pub use event::{EventOutcome, EventPending, EventState, ItemOutcome, KeyStatus};
+pub use event::{EventOutcome, EventPending, EventReceipts, EventState, ItemOutcome, KeyStatus};
 pub use market::{
     Balance, Book, ClearedInterval, EntryRecord, Level, OpenOrder, OpenOrders, Prices, Trade,
     TradedSoFar, Trades,

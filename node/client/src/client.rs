@@ -9,8 +9,8 @@ mod error;
 pub use error::{ClientError, Refusal};
 
 use crate::api::{
-    Balance, Book, EntryRecord, EventOutcome, EventPending, EventState, KeyStatus, OpenOrders,
-    Prices, Problem, Registry, Statement, Status, Trades,
+    Balance, Book, EntryRecord, EventOutcome, EventPending, EventReceipts, EventState, KeyStatus,
+    OpenOrders, Prices, Problem, Registry, Statement, Status, Trades,
 };
 use crate::request::Credentials;
 use error::Failure;
@@ -152,6 +152,11 @@ impl Client {
     /// What became of an event.
     pub fn event(&self, event: &Hash) -> Result<EventState, ClientError> {
         self.json(&format!("/v1/events/{event}"))
+    }
+
+    /// The receipts for an event that the answering node carries.
+    pub fn receipts(&self, event: &Hash) -> Result<EventReceipts, ClientError> {
+        self.json(&format!("/v1/events/{event}/receipts"))
     }
 
     /// A key's role and next sequence.

@@ -4,12 +4,15 @@
 
 use crate::input::ClientId;
 use crate::message::PeerMessage;
-use crate::output::{PendingEvent, Response, WriteBatch};
+use crate::output::{Output, PendingEvent, Response, StoredReceipt, WriteBatch};
 use crate::pending::is_final;
 use crate::replica::Replica;
 use wattle_ledger::event::SignedEvent;
 use wattle_ledger::hash::Hash;
+use wattle_ledger::receipt::{Receipt, deadline};
+use wattle_ledger::registration::NodeId;
 use wattle_ledger::rejection::Rejection;
+use wattle_market::interval::Timestamp;
 
 /// Promises judged again in one round, so that a key's revocation ends them too. Each costs the
 /// check of a signature.
@@ -17,7 +20,7 @@ const JUDGED_PER_ROUND: usize = 16;
 
 impl Replica {
     /// A client's event: answered at once, or promised and answered when it is applied.
-    pub(crate) fn on_submit(&mut self, client: ClientId, bytes: &[u8]) {
+    pub(crate) fn on_submit(&mut self, now: Timestamp, client: ClientId, bytes: &[u8]) {
         let event = match SignedEvent::parse(bytes) {
             Ok(event) => event,
             Err(rejection) => return self.outbox.reply(client, Response::Refused(rejection)),
@@ -30,11 +33,31 @@ impl Replica {
             if let Err(response) = self.judge_at_door(bytes) {
                 return self.outbox.reply(client, response);
             }
-            self.promise(&event);
+            self.promise(now, &event);
         }
         if !self.pending.wait(&hash, client) {
-            self.outbox.reply(client, Response::Busy);
+            return self.outbox.reply(client, Response::Busy);
         }
+        let receipt = self.own_receipt(now, &event);
+        self.outbox.push(Output::Promise { client, receipt });
+    }
+
+    /// This node's receipt for a promised event. Only a store of an older program has none yet.
+    fn own_receipt(&mut self, now: Timestamp, event: &SignedEvent) -> Vec<u8> {
+        let first = self.pending.receipts(&event.hash()).first();
+        if let Some(own) = first.filter(|receipt| receipt.body().node == self.node) {
+            return own.bytes().to_vec();
+        }
+        let receipt = self.sign_receipt(now, event);
+        let bytes = receipt.bytes().to_vec();
+        self.pending.keep(receipt, self.node);
+        bytes
+    }
+
+    fn sign_receipt(&self, now: Timestamp, event: &SignedEvent) -> Receipt {
+        let until = deadline(&event.body().action, now, self.promise_ms);
+        let park = self.ledger.genesis().park();
+        Receipt::sign(park, (self.node, &self.receipt_key), event, (now, until))
     }
 
     fn judge_at_door(&self, bytes: &[u8]) -> Result<(), Response> {
@@ -51,16 +74,19 @@ impl Replica {
         Ok(())
     }
 
-    fn promise(&mut self, event: &SignedEvent) {
+    fn promise(&mut self, now: Timestamp, event: &SignedEvent) {
         let stored = PendingEvent {
             event: event.bytes().to_vec(),
         };
+        let receipt = self.sign_receipt(now, event);
         let write = WriteBatch {
             pending_added: vec![stored],
+            receipts_added: vec![stored_receipt(&receipt)],
             ..WriteBatch::default()
         };
         self.outbox.persist(write);
         self.pending.insert(event.clone());
+        self.pending.keep(receipt, self.node);
         match self.leader() {
             Some(leader) if leader == self.node => self.queue.insert(event),
             Some(leader) => {
@@ -72,21 +98,53 @@ impl Replica {
     }
 
     /// Events that a peer has promised; what cannot be recorded now is dropped, since the peer
-    /// sends it again as long as its promise stands.
-    pub(crate) fn on_forward(&mut self, events: &[Vec<u8>]) {
+    /// sends it again as long as its promise stands. For those that wait here the peer gets
+    /// receipts.
+    pub(crate) fn on_forward(&mut self, now: Timestamp, from: NodeId, events: &[Vec<u8>]) {
         if !self.consensus.is_leader() {
             return;
         }
+        let mut receipts = Vec::new();
         for bytes in events {
             let Ok(event) = SignedEvent::parse(bytes) else {
                 continue;
             };
-            let is_known =
-                self.queue.contains(&event.hash()) || self.first_outcome(&event).is_some();
-            if !is_known && self.ledger.judge(bytes).is_ok() {
+            if self.first_outcome(&event).is_some() {
+                continue;
+            }
+            if !self.queue.contains(&event.hash()) {
+                if self.ledger.judge(bytes).is_err() {
+                    continue;
+                }
                 self.queue.insert(&event);
             }
+            receipts.push(self.sign_receipt(now, &event).bytes().to_vec());
         }
+        if !receipts.is_empty() {
+            self.outbox.send(from, &PeerMessage::Receipts { receipts });
+        }
+    }
+
+    /// A leader's receipts for events that this node carried to it. Those for events that are not
+    /// promised any more are passed over.
+    pub(crate) fn on_receipts(&mut self, from: NodeId, receipts: &[Vec<u8>]) -> Result<(), String> {
+        for bytes in receipts {
+            let receipt = Receipt::parse(bytes).map_err(|error| error.to_string())?;
+            if receipt.body().node != from {
+                return Err(format!("a receipt of node {}", receipt.body().node));
+            }
+            let Some(event) = self.pending.event(&receipt.body().event) else {
+                continue;
+            };
+            receipt
+                .verify(self.ledger.genesis(), event)
+                .map_err(|error| error.to_string())?;
+            let stored = stored_receipt(&receipt);
+            if self.pending.keep(receipt, self.node) {
+                self.outbox.keep_later(stored);
+            }
+        }
+        Ok(())
     }
 
     /// Carries promised events to the leader: all of them to a new one, in rounds.
@@ -144,5 +202,13 @@ impl Replica {
             leaf: recorded.leaf,
             outcome: recorded.outcome.clone(),
         })
+    }
+}
+
+fn stored_receipt(receipt: &Receipt) -> StoredReceipt {
+    StoredReceipt {
+        event: receipt.body().event,
+        node: receipt.body().node,
+        receipt: receipt.bytes().to_vec(),
     }
 }

@@ -23,6 +23,9 @@ pub struct Config {
     /// How far a leader's batch time may be ahead of this node's clock, in milliseconds of park
     /// time; beyond it the batch is refused.
     pub clock_ahead_max_ms: u64,
+    /// Within how many milliseconds of park time an event that is promised stands in the log, or
+    /// the receipt for it shows that it does not.
+    pub promise_ms: u64,
     /// Bytes of Raft entries that are not compacted; past it the park takes no more events.
     pub window_bytes_max: u64,
 }
@@ -36,6 +39,8 @@ pub struct NodeKeys {
     pub log: SigningKey,
     /// Cosigns checkpoints.
     pub cosigner: SigningKey,
+    /// Signs receipts for promised events.
+    pub receipt: SigningKey,
 }
 
 /// Why a replica does not start. Nothing has been changed.

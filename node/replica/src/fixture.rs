@@ -32,6 +32,7 @@ pub(crate) fn node_keys(node: u64) -> NodeKeys {
         batch: key(4, node),
         log: key(5, node),
         cosigner: key(6, node),
+        receipt: key(8, node),
     }
 }
 
@@ -43,7 +44,7 @@ pub(crate) fn genesis(nodes: u64) -> Genesis {
         log: node_keys(id).log.public(),
         cosigner: node_keys(id).cosigner.public(),
         batch: node_keys(id).batch.public(),
-        receipt: key(8, id).public(),
+        receipt: node_keys(id).receipt.public(),
     };
     let body = GenesisBody {
         version: 0,
@@ -79,6 +80,7 @@ pub(crate) fn config(nodes: u64, node: u64) -> Config {
         heartbeat_ticks: 2,
         seed: 7,
         clock_ahead_max_ms: 10_000,
+        promise_ms: 60_000,
         window_bytes_max: 1024 * 1024,
     }
 }

@@ -29,6 +29,11 @@ pub enum PeerMessage {
     },
     /// The sender's signatures over a checkpoint that it has computed itself.
     Cosignature(SignedCheckpoint),
+    /// The leader's receipts for events that the receiver carried to it.
+    Receipts {
+        /// Body and signature of each.
+        receipts: Vec<Vec<u8>>,
+    },
 }
 
 /// A node's two signatures over one checkpoint; the origin is the park's.
@@ -301,6 +306,9 @@ mod tests {
                 events: vec![vec![1, 2, 3], vec![]],
             },
             PeerMessage::Cosignature(signed),
+            PeerMessage::Receipts {
+                receipts: vec![vec![4, 5], vec![]],
+            },
         ] {
             assert_eq!(PeerMessage::decode(&message.encode()), Ok(message));
         }

@@ -2,7 +2,9 @@
 
 use crate::input::ClientId;
 use crate::message::PeerMessage;
-use crate::output::{Alarm, Output, PendingEvent, Response, StoredHardState, WriteBatch};
+use crate::output::{
+    Alarm, Output, PendingEvent, Response, StoredHardState, StoredReceipt, WriteBatch,
+};
 use std::collections::VecDeque;
 use wattle_ledger::event::event_hash;
 use wattle_ledger::hash::Hash;
@@ -83,8 +85,15 @@ impl Outbox {
         self.waiting.hard_state = Some(hard_state);
     }
 
+    /// A leader's receipt; it goes with the next write.
+    pub(crate) fn keep_later(&mut self, receipt: StoredReceipt) {
+        self.waiting.receipts_added.push(receipt);
+    }
+
     /// A promise that is kept or void; it goes with the next write.
     pub(crate) fn forget_later(&mut self, event: Hash) {
+        let others = |receipt: &StoredReceipt| receipt.event != event;
+        self.waiting.receipts_added.retain(others);
         self.waiting.pending_removed.push(event);
     }
 
@@ -109,6 +118,10 @@ fn merge(first: &mut WriteBatch, second: WriteBatch) {
     first
         .pending_added
         .retain(|pending| !second.pending_removed.contains(&hash(pending)));
+    first
+        .receipts_added
+        .retain(|receipt| !second.pending_removed.contains(&receipt.event));
+    first.receipts_added.extend(second.receipts_added);
     first.pending_removed.extend(second.pending_removed);
     // One that was forgotten may be promised again: the promise is what counts.
     let added: Vec<Hash> = second.pending_added.iter().map(hash).collect();
@@ -204,6 +217,7 @@ mod tests {
             hard_state: Some(hard_state(1)),
             signed,
             pending_added: vec![kept],
+            receipts_added: Vec::new(),
             pending_removed: vec![event_hash(&gone.event)],
         };
         assert_eq!(outbox.poll(), Some(Output::Persist(whole)));

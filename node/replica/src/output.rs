@@ -37,6 +37,13 @@ pub enum Output {
         /// The signed note.
         note: String,
     },
+    /// Tell a client that its event is stored and will be carried to each new leader.
+    Promise {
+        /// The client of an earlier submission, which still waits for the answer.
+        client: ClientId,
+        /// The receipt: body and signature.
+        receipt: Vec<u8>,
+    },
     /// Answer a client.
     Reply {
         /// The client of an earlier submission.
@@ -65,7 +72,9 @@ pub struct WriteBatch {
     pub signed: Option<SignedHead>,
     /// Events promised to clients, to be resent until they are applied.
     pub pending_added: Vec<PendingEvent>,
-    /// Hashes of promised events that are applied or refused for good.
+    /// Receipts for promised events: this node's, and those of leaders it carried them to.
+    pub receipts_added: Vec<StoredReceipt>,
+    /// Hashes of promised events that are applied or refused for good; their receipts go too.
     pub pending_removed: Vec<Hash>,
 }
 
@@ -107,6 +116,17 @@ pub struct PendingEvent {
     pub event: Vec<u8>,
 }
 
+/// A receipt for a promised event. There is one by each node.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoredReceipt {
+    /// SHA-256 of the event's bytes.
+    pub event: Hash,
+    /// Who promises.
+    pub node: NodeId,
+    /// Body and signature.
+    pub receipt: Vec<u8>,
+}
+
 /// Everything that is durable, as it is read back at start.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Durable {
@@ -118,6 +138,8 @@ pub struct Durable {
     pub signed: Option<SignedHead>,
     /// Promised events that were not yet applied.
     pub pending: Vec<PendingEvent>,
+    /// The receipts for them.
+    pub receipts: Vec<StoredReceipt>,
 }
 
 /// The answer to a submission.

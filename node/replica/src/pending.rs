@@ -12,6 +12,8 @@ use std::collections::BTreeMap;
 use std::ops::Bound;
 use wattle_ledger::event::SignedEvent;
 use wattle_ledger::hash::Hash;
+use wattle_ledger::receipt::{RECEIPTS_MAX, Receipt};
+use wattle_ledger::registration::NodeId;
 use wattle_ledger::rejection::Rejection;
 
 /// Promised events and who waits for them.
@@ -30,6 +32,8 @@ pub(crate) struct Pending {
 struct Promise {
     event: SignedEvent,
     clients: Vec<ClientId>,
+    /// This node's first, then those of leaders in the order in which they came.
+    receipts: Vec<Receipt>,
 }
 
 impl Pending {
@@ -44,6 +48,7 @@ impl Pending {
                 Promise {
                     event,
                     clients: Vec::new(),
+                    receipts: Vec::new(),
                 },
             )
             .is_none()
@@ -60,6 +65,35 @@ impl Pending {
     /// Whether the event is promised.
     pub(crate) fn contains(&self, hash: &Hash) -> bool {
         self.events.contains_key(hash)
+    }
+
+    /// A promised event.
+    pub(crate) fn event(&self, hash: &Hash) -> Option<&SignedEvent> {
+        self.events.get(hash).map(|promise| &promise.event)
+    }
+
+    /// The receipts for a promised event: this node's first.
+    pub(crate) fn receipts(&self, hash: &Hash) -> &[Receipt] {
+        self.events
+            .get(hash)
+            .map_or(&[], |promise| promise.receipts.as_slice())
+    }
+
+    /// Keeps a receipt for a promised event: `own` ones stand first, and of each node the first
+    /// one stays. Whether it was kept.
+    pub(crate) fn keep(&mut self, receipt: Receipt, own: NodeId) -> bool {
+        let body = *receipt.body();
+        let Some(promise) = self.events.get_mut(&body.event) else {
+            return false;
+        };
+        let receipts = &mut promise.receipts;
+        let is_known = receipts.iter().any(|known| known.body().node == body.node);
+        if is_known || receipts.len() >= RECEIPTS_MAX {
+            return false;
+        }
+        let place = if body.node == own { 0 } else { receipts.len() };
+        receipts.insert(place, receipt);
+        true
     }
 
     /// How many promises are open.

@@ -19,8 +19,10 @@ use raft::StateRole;
 use std::collections::BTreeMap;
 use wattle_ledger::event::SignedEvent;
 use wattle_ledger::genesis::Genesis;
+use wattle_ledger::hash::Hash;
 use wattle_ledger::keys::SigningKey;
 use wattle_ledger::ledger::Ledger;
+use wattle_ledger::receipt::{Promise, Receipt};
 use wattle_ledger::registration::NodeId;
 use wattle_market::interval::Timestamp;
 
@@ -28,6 +30,8 @@ use wattle_market::interval::Timestamp;
 pub struct Replica {
     pub(crate) node: NodeId,
     pub(crate) batch_key: SigningKey,
+    pub(crate) receipt_key: SigningKey,
+    pub(crate) promise_ms: u64,
     pub(crate) consensus: Consensus,
     pub(crate) ledger: Ledger,
     pub(crate) sealing: Sealing,
@@ -91,6 +95,13 @@ impl Replica {
             })?;
             pending.insert(event);
         }
+        for stored in &durable.receipts {
+            let receipt = Receipt::parse(&stored.receipt).map_err(|error| {
+                let reason = format!("a receipt: {error}");
+                StartError::DurableInvalid { reason }
+            })?;
+            pending.keep(receipt, node);
+        }
         let voters: Vec<NodeId> = genesis.body().nodes.iter().map(|node| node.id).collect();
         let ids = voters.iter().map(|voter| voter.0).collect();
         let window = Window::new(durable.entries, durable.hard_state, ids);
@@ -102,6 +113,8 @@ impl Replica {
         let mut replica = Replica {
             node,
             batch_key: keys.batch,
+            receipt_key: keys.receipt,
+            promise_ms: config.promise_ms,
             consensus: Consensus::new(node, pace, window).map_err(StartError::Raft)?,
             ledger: Ledger::found(&genesis),
             sealing: Sealing::new(&genesis, node, (keys.log, keys.cosigner), durable.signed),
@@ -153,7 +166,7 @@ impl Replica {
                     self.consensus.unreachable(peer);
                 }
             }
-            Input::Submit { client, event } => self.on_submit(client, &event),
+            Input::Submit { client, event } => self.on_submit(now, client, &event),
             Input::ClientGone { client } => self.on_client_gone(client),
         }
         self.work(now);
@@ -211,7 +224,8 @@ impl Replica {
                     .map_err(|error| error.to_string())?;
                 self.step(now, message);
             }
-            PeerMessage::Forward { events } => self.on_forward(&events),
+            PeerMessage::Forward { events } => self.on_forward(now, from, &events),
+            PeerMessage::Receipts { receipts } => self.on_receipts(from, &receipts)?,
             PeerMessage::Cosignature(signed) => {
                 let size = self.ledger.size();
                 self.sealing
@@ -381,6 +395,15 @@ impl Replica {
         self.sealing.evidence()
     }
 
+    /// A promised event that is not applied, with its receipts: this node's first, then those of
+    /// leaders.
+    pub fn promised(&self, event: &Hash) -> Option<Promise> {
+        Some(Promise {
+            event: self.pending.event(event)?.clone(),
+            receipts: self.pending.receipts(event).to_vec(),
+        })
+    }
+
     /// Events that are promised to clients and not applied.
     pub fn pending_len(&self) -> usize {
         self.pending.len()
@@ -415,6 +438,7 @@ fn check_keys(
         ("batch", &keys.batch, record.batch),
         ("log", &keys.log, record.log),
         ("cosigner", &keys.cosigner, record.cosigner),
+        ("receipt", &keys.receipt, record.receipt),
     ] {
         if key.public() != expected {
             return Err(StartError::OtherKey { node, role });

@@ -11,10 +11,11 @@ use axum::extract::{Path, RawQuery, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use std::time::Duration;
-use wattle_client::api::{EventOutcome, EventPending, EventState};
+use wattle_client::api::{EventOutcome, EventPending, EventReceipts, EventState};
 use wattle_ledger::entry::Entry;
 use wattle_ledger::event::event_hash;
 use wattle_ledger::hash::Hash;
+use wattle_ledger::hex;
 use wattle_ledger::rejection::Rejection;
 use wattle_replica::output::Response as Answer;
 
@@ -46,33 +47,48 @@ pub(super) async fn submit(
             SubmitError::Busy => busy(),
             SubmitError::Closed(_) => Failure::stopping(),
         })?;
-    match outcome(&mut submission, wait.min(WAIT_MAX)).await? {
-        None => Ok((StatusCode::ACCEPTED, Json(EventPending { event })).into_response()),
-        Some(answer) => answered(answer),
+    let (receipt, answer) = outcome(&mut submission, wait.min(WAIT_MAX)).await?;
+    let receipt = receipt.map(|receipt| hex::encode(&receipt));
+    match answer {
+        None => {
+            let pending = EventPending { event, receipt };
+            Ok((StatusCode::ACCEPTED, Json(pending)).into_response())
+        }
+        Some(answer) => answered(answer, receipt),
     }
 }
 
-/// The answer within the time; `None` if until then there is only the node's promise.
-async fn outcome(submission: &mut Submission, wait: Duration) -> Result<Option<Answer>, Failure> {
-    match submission.next().await {
+/// The node's receipt, where it promised, and the answer within the time; `None` if until then
+/// there is only the promise.
+async fn outcome(
+    submission: &mut Submission,
+    wait: Duration,
+) -> Result<(Option<Vec<u8>>, Option<Answer>), Failure> {
+    let receipt = match submission.next().await {
         None => return Err(Failure::stopping()),
-        Some(Progress::Answered(answer)) => return Ok(Some(answer)),
-        Some(Progress::Promised) => {}
-    }
+        Some(Progress::Answered(answer)) => return Ok((None, Some(answer))),
+        Some(Progress::Promised(receipt)) => Some(receipt),
+    };
     match tokio::time::timeout(wait, submission.next()).await {
-        Ok(Some(Progress::Answered(answer))) => Ok(Some(answer)),
+        Ok(Some(Progress::Answered(answer))) => Ok((receipt, Some(answer))),
         // The promise outlives the node's process, so the event is pending still.
-        Ok(_) | Err(_) => Ok(None),
+        Ok(_) | Err(_) => Ok((receipt, None)),
     }
 }
 
-fn answered(answer: Answer) -> Result<Response, Failure> {
+fn answered(answer: Answer, receipt: Option<String>) -> Result<Response, Failure> {
     match answer {
         Answer::Committed {
             event,
             leaf,
             outcome,
-        } => Ok(Json(EventOutcome::from_codes(event, leaf, &outcome)).into_response()),
+        } => {
+            let outcome = EventOutcome {
+                receipt,
+                ..EventOutcome::from_codes(event, leaf, &outcome)
+            };
+            Ok(Json(outcome).into_response())
+        }
         Answer::Refused(rejection) => Err(rejection.into()),
         Answer::Busy => Err(busy()),
         Answer::Full => Err(Failure::new(
@@ -100,9 +116,7 @@ pub(super) async fn lookup(
     State(api): State<Api>,
     Path(hash): Path<String>,
 ) -> Result<Json<EventState>, Failure> {
-    let event: Hash = hash
-        .parse()
-        .map_err(|error| Failure::malformed(format!("{hash:?} is not an event's hash: {error}")))?;
+    let event = event_named(&hash)?;
     let places = move |view: &View| {
         let open = view.history.open_bundle();
         (
@@ -114,7 +128,12 @@ pub(super) async fn lookup(
     let (leaf, is_promised, open) = api.ask(places).await?;
     let leaf = match leaf {
         Some(leaf) => leaf,
-        None if is_promised => return Ok(Json(EventState::Pending(EventPending { event }))),
+        None if is_promised => {
+            return Ok(Json(EventState::Pending(EventPending {
+                event,
+                receipt: None,
+            })));
+        }
         None => {
             return Err(Failure::not_found(format!(
                 "this node's log has no event {event} and it carries none; send the same bytes \
@@ -132,4 +151,30 @@ pub(super) async fn lookup(
             &"it is not an event",
         )),
     }
+}
+
+/// `GET /v1/events/{hash}/receipts`: the receipts for an event that this node carries.
+pub(super) async fn receipts(
+    State(api): State<Api>,
+    Path(hash): Path<String>,
+) -> Result<Json<EventReceipts>, Failure> {
+    let event = event_named(&hash)?;
+    let promise = api.ask(move |view: &View| view.replica.promised(&event));
+    let promise = promise.await?.ok_or_else(|| {
+        Failure::not_found(format!(
+            "this node carries no event {event}: it is recorded, or was never taken here"
+        ))
+    })?;
+    let receipts = promise.receipts.iter();
+    Ok(Json(EventReceipts {
+        event,
+        receipts: receipts
+            .map(|receipt| hex::encode(receipt.bytes()))
+            .collect(),
+    }))
+}
+
+fn event_named(hash: &str) -> Result<Hash, Failure> {
+    hash.parse()
+        .map_err(|error| Failure::malformed(format!("{hash:?} is not an event's hash: {error}")))
 }

@@ -30,8 +30,9 @@ pub(super) enum Message {
 /// What a client learns of his submission.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Progress {
-    /// The event is stored, and will be sent to each new leader until it is applied.
-    Promised,
+    /// The event is stored, and will be sent to each new leader until it is applied; the node's
+    /// receipt says by when.
+    Promised(Vec<u8>),
     /// The answer; nothing follows.
     Answered(Response),
 }
@@ -223,7 +224,7 @@ mod tests {
         while let Some(message) = receiver.next() {
             taken += 1;
             if let Message::Submit { waiter, .. } = message {
-                waiter.tell(Progress::Promised);
+                waiter.tell(Progress::Promised(Vec::new()));
                 waiter.tell(Progress::Answered(Response::Busy));
             }
         }

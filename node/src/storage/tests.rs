@@ -38,6 +38,11 @@ fn everything_written_is_read_back() {
     let pending = |byte: u8| PendingEvent {
         event: vec![byte; 300],
     };
+    let receipt = |byte: u8, node: u64| StoredReceipt {
+        event: sha256(&[&pending(byte).event]),
+        node: NodeId(node),
+        receipt: vec![byte; 193],
+    };
     let batch = WriteBatch {
         entries: entries(1..40, 2, 4_000),
         hard_state: hard_state(2, 1, 7),
@@ -46,6 +51,7 @@ fn everything_written_is_read_back() {
             root: Hash([4; 32]),
         }),
         pending_added: vec![pending(1), pending(2)],
+        receipts_added: vec![receipt(1, 3), receipt(2, 3), receipt(2, 300), receipt(1, 1)],
         pending_removed: Vec::new(),
     };
     write(&mut storage, batch.clone());
@@ -64,6 +70,7 @@ fn everything_written_is_read_back() {
     assert_eq!(Some(durable.hard_state), batch.hard_state);
     assert_eq!(durable.signed, batch.signed);
     assert_eq!(durable.pending, [pending(2)]);
+    assert_eq!(durable.receipts, [receipt(2, 3), receipt(2, 300)]);
 }
 
 #[test]

@@ -43,6 +43,10 @@ impl Disk {
             .pending
             .retain(|pending| !write.pending_removed.contains(&event_hash(&pending.event)));
         durable.pending.extend(write.pending_added);
+        durable
+            .receipts
+            .retain(|receipt| !write.pending_removed.contains(&receipt.event));
+        durable.receipts.extend(write.receipts_added);
     }
 
     /// What is there after a crash.

@@ -68,6 +68,8 @@ pub struct Options {
 pub const TICK_MS: u64 = 100;
 /// A node campaigns after this many ticks without a leader.
 pub const ELECTION_TICKS: usize = 10;
+/// Within how much park time a promised event stands in the log.
+pub const PROMISE_MS: u64 = 60_000;
 /// A leader is heard at least this often.
 pub const HEARTBEAT_TICKS: usize = 2;
 

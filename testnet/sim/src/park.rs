@@ -56,6 +56,7 @@ impl Park {
                 batch: key(),
                 log: key(),
                 cosigner: key(),
+                receipt: key(),
             };
             records.push(NodeRecord {
                 id: NodeId(id),
@@ -64,7 +65,7 @@ impl Park {
                 log: keys.log.public(),
                 cosigner: keys.cosigner.public(),
                 batch: keys.batch.public(),
-                receipt: key().public(),
+                receipt: keys.receipt.public(),
             });
             node_keys.push(keys);
         }

@@ -13,7 +13,7 @@ use crate::digest::Digest;
 use crate::disk::Disk;
 use crate::failure::Failure;
 use crate::network::{Letter, Network};
-use crate::options::{ELECTION_TICKS, HEARTBEAT_TICKS, Options, Plant, TICK_MS};
+use crate::options::{ELECTION_TICKS, HEARTBEAT_TICKS, Options, PROMISE_MS, Plant, TICK_MS};
 use crate::park::{Park, start};
 use crate::random::Stream;
 use crate::workload::Workload;
@@ -306,6 +306,7 @@ impl Simulation {
             heartbeat_ticks: HEARTBEAT_TICKS,
             seed: self.options.seed,
             clock_ahead_max_ms: self.options.clock_ahead_max_ms(),
+            promise_ms: PROMISE_MS,
             window_bytes_max: 64 * 1024 * 1024,
         };
         let durable = self.nodes[node].disk.after_crash();
@@ -391,6 +392,11 @@ impl Simulation {
                 self.digest.bytes(note.as_bytes());
                 self.statistics.published += 1;
                 self.checkpoints.on_published(id, size, &note, &self.log)
+            }
+            Output::Promise { client, receipt } => {
+                self.tell(node, || format!("promises client {}", client.0));
+                self.digest.bytes(&receipt);
+                Ok(())
             }
             Output::Reply { client, response } => self.answer(node, client, &response),
             Output::Alarm(alarm) => self.on_alarm(node, &alarm),

@@ -16,6 +16,10 @@ pub struct EventOutcome {
     /// One for each item of a list; a single one where the action is not a list or was refused
     /// whole.
     pub items: Vec<ItemOutcome>,
+    /// The node's promise that the event stands in the sealed log in time, in hex; only in the
+    /// answer to who submitted it first.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub receipt: Option<String>,
 }
 
 /// What a rule said to one item.
@@ -34,6 +38,19 @@ pub struct ItemOutcome {
 pub struct EventPending {
     /// SHA-256 of the event's bytes.
     pub event: Hash,
+    /// The node's promise to carry it, in hex; only in the answer to who submitted it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub receipt: Option<String>,
+}
+
+/// `GET /v1/events/{hash}/receipts`: who has promised an event that is not applied yet.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EventReceipts {
+    /// SHA-256 of the event's bytes.
+    pub event: Hash,
+    /// In hex, as `docs/FORMATS.md`, section 12 has them: the node's that answers, then those of
+    /// leaders that it carried the event to.
+    pub receipts: Vec<String>,
 }
 
 /// `GET /v1/events/{hash}`.
@@ -68,6 +85,7 @@ impl EventOutcome {
             event,
             leaf,
             items: codes.iter().map(|code| (*code).into()).collect(),
+            receipt: None,
         }
     }
 

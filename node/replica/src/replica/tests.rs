@@ -1,10 +1,12 @@
 //! Single replicas, and small parks whose network loses nothing; faults are the simulator's.
 
+mod receipts;
+
 use super::*;
 use crate::election::timeout_ticks;
 use crate::fixture::{config, event, genesis, named_event, node_keys, start};
 use crate::input::ClientId;
-use crate::output::{PendingEvent, Response, StoredHardState};
+use crate::output::{PendingEvent, Response, StoredHardState, StoredReceipt};
 use wattle_ledger::batch::Batch;
 use wattle_ledger::event::event_hash;
 use wattle_ledger::hash::Hash;
@@ -15,6 +17,7 @@ struct Node {
     replica: Replica,
     durable: Durable,
     leaves: Vec<Vec<u8>>,
+    promises: Vec<(ClientId, Vec<u8>)>,
     replies: Vec<(ClientId, Response)>,
     published: Vec<u64>,
     alarms: Vec<Alarm>,
@@ -32,6 +35,7 @@ impl Node {
             replica,
             durable,
             leaves: Vec::new(),
+            promises: Vec::new(),
             replies: Vec::new(),
             published: Vec::new(),
             alarms: Vec::new(),
@@ -62,6 +66,7 @@ impl Node {
                     self.leaves.extend(leaves);
                 }
                 Output::Publish { size, .. } => self.published.push(size),
+                Output::Promise { client, receipt } => self.promises.push((client, receipt)),
                 Output::Reply { client, response } => self.replies.push((client, response)),
                 Output::Alarm(alarm) => self.alarms.push(alarm),
                 Output::Stop { reason } => self.stopped = Some(reason),
@@ -81,6 +86,9 @@ impl Node {
             |stored: &PendingEvent| write.pending_removed.contains(&event_hash(&stored.event));
         self.durable.pending.retain(|stored| !removed(stored));
         self.durable.pending.extend(write.pending_added);
+        let gone = |stored: &StoredReceipt| write.pending_removed.contains(&stored.event);
+        self.durable.receipts.retain(|stored| !gone(stored));
+        self.durable.receipts.extend(write.receipts_added);
     }
 
     fn submit(
