@@ -1,5 +1,6 @@
 //! What was typed. What it means is decided in [`crate::settings`] and by each command.
 
+mod months;
 mod operator;
 mod receipt;
 mod regulator;
@@ -11,6 +12,10 @@ use std::path::PathBuf;
 
 use clap::{Args as ClapArgs, Parser, Subcommand};
 
+pub(crate) use months::{
+    BillCommand, BoundaryAddArgs, BoundaryCommand, BoundaryKindArg, DefaultCommand, InvoiceArgs,
+    InvoiceFormat, MonthCloseCommand, ResidueCommand, TreasurerMonthCommand,
+};
 pub(crate) use operator::{
     FactorCommand, KeyRegistryCommand, MeterArgs, MeterKindArg, MeteringArg, NodeCommand,
     NodeInitArgs, ParkCommand, ParkInitArgs, ParticipantArgs, PointArgs, RegistrarCommand, RoleArg,
@@ -120,6 +125,10 @@ pub(crate) enum Command {
     Trades(RangeArgs),
     /// One's settled intervals by day and kind of posting, or one amount taken apart
     Statement(StatementArgs),
+    /// One's invoice for a closed month
+    Invoice(InvoiceArgs),
+    /// Operator: closed months of the park: boundary, losses, bills, defaults
+    Months,
     /// What one's account holds
     Balance(WhoArgs),
     /// How a point takes part in the surplus pool
@@ -181,7 +190,8 @@ mod tests {
         let order = "order place --point 1 --interval 2026-11-24T10:00 --side buy";
         let full = format!("{order} --quantity 12.5kWh --limit 0.65");
         let key = "f".repeat(64);
-        let rows: Vec<(String, Option<&str>)> = vec![
+        let rows: Vec<(String, Option<&str>)> =
+            vec![
             (full.clone(), None),
             (format!("{full} --json --url http://a --url http://b"), None),
             (format!("--no-input {full} --dry-run"), None),
@@ -249,6 +259,14 @@ mod tests {
             ("receipt verify f --policy p --export d".to_owned(), None),
             ("receipt verify f --export d".to_owned(), Some("--policy")),
             ("receipt prove f".to_owned(), Some("--out")),
+            (
+                "treasurer bill record --month 2026-07 --imported 5MWh --amount -3 --reference a"
+                    .to_owned(),
+                None,
+            ),
+            ("treasurer default declare --month 2026-07".to_owned(), Some("--participant")),
+            ("invoice --month July".to_owned(), Some("not a month")),
+            ("invoice --month 2026-07 --format html".to_owned(), None),
             ("--timeout 0 balance".to_owned(), Some("--timeout")),
             ("balanc".to_owned(), Some("balance")),
             (String::new(), Some("Usage")),

@@ -3,10 +3,12 @@
 mod balance;
 mod book;
 mod delegate;
+mod invoice;
 mod key;
 mod log_export;
 mod log_policy;
 pub(crate) mod log_verify;
+mod months;
 mod node_init;
 mod node_status;
 mod order;
@@ -21,6 +23,7 @@ mod registrar_rules;
 mod statement;
 mod trades;
 mod treasurer;
+mod treasurer_month;
 mod what_if;
 
 use crate::args::{Command, LogCommand, NodeCommand, ParkCommand, PoolCommand};
@@ -47,6 +50,8 @@ pub(crate) fn run(
         Command::Trades(args) => trades::run(args, settings, output),
         Command::Statement(args) => statement::run(args, settings, output),
         Command::WhatIf(args) => what_if::run(args, output),
+        Command::Invoice(args) => invoice::run(args, settings, output),
+        Command::Months => months::run(settings, output),
         Command::Balance(args) => balance::run(args, settings, output),
         Command::Pool(PoolCommand::Set(args)) => pool::run(args, settings, output),
         Command::Pool(PoolCommand::Schedule(args)) => pool_schedule::run(args, settings, output),

@@ -10,6 +10,7 @@ mod failure;
 mod health;
 mod log;
 mod market;
+mod months;
 mod park;
 mod private;
 mod query;
@@ -105,6 +106,8 @@ pub fn router(api: Api) -> Router {
         .route("/v1/trades", get(private::trades))
         .route("/v1/balance", get(private::balance))
         .route("/v1/statement", get(statement::statement))
+        .route("/v1/invoices", get(months::invoices))
+        .route("/v1/months", get(months::months))
         .route("/v1/entries", get(private::entries))
         .route("/checkpoint", get(log::checkpoint))
         .route("/checkpoint/{size}", get(log::checkpoint_of))

@@ -10,7 +10,7 @@ use wattle_ledger::entry::Entry;
 use wattle_ledger::event::event_hash;
 use wattle_ledger::hash::Hash;
 use wattle_ledger::registration::{MarketMode, ParticipantId};
-use wattle_market::interval::{DeliveryInterval, Timestamp};
+use wattle_market::interval::{DeliveryInterval, LocalMonth, Timestamp};
 use wattle_market::units::WattHours;
 
 /// Places of leaves by what they are asked for.
@@ -19,6 +19,10 @@ pub struct Index {
     participants: BTreeMap<ParticipantId, Places>,
     events: HashMap<Hash, u64>,
     cleared: BTreeMap<DeliveryInterval, ClearedInterval>,
+    /// The last interval of each closed month.
+    last_of: BTreeMap<LocalMonth, DeliveryInterval>,
+    /// The park's leaves on closed months.
+    months: Vec<u64>,
     time: Timestamp,
     state_root: Option<Hash>,
     leaves: u64,
@@ -33,6 +37,9 @@ pub struct Places {
     pub settled: Vec<(DeliveryInterval, u64)>,
     /// Deposits and withdrawals, by the time of their batch.
     pub funds: Vec<(Timestamp, u64)>,
+    /// What closed months brought, by the last interval of the month; residue by the time of its
+    /// batch.
+    pub months: Vec<(DeliveryInterval, u64)>,
 }
 
 impl Index {
@@ -71,6 +78,11 @@ impl Index {
         // A range whose end lies before its start is empty, where a map would panic.
         let to = to.max(from);
         self.cleared.range(from..=to).map(|(_, cleared)| cleared)
+    }
+
+    /// The park's leaves on closed months, in the order of the log.
+    pub fn months(&self) -> &[u64] {
+        &self.months
     }
 
     /// The state root in the last seal leaf.
@@ -112,6 +124,38 @@ impl Index {
                 places.settled.push((*interval, place));
             }
             (Fact::FundsMoved { .. }, Some(places)) => places.funds.push((time, place)),
+            (Fact::ResidueMoved { .. }, Some(places)) => {
+                places
+                    .months
+                    .push((DeliveryInterval::containing(time), place));
+            }
+            (
+                Fact::PointCharged { month, .. }
+                | Fact::MonthInvoiced { month, .. }
+                | Fact::DefaultCovered { month, .. }
+                | Fact::GainCut { month, .. },
+                Some(places),
+            ) => {
+                let last = self.last_of.get(month).copied().unwrap_or_default();
+                places.months.push((last, place));
+            }
+            (
+                Fact::MonthClosed {
+                    year, month, last, ..
+                },
+                _,
+            ) => {
+                let year = u32::try_from(*year).unwrap_or_default();
+                if let Some(month) = LocalMonth::new(year, *month) {
+                    self.last_of.insert(month, *last);
+                }
+            }
+            (
+                Fact::MonthBalanced { .. }
+                | Fact::UtilityBilled { .. }
+                | Fact::UtilityBillReversed { .. },
+                _,
+            ) => self.months.push(place),
             (
                 Fact::IntervalCleared {
                     interval,

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::process::{Command, Output};
 
 use serde_json::Value;
-use wattle_client::keyfile;
+use wattle_client::{Client, keyfile};
 use wattle_market::interval::DeliveryInterval;
 use wattle_testnet::keyring::Signer;
 use wattle_testnet::park::Park;
@@ -37,6 +37,7 @@ impl Fixture {
             ("hall.pem", Signer::Tenant(7)),
             ("registrar.pem", Signer::Registrar),
             ("regulator.pem", Signer::Regulator),
+            ("treasurer.pem", Signer::Treasurer),
         ] {
             keyfile::write(&folder.path().join(name), &keyring.seed(&signer), None).unwrap();
         }
@@ -106,6 +107,7 @@ fn every_later_rule_is_reached_from_the_command_line_and_verifies() {
     delegated_key_orders_within_its_limits(&fixture);
     schedule_replaces_the_instruction(&fixture);
     registrar_rules(&fixture);
+    month_rules(&fixture);
     export_verifies(&fixture);
     fixture.park.stop().unwrap();
 }
@@ -255,6 +257,7 @@ fn schedule_replaces_the_instruction(fixture: &Fixture) {
 fn registrar_rules(fixture: &Fixture) {
     let registrar = |line: &str| fixture.done("registrar.pem", line);
     let refused = |line: &str, rule: &str| fixture.refused("registrar.pem", line, rule);
+    refused("registrar rules activate month-close", "final_runs_missing");
     registrar("registrar rules activate final-runs");
     registrar("registrar rules activate price-index");
     registrar("registrar affiliates set --group 1 --member offices --member canteen");
@@ -287,6 +290,44 @@ fn registrar_rules(fixture: &Fixture) {
         "point",
     );
     registrar(&format!("registrar point-end --point 5 --from #{later}"));
+}
+
+fn month_rules(fixture: &Fixture) {
+    let registrar = |line: &str| fixture.done("registrar.pem", line);
+    let treasurer = |line: &str, rule: &str| fixture.refused("treasurer.pem", line, rule);
+    let close = "registrar rules activate month-close";
+    fixture.refused("registrar.pem", close, "month_terms_missing");
+    let terms = "registrar month-close set --fee 50 --vat 13% --residue-owner canteen --demand";
+    fixture.refused("registrar.pem", &format!("{terms} 1001"), "month_terms");
+    registrar(&format!("{terms} 42"));
+    registrar(close);
+    let made = fixture.done("boundary.pem", "key new --no-passphrase");
+    let key = made["key"].as_str().unwrap();
+    let add = format!("registrar boundary add --kind import --rated 2MW --meter-key {key}");
+    registrar(&add);
+    fixture.refused("registrar.pem", &add, "key_taken");
+    let known = Client::new(&[fixture.park.nodes()[0].url().to_owned()]).unwrap();
+    let known = known.registry().unwrap();
+    assert_eq!(known.boundary[0].key.to_string(), key);
+    assert_eq!(known.month_terms[0].terms.prices.vat_basis_points, 1_300);
+    assert!(known.month_close_from >= Some(known.month_terms[0].from));
+
+    let record = "treasurer bill record --month 2020-01 --imported 5MWh --amount 100 --reference a";
+    treasurer(record, "month_not_closed");
+    let reverse = "treasurer bill reverse --month 2020-01 --reason wrong";
+    treasurer(reverse, "month_not_closed");
+    let declare = "treasurer default declare --participant offices --month 2020-01";
+    treasurer(declare, "month_not_closed");
+    treasurer(
+        "treasurer default clear --participant offices",
+        "not_declared",
+    );
+    let months = fixture.done("treasurer.pem", "months");
+    assert_eq!(months["months"], serde_json::json!([]));
+    let output = fixture.wattle("offices.pem", "invoice");
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{stderr}");
+    assert!(stderr.contains("no invoice"), "{stderr}");
 }
 
 fn export_verifies(fixture: &Fixture) {

@@ -7,6 +7,7 @@ use clap::{Args as ClapArgs, Subcommand, ValueEnum};
 use wattle_ledger::keys::PublicKey;
 use wattle_market::units::{Money, Price, WattHours};
 
+use super::months::TreasurerMonthCommand;
 use super::rules::RegistrarRulesCommand;
 use crate::amount;
 use crate::moment::Moment;
@@ -422,4 +423,7 @@ pub(crate) enum TreasurerCommand {
         #[arg(long, value_name = "CNY", value_parser = amount::money)]
         limit: Money,
     },
+    /// Bills, residue and defaults of closed months
+    #[command(flatten)]
+    Month(TreasurerMonthCommand),
 }

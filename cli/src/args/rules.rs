@@ -6,6 +6,7 @@ use wattle_ledger::keys::PublicKey;
 use wattle_ledger::state::registers::Ratio;
 use wattle_market::units::{Price, WattHours};
 
+use super::months::{BoundaryCommand, MonthCloseCommand};
 use crate::amount;
 use crate::moment::Moment;
 
@@ -28,6 +29,12 @@ pub(crate) enum RegistrarRulesCommand {
     MeterAssign(MeterAssignArgs),
     /// End a point: it takes no part from an interval on
     PointEnd(PointEndArgs),
+    /// Meters at the park's connections to the utility, which measure no point
+    #[command(subcommand)]
+    Boundary(BoundaryCommand),
+    /// Demand price, fixed fee, VAT and residue of months to come
+    #[command(subcommand)]
+    MonthClose(MonthCloseCommand),
     /// Participants that count as one where orders cross
     #[command(subcommand)]
     Affiliates(AffiliatesCommand),
@@ -57,6 +64,8 @@ pub(crate) enum RulesArg {
     FinalRuns,
     /// A price index of each local delivery day
     PriceIndex,
+    /// Demand charges, fees and invoices when a month closes; payouts in whole fen
+    MonthClose,
 }
 
 /// `wattle registrar reading …`.

@@ -87,6 +87,9 @@ fn named(action: &Action) -> Option<String> {
         Action::RegisterPoint(point) => {
             Some(format!("{} of participant {}", point.id, point.participant))
         }
+        Action::RegisterBoundaryMeter(meter) => {
+            Some(format!("meter {} at the park's boundary", meter.id))
+        }
         Action::RegisterMeter(meter) => Some(format!("meter {} at {}", meter.id, meter.point)),
         _ => None,
     }
@@ -119,6 +122,7 @@ fn point(args: &PointArgs, from: DeliveryInterval, registry: &Registry) -> Resul
 
 fn meter(args: &MeterArgs, from: DeliveryInterval, registry: &Registry) -> Meter {
     let used = registry.meters.iter().map(|known| known.id.0);
+    let used = used.chain(registry.boundary.iter().map(|known| known.id.0));
     Meter {
         id: MeterId(park::free_id(args.id, used)),
         point: PointId(args.point),

@@ -2,14 +2,18 @@
 //! points, affiliates and the market.
 
 use wattle_client::api::Registry;
+use wattle_ledger::billing::MonthCloseTerms;
 use wattle_ledger::event::Action;
-use wattle_ledger::registration::{AffiliateGroupId, MarketMode, MeterId, RuleSet};
+use wattle_ledger::registration::{
+    AffiliateGroupId, BoundaryMeter, MarketMode, MeterId, MeterKind, RuleSet,
+};
 use wattle_market::interval::DeliveryInterval;
+use wattle_market::invoice::MonthPrices;
 use wattle_market::point::PointId;
 
 use crate::args::{
-    AffiliatesCommand, MarketCommand, ModeArg, ReadingCommand, RegistrarRulesCommand, RulesArg,
-    RulesCommand,
+    AffiliatesCommand, BoundaryAddArgs, BoundaryCommand, BoundaryKindArg, MarketCommand, ModeArg,
+    MonthCloseCommand, ReadingCommand, RegistrarRulesCommand, RulesArg, RulesCommand,
 };
 use crate::failure::Failure;
 use crate::moment::Moment;
@@ -28,6 +32,7 @@ pub(super) fn action(
                 rules: match rules {
                     RulesArg::FinalRuns => RuleSet::FinalRuns,
                     RulesArg::PriceIndex => RuleSet::PriceIndex,
+                    RulesArg::MonthClose => RuleSet::MonthClose,
                 },
                 from: park.next_open(*from)?,
             }
@@ -67,8 +72,42 @@ pub(super) fn action(
             point: PointId(args.point),
             from: park.next_open(args.from)?,
         },
+        RegistrarRulesCommand::Boundary(BoundaryCommand::Add(args)) => {
+            Action::RegisterBoundaryMeter(boundary(args, park, registry)?)
+        }
+        RegistrarRulesCommand::MonthClose(MonthCloseCommand::Set(args)) => Action::SetMonthClose {
+            from: park.next_open(args.from)?,
+            terms: MonthCloseTerms {
+                prices: MonthPrices {
+                    demand: args.demand.0,
+                    fee: args.fee,
+                    vat_basis_points: args.vat,
+                },
+                residue_owner: park::participant(registry, &args.residue_owner)?,
+            },
+        },
         RegistrarRulesCommand::Affiliates(command) => affiliates(command, registry)?,
         RegistrarRulesCommand::Market(command) => market(command, park)?,
+    })
+}
+
+fn boundary(
+    args: &BoundaryAddArgs,
+    park: &Park<'_>,
+    registry: &Registry,
+) -> Result<BoundaryMeter, Failure> {
+    let at_points = registry.meters.iter().map(|known| known.id.0);
+    let used = at_points.chain(registry.boundary.iter().map(|known| known.id.0));
+    Ok(BoundaryMeter {
+        id: MeterId(park::free_id(args.id, used)),
+        kind: match args.kind {
+            BoundaryKindArg::Import => MeterKind::Import,
+            BoundaryKindArg::Export => MeterKind::Export,
+        },
+        key: args.meter_key,
+        from: park.next_open(args.from)?,
+        register: args.register,
+        rated_w: args.rated,
     })
 }
 

@@ -3,11 +3,11 @@
 mod account;
 mod csv;
 mod explain;
-mod html;
+pub(in crate::commands) mod html;
 
 use std::io::{self, Write};
 
-use wattle_client::api::Standing;
+use wattle_client::api::{ChargeKind, Standing};
 use wattle_ledger::registration::MeterKind;
 use wattle_market::settlement::PostingKind;
 use wattle_market::units::{Money, WattHours};
@@ -66,7 +66,7 @@ pub(super) fn run(
 }
 
 /// What a posting is for, in a word.
-fn kind_name(kind: PostingKind) -> &'static str {
+pub(super) fn kind_name(kind: PostingKind) -> &'static str {
     match kind {
         PostingKind::Forward => "trades ahead",
         PostingKind::Pool => "surplus pool",
@@ -232,6 +232,17 @@ fn funds_name(amount: Money) -> &'static str {
     }
 }
 
+/// What money of a closed month is for, in words.
+fn charge_name(kind: ChargeKind) -> &'static str {
+    match kind {
+        ChargeKind::Demand => "month: demand charges",
+        ChargeKind::Fees => "month: fixed fees",
+        ChargeKind::Covered => "month: borne by others",
+        ChargeKind::Cut => "month: borne for a default",
+        ChargeKind::Residue => "residue",
+    }
+}
+
 /// The account's rows: names with amounts, the balances among them marked.
 fn account_rows(account: &Account) -> Vec<(String, String, bool)> {
     let mut rows = vec![("opening balance".to_owned(), money(account.opening), true)];
@@ -249,6 +260,9 @@ fn account_rows(account: &Account) -> Vec<(String, String, bool)> {
                 rows.push((format!("{name}: {}", kind_name(kind)), money(*sum), false));
             }
         }
+    }
+    for (kind, sum) in &account.charges {
+        rows.push((charge_name(*kind).to_owned(), money(*sum), false));
     }
     rows.push(("closing balance".to_owned(), money(account.closing), true));
     rows

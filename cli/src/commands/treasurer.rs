@@ -2,6 +2,7 @@
 
 use wattle_ledger::event::Action;
 
+use super::treasurer_month;
 use crate::args::TreasurerCommand;
 use crate::failure::Failure;
 use crate::output::Output;
@@ -39,6 +40,7 @@ pub(super) fn run(
             participant: whose(participant)?,
             limit: *limit,
         },
+        TreasurerCommand::Month(command) => treasurer_month::action(command, &registry)?,
     };
     park.submit(&park.key(TREASURER_KEY)?, action)?
         .print(output)

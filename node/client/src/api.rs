@@ -6,6 +6,7 @@
 
 mod event;
 mod market;
+mod months;
 mod problem;
 mod registry;
 mod statement;
@@ -16,7 +17,12 @@ pub use market::{
     Balance, Book, ClearedInterval, EntryRecord, Level, OpenOrder, OpenOrders, Prices, Trade,
     TradedSoFar, Trades,
 };
+pub use months::{
+    Charge, ChargeKind, ClosedMonth, InDefault, Invoice, Invoices, Months, PointCharge,
+};
 pub use problem::Problem;
-pub use registry::{RegisteredNode, RegisteredPoint, RegisteredTariff, Registry};
+pub use registry::{
+    RegisteredMonthTerms, RegisteredNode, RegisteredPoint, RegisteredTariff, Registry,
+};
 pub use statement::{Funds, Posting, RunLine, SettledLine, Standing, Statement};
 pub use status::{Ready, Role, Sealed, Status};

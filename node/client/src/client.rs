@@ -9,8 +9,8 @@ mod error;
 pub use error::{ClientError, Refusal};
 
 use crate::api::{
-    Balance, Book, EntryRecord, EventOutcome, EventPending, EventReceipts, EventState, KeyStatus,
-    OpenOrders, Prices, Problem, Registry, Statement, Status, Trades,
+    Balance, Book, EntryRecord, EventOutcome, EventPending, EventReceipts, EventState, Invoices,
+    KeyStatus, Months, OpenOrders, Prices, Problem, Registry, Statement, Status, Trades,
 };
 use crate::request::Credentials;
 use error::Failure;
@@ -206,6 +206,16 @@ impl Client {
         to: DeliveryInterval,
     ) -> Result<Statement, ClientError> {
         self.private(&ranged("statement", participant, from, to))
+    }
+
+    /// A participant's invoices; needs credentials.
+    pub fn invoices(&self, participant: ParticipantId) -> Result<Invoices, ClientError> {
+        self.private(&format!("/v1/invoices?participant={participant}"))
+    }
+
+    /// Closed months of the park; needs credentials of a node, registrar, treasurer or regulator.
+    pub fn months(&self) -> Result<Months, ClientError> {
+        self.private("/v1/months")
     }
 
     /// Leaves as JSON; needs credentials of a node, registrar, treasurer or regulator.

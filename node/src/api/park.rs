@@ -8,7 +8,8 @@ use axum::extract::{Path, State};
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
 use wattle_client::api::{
-    KeyStatus, RegisteredNode, RegisteredPoint, RegisteredTariff, Registry, Role, Sealed, Status,
+    KeyStatus, RegisteredMonthTerms, RegisteredNode, RegisteredPoint, RegisteredTariff, Registry,
+    Role, Sealed, Status,
 };
 use wattle_ledger::genesis::NodeRecord;
 use wattle_ledger::keys::PublicKey;
@@ -159,6 +160,16 @@ fn registry_of(api: &Api, view: &View) -> Registry {
             .iter()
             .map(|(_id, row): (&MeterId, _)| row.clone())
             .collect(),
+        boundary: registry.boundary().iter().cloned().collect(),
+        month_terms: state
+            .months
+            .terms()
+            .map(|(from, terms)| RegisteredMonthTerms {
+                from: *from,
+                terms: *terms,
+            })
+            .collect(),
+        month_close_from: state.months.from(),
         nodes: api.genesis.body().nodes.iter().map(node).collect(),
         tariffs: registry
             .tariffs()

@@ -10,7 +10,7 @@ use super::query::Parameters;
 use axum::Json;
 use axum::extract::{RawQuery, State};
 use std::collections::BTreeMap;
-use wattle_client::api::{Funds, SettledLine, Standing, Statement};
+use wattle_client::api::{Charge, Funds, SettledLine, Standing, Statement};
 use wattle_ledger::derived::Fact;
 use wattle_market::interval::Timestamp;
 use wattle_market::units::Money;
@@ -43,6 +43,9 @@ pub(super) async fn statement(
         });
     }
     (statement.credit, statement.grid_alone) = sums(&statement);
+    for (leaf, fact) in facts(&api, &within(&places.months, from, to), &open)? {
+        statement.charges.extend(Charge::of(leaf, &fact));
+    }
     let moved = within(&places.funds, from.start(), to.end());
     statement.funds = funds(&api, &moved, &places.funds, &open)?;
     Ok(Json(statement))

@@ -8,6 +8,7 @@ mod cluster;
 mod durability;
 mod final_run;
 mod market;
+mod month_close;
 mod park;
 mod requests;
 mod restart;

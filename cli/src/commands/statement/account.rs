@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 use wattle_client::Client;
-use wattle_client::api::{Posting, SettledLine, Standing, Statement};
+use wattle_client::api::{ChargeKind, Posting, SettledLine, Standing, Statement};
 use wattle_ledger::registration::ParticipantId;
 use wattle_market::interval::DeliveryInterval;
 use wattle_market::settlement::PostingKind;
@@ -52,6 +52,9 @@ pub(super) struct Account {
     pub(super) opening: i128,
     /// Deposits less withdrawals of the period.
     pub(super) funds: i128,
+    /// What months that closed with the period moved beside their energy, by kind.
+    #[serde(rename = "charges_by_kind")]
+    pub(super) charges: BTreeMap<ChargeKind, i128>,
     /// What the account held once the period was settled.
     pub(super) closing: i128,
     /// Postings of the period's initial runs by kind.
@@ -123,7 +126,12 @@ fn moved(statement: &Statement) -> i128 {
     let lines = statement.lines.iter();
     let settled = posted(lines.flat_map(SettledLine::postings));
     let funds = statement.funds.iter();
-    settled + funds.map(|funds| i128::from(funds.amount.0)).sum::<i128>()
+    let charges = statement.charges.iter();
+    settled
+        + funds.map(|funds| i128::from(funds.amount.0)).sum::<i128>()
+        + charges
+            .map(|charge| i128::from(charge.amount.0))
+            .sum::<i128>()
 }
 
 /// Statements of a longer time, a day at a time.
@@ -157,6 +165,7 @@ impl Account {
             each(client, participant, (from, to), |one| {
                 statement.lines.extend(one.lines);
                 statement.funds.extend(one.funds);
+                statement.charges.extend(one.charges);
             })?;
             let now = DeliveryInterval::containing(client.status()?.park_time_ms);
             let mut after = 0;
@@ -230,10 +239,18 @@ impl Account {
         let [initial_by_kind, adjusted_by_kind, by_kind] = kinds;
         let funds = statement.funds.iter();
         let funds: i128 = funds.map(|funds| i128::from(funds.amount.0)).sum();
+        let mut charges: BTreeMap<ChargeKind, i128> = BTreeMap::new();
+        for charge in &statement.charges {
+            *charges.entry(charge.kind).or_default() += i128::from(charge.amount.0);
+        }
         statement.credit = Money(i64::try_from(total.credit).ok()?);
         statement.grid_alone = Money(i64::try_from(total.grid_alone).ok()?);
         Some(Account {
-            opening: closing - funds - by_kind.values().sum::<i128>(),
+            opening: closing
+                - funds
+                - by_kind.values().sum::<i128>()
+                - charges.values().sum::<i128>(),
+            charges,
             statement,
             park,
             name,
@@ -253,7 +270,7 @@ impl Account {
 pub(super) mod tests {
     use super::*;
     use crate::day::Day;
-    use wattle_client::api::Funds;
+    use wattle_client::api::{Charge, Funds};
     use wattle_ledger::derived::Fact;
     use wattle_ledger::entry::Entry;
     use wattle_ledger::log::policy::Policy;
@@ -311,6 +328,34 @@ pub(super) mod tests {
     /// The mill's account of a recorded day.
     pub(in crate::commands::statement) fn recorded(name: &str) -> (Account, [i128; 2]) {
         of_day(&Day::recorded(), (ParticipantId(1), name), Standing::Only)
+    }
+
+    #[test]
+    fn closed_month_stands_between_opening_and_closing_balance() {
+        let (account, [credit, funds]) = recorded("mill");
+        let (mut statement, closing) = (account.statement, account.closing);
+        let charge = |kind, amount| Charge {
+            leaf: 9,
+            kind,
+            amount: Money(amount),
+        };
+        statement.charges = vec![
+            charge(ChargeKind::Demand, -400),
+            charge(ChargeKind::Fees, -30),
+            charge(ChargeKind::Cut, -5),
+            charge(ChargeKind::Demand, -1_000),
+        ];
+        assert_eq!(moved(&statement), credit + funds - 1_435);
+        let names = (String::new(), String::new());
+        let account = Account::sum(statement, names, 480, closing - 1_435).unwrap();
+        assert_eq!(account.opening, 0);
+        assert_eq!(account.charges[&ChargeKind::Demand], -1_400);
+        let mut bytes = Vec::new();
+        super::super::write(&mut bytes, &account).unwrap();
+        let text = String::from_utf8(bytes).unwrap();
+        for part in ["month: demand charges", "-0.000001400 CNY"] {
+            assert!(text.contains(part), "no {part:?} in {text}");
+        }
     }
 
     #[test]

@@ -6,7 +6,7 @@ use super::account::{Account, Sums};
 use super::{CLOSING, account_rows, cells, columns, energy, funds_name, gain, money, provisional};
 use crate::moment;
 
-const STYLE: &str = "\
+pub(in crate::commands) const STYLE: &str = "\
 :root{color-scheme:light dark;--ink:#1b1f1d;--soft:#5d6763;--rule:#d5dbd8;--paper:#fff;
 --tint:#f2f6f4;--mark:#0b6b4f}
 @media (prefers-color-scheme:dark){:root{--ink:#e6ebe8;--soft:#9aa6a1;--rule:#39423e;
@@ -41,7 +41,7 @@ details:not([open]){display:none}.wide{overflow:visible}}
 ";
 
 /// Text from elsewhere as text of the page.
-pub(super) fn escaped(text: &str) -> String {
+pub(in crate::commands) fn escaped(text: &str) -> String {
     let mut safe = String::with_capacity(text.len());
     for character in text.chars() {
         match character {

@@ -1,9 +1,12 @@
 //! Who and what is registered in a park, and the prices in force.
 
 use serde::{Deserialize, Serialize};
+use wattle_ledger::billing::MonthCloseTerms;
 use wattle_ledger::hash::Hash;
 use wattle_ledger::keys::PublicKey;
-use wattle_ledger::registration::{CarbonFactor, Meter, NodeId, Participant, Point, TariffId};
+use wattle_ledger::registration::{
+    BoundaryMeter, CarbonFactor, Meter, NodeId, Participant, Point, TariffId,
+};
 use wattle_market::interval::DeliveryInterval;
 use wattle_market::point::BuildingId;
 use wattle_market::settlement::ParkTerms;
@@ -20,6 +23,15 @@ pub struct Registry {
     pub points: Vec<RegisteredPoint>,
     /// Meters.
     pub meters: Vec<Meter>,
+    /// Meters at the park's connections to the utility.
+    #[serde(default)]
+    pub boundary: Vec<BoundaryMeter>,
+    /// What months are closed with, each from its interval on.
+    #[serde(default)]
+    pub month_terms: Vec<RegisteredMonthTerms>,
+    /// The first interval that invoices count, once month closes are in force.
+    #[serde(default)]
+    pub month_close_from: Option<DeliveryInterval>,
     /// Nodes.
     pub nodes: Vec<RegisteredNode>,
     /// Tariffs, each from its interval on.
@@ -74,4 +86,13 @@ pub struct RegisteredTariff {
     pub from: DeliveryInterval,
     /// Its price at the next gate, or at its first interval if that is later.
     pub price: Price,
+}
+
+/// What months are closed with that begin to be counted at or after an interval.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RegisteredMonthTerms {
+    /// The interval.
+    pub from: DeliveryInterval,
+    /// Prices, and the residue's owner.
+    pub terms: MonthCloseTerms,
 }

@@ -1,5 +1,6 @@
 //! A participant's settled intervals, by all runs so far.
 
+use super::Charge;
 use serde::{Deserialize, Serialize};
 use wattle_ledger::derived::Fact;
 use wattle_ledger::registration::{MeterKind, ParticipantId};
@@ -22,6 +23,9 @@ pub struct Statement {
     pub lines: Vec<SettledLine>,
     /// Deposits and withdrawals recorded in that time.
     pub funds: Vec<Funds>,
+    /// What closed months moved beside their energy: of months that end in that time.
+    #[serde(default)]
+    pub charges: Vec<Charge>,
     /// Sum of the lines' credits in force.
     pub credit: Money,
     /// What the same readings would have brought with the grid alone.
@@ -104,6 +108,7 @@ impl Statement {
             to,
             lines: Vec::new(),
             funds: Vec::new(),
+            charges: Vec::new(),
             credit: Money::ZERO,
             grid_alone: Money::ZERO,
         }

@@ -1,0 +1,70 @@
+//! Closed months: a participant's invoices, and what the park's offices see of each.
+
+use super::Api;
+use super::access::Reader;
+use super::failure::Failure;
+use super::private::{facts, participant};
+use super::query::Parameters;
+use axum::Json;
+use axum::extract::{RawQuery, State};
+use wattle_client::api::{ClosedMonth, InDefault, Invoices, Months};
+use wattle_ledger::journal::AccountId;
+
+/// `GET /v1/invoices?participant=N`.
+pub(super) async fn invoices(
+    State(api): State<Api>,
+    reader: Reader,
+    RawQuery(query): RawQuery,
+) -> Result<Json<Invoices>, Failure> {
+    let parameters = Parameters::parse(query.as_deref(), &["participant"])?;
+    let participant = participant(&parameters, reader)?;
+    let (places, open) = api
+        .ask(move |view| (view.index.of(participant), view.history.open_bundle()))
+        .await?;
+    let places: Vec<u64> = places.months.iter().map(|(_, leaf)| *leaf).collect();
+    let mut invoices = Invoices {
+        participant,
+        invoices: Vec::new(),
+    };
+    let mut points = Vec::new();
+    for (leaf, fact) in facts(&api, &places, &open)? {
+        invoices.take(leaf, &fact, &mut points);
+    }
+    Ok(Json(invoices))
+}
+
+/// `GET /v1/months`.
+pub(super) async fn months(
+    State(api): State<Api>,
+    reader: Reader,
+    RawQuery(query): RawQuery,
+) -> Result<Json<Months>, Failure> {
+    reader.check_office()?;
+    Parameters::parse(query.as_deref(), &[])?;
+    let (mut months, places, open) = api
+        .ask(|view| {
+            let state = view.ledger().state();
+            let balance = |account| state.accounts.get(account).balance;
+            let defaulters = state.months.defaulters();
+            let months = Months {
+                months: Vec::new(),
+                in_default: defaulters
+                    .map(|(participant, since_ms)| InDefault {
+                        participant: *participant,
+                        since_ms: *since_ms,
+                    })
+                    .collect(),
+                grid: balance(AccountId::Grid),
+                balancing: balance(AccountId::Balancing),
+                fees: balance(AccountId::Fees),
+                residue: balance(AccountId::Residue),
+            };
+            let places = view.index.months().to_vec();
+            (months, places, view.history.open_bundle())
+        })
+        .await?;
+    for (leaf, fact) in facts(&api, &places, &open)? {
+        ClosedMonth::take(&mut months.months, leaf, &fact);
+    }
+    Ok(Json(months))
+}
