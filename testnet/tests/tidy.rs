@@ -14,7 +14,7 @@ use wattle_ledger::rejection::Rejection;
 /// Folders that hold packages.
 const PACKAGE_FOLDERS: [&str; 5] = ["market", "ledger", "node", "cli", "testnet"];
 /// Every package's own folder.
-const PACKAGES: [&str; 8] = [
+const PACKAGES: [&str; 9] = [
     "market",
     "ledger",
     "node/replica",
@@ -22,6 +22,7 @@ const PACKAGES: [&str; 8] = [
     "node",
     "cli",
     "testnet",
+    "testnet/fuzz",
     "testnet/sim",
 ];
 const FILE_LINES_MAX: usize = 800;

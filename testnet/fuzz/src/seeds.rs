@@ -1,0 +1,179 @@
+//! Honest bytes to begin from. They are made from the types, so that they follow every change of
+//! format.
+
+mod actions;
+
+use crate::park::{AUTHORS, founding, genesis, key, step};
+use crate::targets::TARGETS;
+use wattle_ledger::batch::Batch;
+use wattle_ledger::event::{EventBody, OrderId, SignedEvent};
+use wattle_ledger::ledger::Ledger;
+use wattle_ledger::log::proof::{LeafHashes, prove_inclusion};
+use wattle_ledger::log::tiles::{TileBuilder, TileKind};
+use wattle_ledger::log::tree::leaf_hash;
+use wattle_ledger::log::{Checkpoint, Cosignature, Note, TlogProof};
+use wattle_ledger::receipt::{Promise, Receipt};
+use wattle_ledger::registration::NodeId;
+
+/// The leaves of a short log, with the signed events and the header that made them.
+struct Log {
+    leaves: Vec<Vec<u8>>,
+    events: Vec<Vec<u8>>,
+    batch: Batch,
+}
+
+fn log() -> Log {
+    let genesis = genesis();
+    let mut ledger = Ledger::found(&genesis);
+    let now = crate::park::FIRST.gate_closure().minus_millis(600_000);
+    let mut sequences = [0u64; 256];
+    let mut sign = |seed: u8, action| {
+        let sequence = &mut sequences[usize::from(seed)];
+        *sequence += 1;
+        let body = EventBody {
+            version: 0,
+            author: key(seed).public(),
+            sequence: *sequence,
+            issued_at: now,
+            action,
+        };
+        SignedEvent::sign(&genesis.park(), &body, &key(seed))
+            .bytes()
+            .to_vec()
+    };
+    let events: Vec<Vec<u8>> = founding()
+        .into_iter()
+        .map(|(seed, action)| sign(seed, action))
+        .collect();
+    let batch = Batch::sign(
+        genesis.park(),
+        (NodeId(1), &key(44)),
+        1,
+        now,
+        events.clone(),
+    );
+    let applied = ledger.apply(1, &batch.encode());
+    let mut leaves = vec![genesis.leaf()];
+    leaves.extend(applied.leaves);
+    Log {
+        leaves,
+        events,
+        batch,
+    }
+}
+
+/// The sealed checkpoint of a log, signed and cosigned.
+fn checkpoint(log: &Log) -> Note {
+    let genesis = genesis();
+    let mut builder = TileBuilder::new();
+    for leaf in &log.leaves {
+        builder.push(leaf);
+    }
+    let size = log.leaves.len() as u64;
+    let checkpoint = Checkpoint::new(genesis.origin(), size, builder.root())
+        .expect("a genesis's origin is a name");
+    let mut note = checkpoint.to_note();
+    note.add(checkpoint.sign(&key(42)))
+        .expect("a note takes a signature");
+    let cosignature = Cosignature::sign(&checkpoint.text(), 1_782_000_000, &key(43))
+        .expect("the time fits a cosignature");
+    let line = cosignature.to_note_signature(&genesis.cosigner_name(NodeId(1)), &key(43).public());
+    note.add(line.expect("a cosigner's name is a name"))
+        .expect("a note takes a signature");
+    note
+}
+
+fn proof(log: &Log) -> TlogProof {
+    let hashes: Vec<_> = log.leaves.iter().map(|leaf| leaf_hash(leaf)).collect();
+    let path = prove_inclusion(&mut LeafHashes(&hashes), 3, hashes.len() as u64)
+        .expect("all leaves are there");
+    TlogProof::new(3, path, checkpoint(log)).expect("the checkpoint is a note")
+}
+
+fn bundles(log: &Log) -> Vec<Vec<u8>> {
+    let mut builder = TileBuilder::new();
+    for leaf in &log.leaves {
+        builder.push(leaf);
+    }
+    let files = builder.partials();
+    let with_width = |width: u16, bytes: &[u8]| [&[(width - 1) as u8], bytes].concat();
+    files
+        .iter()
+        .map(|file| with_width(file.path.width(), &file.bytes))
+        .collect()
+}
+
+fn paths(log: &Log) -> Vec<Vec<u8>> {
+    let order = OrderId {
+        key: key(10).public(),
+        sequence: 7,
+        item: 3,
+    };
+    let mut builder = TileBuilder::new();
+    for leaf in &log.leaves {
+        builder.push(leaf);
+    }
+    let far = wattle_ledger::log::tiles::TilePath::new(TileKind::Entries, 1_234_067, 256)
+        .expect("a bundle of a long log");
+    let mut texts = vec![order.to_string(), far.to_string()];
+    texts.extend(builder.partials().iter().map(|file| file.path.to_string()));
+    texts.into_iter().map(String::into_bytes).collect()
+}
+
+fn promise(log: &Log) -> Promise {
+    let event = SignedEvent::parse(&log.events[0]).expect("an event that was signed here");
+    let now = crate::park::FIRST.start();
+    let times = (now, now.plus_millis(60_000));
+    let receipt = Receipt::sign(genesis().park(), (NodeId(1), &key(45)), &event, times);
+    Promise {
+        event,
+        receipts: vec![receipt],
+    }
+}
+
+/// Messages of every kind begin with these numbers; the fuzzer finds the rest.
+fn peer_messages() -> Vec<Vec<u8>> {
+    (0..8u32)
+        .map(|kind| [&kind.to_le_bytes()[..], &[0; 96]].concat())
+        .collect()
+}
+
+/// All actions, each by its author, with an hour between them; and each alone.
+fn steps() -> Vec<Vec<u8>> {
+    let actions = actions::actions();
+    let alone = actions.iter().map(|(seed, action)| step(*seed, action));
+    let mut seeds: Vec<Vec<u8>> = alone.collect();
+    for chunk in seeds.clone().chunks(12) {
+        let hour = [127 + 60];
+        seeds.push(chunk.join(&hour[..]));
+    }
+    assert!(AUTHORS.len() < 128, "an author's place is no time");
+    seeds
+}
+
+/// The seeds of a target.
+///
+/// # Panics
+/// If there is no such target.
+pub fn seeds(target: &str) -> Vec<Vec<u8>> {
+    let log = log();
+    match target {
+        "entry" => log.leaves,
+        "event" => log.events,
+        "header" => vec![log.batch.header.bytes().to_vec()],
+        "batch" => vec![log.batch.encode()],
+        "genesis" => vec![genesis().signed().to_vec()],
+        "note" => vec![checkpoint(&log).to_string().into_bytes()],
+        "policy" => vec![genesis().policy().to_string().into_bytes()],
+        "tlog_proof" => vec![proof(&log).to_string().into_bytes()],
+        "bundle" => bundles(&log),
+        "path" => paths(&log),
+        "promise" => vec![promise(&log).encode()],
+        "peer_message" => peer_messages(),
+        "actions" => steps(),
+        _ => {
+            let names: Vec<&str> = TARGETS.iter().map(|target| target.name).collect();
+            panic!("there is no target {target:?}; choose one of {names:?}")
+        }
+    }
+}

@@ -1,0 +1,190 @@
+//! One target for each parser of foreign bytes.
+
+use crate::park;
+use wattle_ledger::batch::{Batch, SignedHeader};
+use wattle_ledger::entry::Entry;
+use wattle_ledger::event::{OrderId, SignedEvent};
+use wattle_ledger::genesis::Genesis;
+use wattle_ledger::hash::Hash;
+use wattle_ledger::log::tiles::{TilePath, encode_bundle, parse_bundle, parse_hash_tile};
+use wattle_ledger::log::{Checkpoint, Note, Policy, TlogProof};
+use wattle_ledger::receipt::Promise;
+use wattle_replica::message::PeerMessage;
+
+/// A parser with what must hold of it.
+#[derive(Debug, Clone, Copy)]
+pub struct Target {
+    /// Its name, which is also that of its corpus.
+    pub name: &'static str,
+    /// Panics where a property does not hold.
+    pub run: fn(&[u8]),
+}
+
+/// All targets.
+pub const TARGETS: &[Target] = &[
+    Target {
+        name: "entry",
+        run: entry,
+    },
+    Target {
+        name: "event",
+        run: event,
+    },
+    Target {
+        name: "header",
+        run: header,
+    },
+    Target {
+        name: "batch",
+        run: batch,
+    },
+    Target {
+        name: "genesis",
+        run: genesis,
+    },
+    Target {
+        name: "note",
+        run: note,
+    },
+    Target {
+        name: "policy",
+        run: policy,
+    },
+    Target {
+        name: "tlog_proof",
+        run: tlog_proof,
+    },
+    Target {
+        name: "bundle",
+        run: bundle,
+    },
+    Target {
+        name: "path",
+        run: path,
+    },
+    Target {
+        name: "promise",
+        run: promise,
+    },
+    Target {
+        name: "peer_message",
+        run: peer_message,
+    },
+    Target {
+        name: "actions",
+        run: park::act,
+    },
+];
+
+/// A leaf has exactly one encoding.
+fn entry(bytes: &[u8]) {
+    if let Ok(entry) = Entry::decode(bytes) {
+        assert_eq!(entry.encode(), bytes, "one encoding for each entry");
+    }
+}
+
+/// An event keeps its bytes, and a park's check of its signature gives an answer.
+fn event(bytes: &[u8]) {
+    if let Ok(event) = SignedEvent::parse(bytes) {
+        assert_eq!(event.bytes(), bytes, "signed bytes stay as they came");
+        let again = wattle_ledger::codec::encode(event.body());
+        assert_eq!(again, bytes[..bytes.len() - 64], "one encoding");
+        let _ = event.verify(&Hash::ZERO);
+    }
+}
+
+fn header(bytes: &[u8]) {
+    if let Ok(header) = SignedHeader::parse(bytes) {
+        assert_eq!(header.bytes(), bytes, "signed bytes stay as they came");
+        assert!(header.message().ends_with(&bytes[..bytes.len() - 64]));
+    }
+}
+
+fn batch(bytes: &[u8]) {
+    if let Ok(batch) = Batch::decode(bytes) {
+        assert_eq!(batch.encode(), bytes, "one encoding for each batch");
+    }
+}
+
+/// A genesis that is accepted founds a park whose policy can be read again.
+fn genesis(bytes: &[u8]) {
+    if let Ok(genesis) = Genesis::parse(bytes) {
+        let text = genesis.policy().to_string();
+        let policy = Policy::parse(&text).expect("a park's own policy is one");
+        assert_eq!(policy.to_string(), text);
+    }
+}
+
+/// A note, and the checkpoint in it, are printed as they were read.
+fn note(bytes: &[u8]) {
+    let Ok(note) = Note::parse(bytes) else {
+        return;
+    };
+    assert_eq!(note.to_string().as_bytes(), bytes, "one text for each note");
+    if let Ok(checkpoint) = Checkpoint::parse(note.text()) {
+        let again = Checkpoint::parse(&checkpoint.text()).expect("a checkpoint's text is one");
+        assert_eq!(again, checkpoint);
+    }
+}
+
+fn policy(bytes: &[u8]) {
+    let Ok(text) = std::str::from_utf8(bytes) else {
+        return;
+    };
+    if let Ok(policy) = Policy::parse(text) {
+        let again = Policy::parse(&policy.to_string()).expect("a policy's text is one");
+        assert_eq!(again.to_string(), policy.to_string());
+        let _ = policy.is_quorum(|_| true);
+    }
+}
+
+fn tlog_proof(bytes: &[u8]) {
+    if let Ok(proof) = TlogProof::parse(bytes) {
+        let again = TlogProof::parse(proof.to_string().as_bytes());
+        let again = again.expect("a proof's text is one");
+        assert_eq!(again.to_string(), proof.to_string());
+    }
+}
+
+/// The first byte is the width; the rest a bundle and a tile.
+fn bundle(bytes: &[u8]) {
+    let Some((width, rest)) = bytes.split_first() else {
+        return;
+    };
+    let width = u16::from(*width) + 1;
+    if let Ok(leaves) = parse_bundle(rest, width) {
+        assert_eq!(leaves.len(), usize::from(width));
+        assert_eq!(encode_bundle(leaves), rest, "one encoding for each bundle");
+    }
+    if let Ok(hashes) = parse_hash_tile(rest, width) {
+        assert_eq!(hashes.len() * 32, rest.len());
+    }
+}
+
+fn path(bytes: &[u8]) {
+    let Ok(text) = std::str::from_utf8(bytes) else {
+        return;
+    };
+    if let Ok(path) = text.parse::<TilePath>() {
+        assert_eq!(path.to_string(), text, "one path for each tile");
+        let outside = text.split('/').any(|part| part == ".." || part.is_empty());
+        assert!(!outside, "a path stays in its folder");
+    }
+    if let Ok(order) = text.parse::<OrderId>() {
+        assert_eq!(order.to_string(), text, "one text for each order");
+    }
+}
+
+/// A promise has one encoding, and its receipts are checked whatever they say.
+fn promise(bytes: &[u8]) {
+    if let Ok(promise) = Promise::parse(bytes) {
+        assert_eq!(promise.encode(), bytes, "one encoding for each promise");
+        let _ = promise.verify(&park::genesis());
+    }
+}
+
+fn peer_message(bytes: &[u8]) {
+    if let Ok(message) = PeerMessage::decode(bytes) {
+        assert_eq!(message.encode(), bytes, "one encoding for each message");
+    }
+}
