@@ -45,6 +45,13 @@ pub(crate) fn carbon(text: &str) -> Result<u32, String> {
     u32::try_from(value).map_err(|_| format!("{text:?} is not between 0 and 4,294 kg/kWh"))
 }
 
+/// A share of one with at most four decimals, in ten-thousandths.
+pub(crate) fn share(text: &str) -> Result<u16, String> {
+    let value = with_unit(text, &[("", 4)]).expect("the empty unit ends every text")?;
+    let share = u16::try_from(value).ok().filter(|share| *share <= 10_000);
+    share.ok_or_else(|| format!("{text:?} is not between 0 and 1"))
+}
+
 /// The number before the first unit that ends the text, scaled by the unit's decimals; none where
 /// no unit does.
 fn with_unit(text: &str, scales: &[(&str, u32)]) -> Option<Result<i64, String>> {
@@ -137,6 +144,15 @@ mod tests {
         assert_eq!(money("0.000000001CNY"), Ok(Money(1)));
         assert!(money("0.0000000001").unwrap_err().contains("at most 9"));
         assert!(money("10000000000").unwrap_err().contains("too large"));
+    }
+
+    #[test]
+    fn shares_are_parts_of_one() {
+        assert_eq!(share("0.9"), Ok(9_000));
+        assert_eq!(share("1"), Ok(10_000));
+        for text in ["1.0001", "-0.1", "90%", "0.90001", "7"] {
+            assert!(share(text).is_err(), "{text}");
+        }
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! What was typed. What it means is decided in [`crate::settings`] and by each command.
 
+mod certificate;
 mod months;
 mod operator;
 mod receipt;
@@ -12,6 +13,9 @@ use std::path::PathBuf;
 
 use clap::{Args as ClapArgs, Parser, Subcommand};
 
+pub(crate) use certificate::{
+    CarbonCommand, CertificateCommand, CertificateListArgs, MatchArgs, RegistrarCertificateCommand,
+};
 pub(crate) use months::{
     BillCommand, BoundaryAddArgs, BoundaryCommand, BoundaryKindArg, DefaultCommand, InvoiceArgs,
     InvoiceFormat, MonthCloseCommand, ResidueCommand, TreasurerMonthCommand,
@@ -134,6 +138,12 @@ pub(crate) enum Command {
     /// How a point takes part in the surplus pool
     #[command(subcommand)]
     Pool(PoolCommand),
+    /// Certificates of origin: what one holds, and how it moves and ends
+    #[command(subcommand)]
+    Certificate(CertificateCommand),
+    /// Carbon of the park's electricity
+    #[command(subcommand)]
+    Carbon(CarbonCommand),
     /// Clearing prices
     Prices(PeriodArgs),
     /// Regulator: copy the log and verify it offline

@@ -2,6 +2,8 @@
 
 mod balance;
 mod book;
+mod carbon;
+mod certificate;
 mod delegate;
 mod invoice;
 mod key;
@@ -55,6 +57,8 @@ pub(crate) fn run(
         Command::Balance(args) => balance::run(args, settings, output),
         Command::Pool(PoolCommand::Set(args)) => pool::run(args, settings, output),
         Command::Pool(PoolCommand::Schedule(args)) => pool_schedule::run(args, settings, output),
+        Command::Certificate(command) => certificate::run(command, settings, output),
+        Command::Carbon(command) => carbon::run(command, output),
         Command::Prices(args) => prices::run(args, settings, output),
         Command::Log(LogCommand::Export { out }) => log_export::run(out, settings, output),
         Command::Log(LogCommand::Verify(args)) => log_verify::run(args, output),

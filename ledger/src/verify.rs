@@ -14,6 +14,7 @@ pub mod claim;
 pub mod directory;
 pub mod entries;
 pub mod explain;
+pub mod green_use;
 mod joint;
 mod matching;
 mod months;

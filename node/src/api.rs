@@ -5,6 +5,7 @@
 //! the types in `wattle_client::api`; which paths there are, in [`router`].
 
 mod access;
+mod certificate;
 mod event;
 mod failure;
 mod health;
@@ -108,6 +109,8 @@ pub fn router(api: Api) -> Router {
         .route("/v1/statement", get(statement::statement))
         .route("/v1/invoices", get(months::invoices))
         .route("/v1/months", get(months::months))
+        .route("/v1/certificates", get(certificate::certificates))
+        .route("/v1/certificates/{id}", get(certificate::certificate))
         .route("/v1/entries", get(private::entries))
         .route("/checkpoint", get(log::checkpoint))
         .route("/checkpoint/{size}", get(log::checkpoint_of))

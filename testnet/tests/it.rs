@@ -4,6 +4,7 @@
 
 mod bad_input;
 mod bench;
+mod certificates;
 mod data_sets;
 mod import;
 mod new_commands;

@@ -29,6 +29,11 @@ pub(crate) struct OneNodePark {
 impl OneNodePark {
     /// Starts it, with keys that follow from a seed.
     pub(crate) fn started(seed: u8) -> Self {
+        Self::started_at(seed, 600)
+    }
+
+    /// The same, with another speed of the park's clock.
+    pub(crate) fn started_at(seed: u8, speed: u32) -> Self {
         // Before the park's clock runs: a build may take longer than a day of it.
         let wattle = wattle();
         let folder = tempfile::tempdir().unwrap();
@@ -39,7 +44,7 @@ impl OneNodePark {
         let settings = ParkSettings {
             program: NODE.into(),
             nodes: 1,
-            speed: 600,
+            speed,
             head_start: Duration::from_secs(30),
         };
         let gate = profile.first_interval.gate_closure();
@@ -53,6 +58,20 @@ impl OneNodePark {
             keyring,
             wattle,
         }
+    }
+}
+
+impl OneNodePark {
+    /// Runs a line of words of the command line with one of the folder's key files.
+    pub(crate) fn run(&self, key: &str, line: &str) -> std::process::Output {
+        let path = |name: &str| self.folder.path().join(name).to_str().unwrap().to_owned();
+        Command::new(&self.wattle)
+            .args(["--url", self.park.nodes()[0].url(), "--no-input"])
+            .args(["--data-dir", &path("home"), "--key", &path(key)])
+            .args(line.split_whitespace())
+            .env_remove("WATTLE_URL")
+            .output()
+            .unwrap()
     }
 }
 

@@ -6,6 +6,7 @@ use wattle_ledger::keys::PublicKey;
 use wattle_ledger::state::registers::Ratio;
 use wattle_market::units::{Price, WattHours};
 
+use super::certificate::RegistrarCertificateCommand;
 use super::months::{BoundaryCommand, MonthCloseCommand};
 use crate::amount;
 use crate::moment::Moment;
@@ -41,6 +42,9 @@ pub(crate) enum RegistrarRulesCommand {
     /// Halt and resume the market, and bound its prices
     #[command(subcommand)]
     Market(MarketCommand),
+    /// Stored generation, withdrawals, and units registered elsewhere
+    #[command(subcommand)]
+    Certificate(RegistrarCertificateCommand),
 }
 
 /// `wattle registrar rules …`.
@@ -64,6 +68,8 @@ pub(crate) enum RulesArg {
     FinalRuns,
     /// A price index of each local delivery day
     PriceIndex,
+    /// Certificates that move, cover use, expire and become units of 1,000 kWh
+    Certificates,
     /// Demand charges, fees and invoices when a month closes; payouts in whole fen
     MonthClose,
 }

@@ -3,6 +3,7 @@
 
 use wattle_client::api::Registry;
 use wattle_ledger::billing::MonthCloseTerms;
+use wattle_ledger::certificate::{CertificatePolicy, ExternalLink, LocalMonth, Withdrawal};
 use wattle_ledger::event::Action;
 use wattle_ledger::registration::{
     AffiliateGroupId, BoundaryMeter, MarketMode, MeterId, MeterKind, RuleSet,
@@ -13,7 +14,8 @@ use wattle_market::point::PointId;
 
 use crate::args::{
     AffiliatesCommand, BoundaryAddArgs, BoundaryCommand, BoundaryKindArg, MarketCommand, ModeArg,
-    MonthCloseCommand, ReadingCommand, RegistrarRulesCommand, RulesArg, RulesCommand,
+    MonthCloseCommand, ReadingCommand, RegistrarCertificateCommand, RegistrarRulesCommand,
+    RulesArg, RulesCommand,
 };
 use crate::failure::Failure;
 use crate::moment::Moment;
@@ -32,6 +34,7 @@ pub(super) fn action(
                 rules: match rules {
                     RulesArg::FinalRuns => RuleSet::FinalRuns,
                     RulesArg::PriceIndex => RuleSet::PriceIndex,
+                    RulesArg::Certificates => RuleSet::Certificates,
                     RulesArg::MonthClose => RuleSet::MonthClose,
                 },
                 from: park.next_open(*from)?,
@@ -88,6 +91,7 @@ pub(super) fn action(
         },
         RegistrarRulesCommand::Affiliates(command) => affiliates(command, registry)?,
         RegistrarRulesCommand::Market(command) => market(command, park)?,
+        RegistrarRulesCommand::Certificate(command) => certificate(command, park, registry)?,
     })
 }
 
@@ -122,6 +126,57 @@ fn affiliates(command: &AffiliatesCommand, registry: &Registry) -> Result<Action
     Ok(Action::SetAffiliates {
         group: AffiliateGroupId(*group),
         members,
+    })
+}
+
+fn certificate(
+    command: &RegistrarCertificateCommand,
+    park: &Park<'_>,
+    registry: &Registry,
+) -> Result<Action, Failure> {
+    Ok(match command {
+        RegistrarCertificateCommand::Policy {
+            storage_yield,
+            energytag,
+            from,
+            ..
+        } => {
+            let yield_bp = storage_yield.filter(|_| *energytag);
+            Action::SetCertificatePolicy {
+                from: park.next_open(*from)?,
+                policy: match yield_bp {
+                    Some(yield_bp) => CertificatePolicy::EnergyTag { yield_bp },
+                    None => CertificatePolicy::Cn,
+                },
+            }
+        }
+        RegistrarCertificateCommand::Withdraw {
+            certificate,
+            holder,
+            quantity,
+            reason,
+        } => Action::WithdrawCertificate(Withdrawal {
+            certificate: *certificate,
+            holder: park::participant(registry, holder)?,
+            quantity: *quantity,
+            reason: reason.clone(),
+        }),
+        RegistrarCertificateCommand::Link {
+            point,
+            month,
+            units,
+            number,
+            self_use,
+        } => {
+            let (first, _) = month.intervals(park.offset())?;
+            Action::LinkCertificates(ExternalLink {
+                point: PointId(*point),
+                month: LocalMonth::of(first, park.offset()),
+                units: *units,
+                tradable: !self_use,
+                number: number.clone(),
+            })
+        }
     })
 }
 

@@ -35,6 +35,12 @@ fn what_registrars_say_of_rules_is_understood() {
         "registrar market bounds --floor 0 --cap 1.5",
         "registrar market mode continuous --from #9",
         "registrar market mode call-auction",
+        "registrar rules activate certificates",
+        "registrar certificate policy --cn",
+        "registrar certificate policy --energytag --yield 0.9 --from #9",
+        "registrar certificate withdraw 1-9 --holder mill --quantity 5Wh --reason misread",
+        "registrar certificate link --point 1 --month 2026-07 --units 2 --number GEC-1",
+        "registrar certificate link --point 1 --month 2026-07 --units 2 --number GEC-1 --self-use",
         // As they were before.
         &format!("registrar meter --point 1 --kind load --rated 1kW --meter-key {key}"),
         "registrar point --participant 1 --building 1 --generation 0W --connection 1kW",
@@ -48,6 +54,17 @@ fn what_registrars_say_wrongly_is_refused_with_the_reason() {
     let reading = "registrar reading correct --meter 1 --interval #9 --register";
     for (line, reason) in [
         ("registrar rules activate magic", "final-runs"),
+        ("registrar certificate policy", "--cn"),
+        ("registrar certificate policy --energytag", "--yield"),
+        (
+            "registrar certificate policy --energytag --yield 1.1",
+            "between 0 and 1",
+        ),
+        ("registrar certificate policy --cn --yield 0.9", "--yield"),
+        (
+            "registrar certificate withdraw 9 --holder mill --quantity 5Wh --reason misread",
+            "not a certificate",
+        ),
         ("registrar rules activate", "<RULES>"),
         (&format!("{reading} 5Wh"), "--reason"),
         (&format!("{reading} 5 --reason misread"), "no unit"),
@@ -98,6 +115,11 @@ fn what_tenants_say_of_orders_keys_and_schedules_is_understood() {
         &format!("delegate add --key-file new.pem --point 1 --point 2 {limits}"),
         &format!("delegate revoke {}", "f".repeat(64)),
         "pool schedule --point 1 --clear",
+        "certificate list --month 2026-07",
+        "certificate show 1-9",
+        "certificate transfer 1-9 --to mill --quantity 5kWh",
+        "certificate cancel 1-9-12 --quantity 5kWh --point 1",
+        "certificate cancel 1-9 --quantity 5kWh --beneficiary fair",
     ] {
         run(line, 6, "no node answered");
     }
@@ -122,6 +144,15 @@ fn what_tenants_say_wrongly_is_refused_with_the_reason() {
         ("pool schedule --point 1", "--entry"),
         ("pool schedule --point 1 --clear --file x", "--clear"),
         ("pool schedule --point 1 --entry daily", "not an entry"),
+        ("certificate show x", "not a certificate"),
+        ("certificate transfer 1-9 --to mill --quantity 5", "no unit"),
+        ("certificate cancel 1-9 --quantity 5kWh", "--point"),
+        (
+            "certificate cancel 1-9 --quantity 5kWh --point 1 --beneficiary fair",
+            "--beneficiary",
+        ),
+        ("certificate match --point 1 --export d", "--policy"),
+        ("carbon report --export d --trust --policy p", "--trust"),
     ] {
         run(line, 2, reason);
     }

@@ -106,6 +106,16 @@ impl Certificates {
         self.bundles.iter()
     }
 
+    /// Bundles from one interval to another, both included, which may be none.
+    pub fn between(
+        &self,
+        from: DeliveryInterval,
+        to: DeliveryInterval,
+    ) -> impl Iterator<Item = (&(DeliveryInterval, PointId), &Bundle)> {
+        let until = (to.next().max(from), PointId(0));
+        self.bundles.range((from, PointId(0))..until)
+    }
+
     /// Issues a bundle.
     ///
     /// # Panics

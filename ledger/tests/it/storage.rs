@@ -10,8 +10,10 @@ use wattle_ledger::certificate::{
 };
 use wattle_ledger::derived::Fact;
 use wattle_ledger::event::{Action, Reading};
-use wattle_ledger::registration::{Meter, MeterId, MeterKind};
+use wattle_ledger::registration::{Meter, MeterId, MeterKind, ParticipantId};
 use wattle_ledger::rejection::Rejection;
+use wattle_ledger::verify::directory::Directory;
+use wattle_ledger::verify::green_use::{GreenUse, Use};
 use wattle_market::interval::DeliveryInterval;
 use wattle_market::point::PointId;
 use wattle_market::units::WattHours;
@@ -169,6 +171,60 @@ fn a_park_with_a_discharged_battery_has_this_root() {
     const LAST: &str = "605f2aa7f9bbd221743f7a54314d1f7abd93e707d605e0d54fea7e49665c288c";
     let expected = (96, ROOT.to_owned(), LAST.to_owned());
     assert_eq!(found, expected);
+}
+
+#[test]
+fn every_watt_hour_of_use_is_counted_once_and_where_it_was_used() {
+    let mut park = discharged();
+    let id = CertificateId {
+        origin: FIRST,
+        point: ROOF,
+        interval: FIRST.plus(2),
+    };
+    assert_eq!(park.submit(ALICE, transfer(2, id, 3_400)), [0]);
+    let used = CancelPurpose::Use(SHOP);
+    assert_eq!(park.submit(BOB, cancel(id, 3_400, used)), [0]);
+    park.advance_to(park.now.plus_millis(60_000));
+    let folder = tempfile::tempdir().unwrap();
+    park.export(folder.path());
+    let source = Directory::new(folder.path());
+    let all = GreenUse::read(&source, FIRST, FIRST.plus(2)).unwrap();
+    let sum = |wanted: PointId| {
+        let mut sum = Use::default();
+        for (_, _, row) in all.rows().filter(|(point, ..)| *point == wanted) {
+            sum += row;
+        }
+        sum
+    };
+    let roof = Use {
+        used: 3_000,
+        own: 1_000,
+        stored: 2_000,
+        taken: 2_000,
+        matched: 3_000,
+        rest: 2_000,
+        taken_ug: 2_000 * 420_000,
+        rest_ug: 2_000 * 420_000,
+        ..Use::default()
+    };
+    assert_eq!(sum(ROOF), roof);
+    let shop = Use {
+        used: 6_200,
+        taken: 6_200,
+        claimed: 3_400,
+        matched: 3_400,
+        rest: 2_800,
+        taken_ug: 6_200 * 420_000,
+        rest_ug: 2_800 * 420_000,
+        ..Use::default()
+    };
+    assert_eq!(sum(SHOP), shop);
+    assert_eq!(all.elsewhere[&ParticipantId(1)].transferred, 3_400);
+    let factors = all.factors();
+    assert_eq!((factors.len(), factors[0].1.year), (1, 2022));
+    let later = GreenUse::read(&source, FIRST.plus(1), FIRST.plus(1)).unwrap();
+    assert_eq!(later.rows().count(), 2);
+    assert_eq!(later.elsewhere[&ParticipantId(1)].transferred, 0);
 }
 
 #[test]

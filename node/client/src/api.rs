@@ -4,6 +4,7 @@
 //! milliseconds of park time since 1970-01-01 UTC, intervals as the count of quarters of an hour
 //! since then. Hashes and keys are lower-case hexadecimal.
 
+mod certificate;
 mod event;
 mod market;
 mod months;
@@ -12,6 +13,9 @@ mod registry;
 mod statement;
 mod status;
 
+pub use certificate::{
+    CertificateRecord, Certificates, HeldCertificate, Link, RolledUpMonth, UncoveredUse,
+};
 pub use event::{EventOutcome, EventPending, EventReceipts, EventState, ItemOutcome, KeyStatus};
 pub use market::{
     Balance, Book, ClearedInterval, EntryRecord, Level, OpenOrder, OpenOrders, Prices, Trade,

@@ -9,14 +9,16 @@ mod error;
 pub use error::{ClientError, Refusal};
 
 use crate::api::{
-    Balance, Book, EntryRecord, EventOutcome, EventPending, EventReceipts, EventState, Invoices,
-    KeyStatus, Months, OpenOrders, Prices, Problem, Registry, Statement, Status, Trades,
+    Balance, Book, CertificateRecord, Certificates, EntryRecord, EventOutcome, EventPending,
+    EventReceipts, EventState, Invoices, KeyStatus, Months, OpenOrders, Prices, Problem, Registry,
+    Statement, Status, Trades,
 };
 use crate::request::Credentials;
 use error::Failure;
 use serde::de::DeserializeOwned;
 use std::cell::{Cell, RefCell};
 use std::time::{Duration, Instant};
+use wattle_ledger::certificate::CertificateId;
 use wattle_ledger::event::SignedEvent;
 use wattle_ledger::genesis::Genesis;
 use wattle_ledger::hash::Hash;
@@ -216,6 +218,27 @@ impl Client {
     /// Closed months of the park; needs credentials of a node, registrar, treasurer or regulator.
     pub fn months(&self) -> Result<Months, ClientError> {
         self.private("/v1/months")
+    }
+
+    /// What a participant holds that was generated from `from` up to and including `to`.
+    pub fn certificates(
+        &self,
+        participant: ParticipantId,
+        from: DeliveryInterval,
+        to: DeliveryInterval,
+    ) -> Result<Certificates, ClientError> {
+        self.private(&ranged("certificates", participant, from, to))
+    }
+
+    /// One certificate that a participant holds or produced.
+    pub fn certificate(
+        &self,
+        participant: ParticipantId,
+        certificate: CertificateId,
+    ) -> Result<CertificateRecord, ClientError> {
+        self.private(&format!(
+            "/v1/certificates/{certificate}?participant={participant}"
+        ))
     }
 
     /// Leaves as JSON; needs credentials of a node, registrar, treasurer or regulator.

@@ -115,6 +115,32 @@ impl Holdings {
         rows.map(|((_, holder), quantity)| (*holder, *quantity))
     }
 
+    /// Holdings of what was generated from one interval to another, both included.
+    pub fn generated_between(
+        &self,
+        from: DeliveryInterval,
+        to: DeliveryInterval,
+    ) -> impl Iterator<Item = (&(CertificateId, ParticipantId), &WattHours)> {
+        let id = |origin, point, interval| CertificateId {
+            origin,
+            point: PointId(point),
+            interval: DeliveryInterval(interval),
+        };
+        let first = (id(from, 0, 0), ParticipantId(0));
+        let last = (id(to, u32::MAX, u64::MAX), ParticipantId(u32::MAX));
+        self.rows.range(first..=last)
+    }
+
+    /// Metered use from one interval to another that no certificate covers yet.
+    pub fn uncovered_between(
+        &self,
+        from: DeliveryInterval,
+        to: DeliveryInterval,
+    ) -> impl Iterator<Item = (&(DeliveryInterval, PointId), &WattHours)> {
+        let places = (from, PointId(0))..=(to, PointId(u32::MAX));
+        self.unclaimed.range(places)
+    }
+
     /// A point's metered use in an interval that no certificate covers yet.
     pub fn unclaimed(&self, interval: DeliveryInterval, point: PointId) -> WattHours {
         let row = self.unclaimed.get(&(interval, point));
@@ -370,15 +396,7 @@ impl State {
     /// Ends all that was generated in an interval, and what could be claimed there.
     pub(crate) fn expire_certificates(&mut self, interval: DeliveryInterval, facts: &mut Facts) {
         let holdings = &mut self.certificates.holdings;
-        let certificate = |point, interval_used| CertificateId {
-            origin: interval,
-            point,
-            interval: interval_used,
-        };
-        let first = certificate(PointId(0), DeliveryInterval(0));
-        let last = certificate(PointId(u32::MAX), DeliveryInterval(u64::MAX));
-        let rows = (first, ParticipantId(0))..=(last, ParticipantId(u32::MAX));
-        let rows = holdings.rows.range(rows);
+        let rows = holdings.generated_between(interval, interval);
         let rows: Vec<_> = rows.map(|(key, quantity)| (*key, *quantity)).collect();
         for ((certificate, holder), quantity) in rows {
             holdings.end((certificate, holder), quantity, End::Expired);
@@ -388,10 +406,8 @@ impl State {
             };
             facts.push((Some(holder), fact(expired)));
         }
-        let uses = (interval, PointId(0))..=(interval, PointId(u32::MAX));
         let uses: Vec<_> = holdings
-            .unclaimed
-            .range(uses)
+            .uncovered_between(interval, interval)
             .map(|(key, _)| *key)
             .collect();
         for key in uses {
