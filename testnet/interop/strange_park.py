@@ -12,12 +12,13 @@ import random
 import sys
 from collections import Counter
 
-from doctor import public_bytes, test_key, write_export
+from exports import public_bytes, test_key, write_export
 from wattle_verify import c2sp
 from wattle_verify import formats as f
 from wattle_verify.codec import decode
-from wattle_verify.ledger import HOUR, QUARTER, Ledger, Refused, gate_closure, local_month_and_quarter
+from wattle_verify.ledger import Ledger
 from wattle_verify.replay import make_batch
+from wattle_verify.rules import HOUR, QUARTER, Refused, gate_closure, local_month_and_quarter
 from hashlib import sha256
 
 START = 1_631_008  # an interval of July 2016
@@ -42,8 +43,9 @@ class CountingLedger(Ledger):
 class Park:
     """A park that is being written."""
 
-    def __init__(self, seed, nodes, big):
+    def __init__(self, seed, nodes, big, first=START):
         self.rng = random.Random(seed)
+        self.first = first
         self.big = big
         self.nodes = nodes
         self.keys = {}  # label -> private key
@@ -54,7 +56,7 @@ class Park:
         self.park = c2sp.leaf_hash(self.leaves[0])
         self.origin = "wattle/%s/%s" % (self.genesis.name, self.park.hex())
         self.ledger = CountingLedger(self.park, self.genesis, signed[-64:])
-        self.time, self.term = START * QUARTER - 3 * HOUR, 1
+        self.time, self.term = self.first * QUARTER - 3 * HOUR, 1
         self.pending, self.sequences = [], {}
         self.registers = {}  # meter -> the true register at an interval's end
         self.said = {}  # meter -> the last interval that it has told
@@ -117,7 +119,7 @@ class Park:
             0,
             "strange",
             self.rng.choice((480, 0, -210, 345, 840, -840)),
-            START,
+            self.first,
             self.public("registrar"),
             self.public("treasurer"),
             self.public("regulator"),
@@ -187,7 +189,7 @@ class Park:
         self.batch()
         for number in range(1, 11 if not self.big else 17):
             metering = rng.randrange(2)
-            start = START + rng.choice((0, 0, 0, 5, 40))
+            start = self.first + rng.choice((0, 0, 0, 5, 40))
             generation = rng.choice((0, rated, rated, rated))
             tariff = TARIFF + rng.randrange(2)
             point = f.POINT(
@@ -318,7 +320,7 @@ class Park:
                 order._replace(limit=10**8),
                 order._replace(limit=10**8 + 1),
                 order._replace(point=999),
-                order._replace(interval=START - 1),
+                order._replace(interval=self.first - 1),
                 order._replace(interval=self.interval()),
                 order._replace(interval=self.interval() + 768),
                 order._replace(interval=self.interval() + 769),
@@ -334,7 +336,7 @@ class Park:
         soon = self.interval() + rng.choice((0, 1, 2, 2, 2, 3, 4, 30))
         if rng.random() < 0.04:
             soon = rng.choice(
-                (0, START - 1, 2**40, 2**44, 2**45, 2**63 // QUARTER, 2**64 // QUARTER, 2**63, 2**64 - 1)
+                (0, self.first - 1, 2**40, 2**44, 2**45, 2**63 // QUARTER, 2**64 // QUARTER, 2**63, 2**64 - 1)
             )
         who = rng.randint(1, 6)
         if choice == 0:
@@ -574,7 +576,7 @@ class Park:
     def crowd_of_loads(self):
         """So many points at the highest price that the grid's line of an interval does not fit 64 bits."""
         flat = f.TARIFF((0,) * 12, (f.SEASON((f.RANGE(0, 96, 0),), (f.BAND_PRICE(0, 10**8),)),))
-        start = START + 1
+        start = self.first + 1
         self.say("registrar", f.SET_TARIFF, (TARIFF, start, flat))
         for point in range(200, 290):
             self.say(
@@ -594,7 +596,7 @@ class Park:
         """Some days, batch by batch, and batches until a seal ends the log."""
         rng = self.rng
         self.set_up()
-        end = START * QUARTER + days * 96 * QUARTER
+        end = self.first * QUARTER + days * 96 * QUARTER
         if self.big and rng.random() < 0.5:
             self.crowd_of_loads()
         while self.time < end:

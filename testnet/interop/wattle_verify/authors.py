@@ -1,21 +1,74 @@
 """What the authors' bytes show by themselves, without replay: signatures, sequences, and whether each key was in force."""
 
 from . import formats as f
-from .codec import Malformed, decode
+from .codec import Malformed, UnknownRule, decode, decode_start
 from .ed25519 import signature_holds
-from .ledger import split_signature
+from .rules import split_signature
 
 
 def check_authors(entries, park, genesis, fail):
-    """Walks the log once; calls `fail(claim, entry, reason)`."""
+    """Walks the log once; calls `fail(claim, entry, reason)`. Gives entry and name of the first action that is not known here,
+    if there is one: which keys are in force is not known from there on, and only the rest is looked at."""
     nodes = {node.id: node.batch for node in genesis.nodes}
-    in_force = {genesis.registrar: True, genesis.treasurer: True, genesis.regulator: True}
-    last = {}
+    keys = Keys(genesis)
     for at, (kind, fields) in enumerate(entries):
         if kind == f.BATCH_LEAF:
             _check_header(at, fields[0], nodes, fail)
         elif kind == f.EVENT_LEAF:
-            _check_event(at, fields, park, in_force, last, fail)
+            _check_event(at, fields, park, keys, fail)
+    return keys.unknown
+
+
+class Keys:
+    """Which keys are in force, what they have signed, and which tenant's key answers for which delegated ones."""
+
+    def __init__(self, genesis):
+        self.in_force = {genesis.registrar: True, genesis.treasurer: True, genesis.regulator: True}
+        self.last = {}
+        self.by_meter = {}
+        self.answers = {}
+        self.unknown = None
+
+    def apply(self, author, number, action):
+        """What an action that was done makes of keys."""
+        if number == f.REGISTER_METER:
+            self.add(action.key)
+            self.by_meter[action.id] = [action.key]
+        elif number == f.ADD_KEY:
+            key, role = action
+            self.add(key)
+            if role[0] == f.METER_ROLE:
+                self.by_meter.setdefault(role[1], []).append(key)
+        elif number == f.ROTATE_KEY:
+            new = action[0]
+            self.add(new)
+            self.in_force[author] = False
+            for keys in self.by_meter.values():
+                if author in keys:
+                    keys.append(new)
+            self.answers[new] = self.answers.pop(author, [])
+        elif number == f.REVOKE_KEY:
+            self.end(action)
+        elif number == f.REPLACE_METER:
+            for key in self.by_meter.get(action.meter, ()):
+                self.end(key)
+            self.add(action.key)
+            self.by_meter[action.meter] = [action.key]
+        elif number == f.DELEGATE:
+            self.add(action[0])
+            self.answers.setdefault(author, []).append(action[0])
+        elif number == f.REVOKE_DELEGATE:
+            self.end(action)
+
+    def add(self, key):
+        """A key takes effect."""
+        self.in_force[key] = True
+
+    def end(self, key):
+        """A key ends, and those that it answers for."""
+        self.in_force[key] = False
+        for delegate in self.answers.pop(key, ()):
+            self.in_force[delegate] = False
 
 
 def _check_header(at, signed, nodes, fail):
@@ -33,36 +86,30 @@ def _check_header(at, signed, nodes, fail):
         fail("author signatures", at, "the leader did not sign the batch's header")
 
 
-def _check_event(at, fields, park, in_force, last, fail):
+def _check_event(at, fields, park, keys, fail):
     """An event is signed by its author, has the next sequence, and its key is in force."""
     signed, outcome = fields
+    action = None
     try:
         body, signature = split_signature(signed)
-        event = decode(f.EVENT, body)
+        event = decode_start(f.EVENT_HEAD, body)
+        action = decode(f.EVENT, body).action
+    except UnknownRule as unknown:
+        keys.unknown = keys.unknown or (at, str(unknown))
     except Malformed as error:
         fail("form", at, "not an event: %s" % error)
         return
     if not signature_holds(event.author, b"wattle/event/v0\n" + park + body, signature):
         fail("author signatures", at, "the author did not sign the event")
-    if event.sequence != last.get(event.author, 0) + 1:
-        fail(
-            "sequences",
-            at,
-            "key %s goes from %d to %d" % (event.author.hex(), last.get(event.author, 0), event.sequence),
-        )
-    last[event.author] = event.sequence
-    if event.author not in in_force:
-        fail("key validity", at, "key %s is not registered" % event.author.hex())
-    elif not in_force[event.author]:
-        fail("key validity", at, "key %s was revoked before" % event.author.hex())
-    if tuple(outcome) != (0,):
+    last = keys.last.get(event.author, 0)
+    if event.sequence != last + 1:
+        fail("sequences", at, "key %s goes from %d to %d" % (event.author.hex(), last, event.sequence))
+    keys.last[event.author] = event.sequence
+    if keys.unknown is not None:
         return
-    number, action = event.action
-    if number == f.REGISTER_METER:
-        in_force[action.key] = True
-    elif number == f.ADD_KEY:
-        in_force[action[0]] = True
-    elif number == f.ROTATE_KEY:
-        in_force[action[0]], in_force[event.author] = True, False
-    elif number == f.REVOKE_KEY:
-        in_force[action] = False
+    if event.author not in keys.in_force:
+        fail("key validity", at, "key %s is not registered" % event.author.hex())
+    elif not keys.in_force[event.author]:
+        fail("key validity", at, "key %s was revoked before" % event.author.hex())
+    if tuple(outcome) == (0,):
+        keys.apply(event.author, *action)

@@ -7,10 +7,15 @@ no variant has fields, and otherwise a pair of number and fields.
 from collections import namedtuple
 
 VALUE_LIMIT = 131_072
+GROWTH_LIMIT = 1_000
 
 
 class Malformed(Exception):
     """Bytes that are not a value of the type that was expected."""
+
+
+class UnknownRule(Malformed):
+    """A variant of an enum that grows with the rules, and whose number is beyond those that are known here."""
 
 
 class Cursor:
@@ -138,15 +143,16 @@ class Option:
 
 
 class Choice:
-    """An enum without fields: its number, 32 bits wide."""
+    """An enum without fields: its number, 32 bits wide. `grows` names one to which rules may append variants; those of `later` are
+    in the pages and not known here yet."""
 
-    def __init__(self, count):
-        self.count = count
+    def __init__(self, count, grows=None, later=()):
+        self.count, self.grows, self.later = count, grows, later
 
     def read(self, cursor):
-        number = U32.read(cursor)
-        if number >= self.count:
-            raise Malformed("variant %d of %d" % (number, self.count))
+        number = read_variant(cursor, self.count, self.grows)
+        if number in self.later:
+            raise UnknownRule("%s %d" % (self.grows, number))
         return number
 
     def write(self, value):
@@ -156,13 +162,11 @@ class Choice:
 class Enum:
     """An enum with fields: a pair of number and fields. A variant without fields has the codec None."""
 
-    def __init__(self, *variants):
-        self.variants = variants
+    def __init__(self, *variants, grows=None):
+        self.variants, self.grows = variants, grows
 
     def read(self, cursor):
-        number = U32.read(cursor)
-        if number >= len(self.variants):
-            raise Malformed("variant %d of %d" % (number, len(self.variants)))
+        number = read_variant(cursor, len(self.variants), self.grows)
         variant = self.variants[number]
         return (number, variant.read(cursor) if variant else None)
 
@@ -170,6 +174,16 @@ class Enum:
         number, fields = value
         variant = self.variants[number]
         return U32.write(number) + (variant.write(fields) if variant else b"")
+
+
+class NotYet:
+    """A variant that the pages have and this verifier does not know yet."""
+
+    def __init__(self, name):
+        self.name = name
+
+    def read(self, cursor):
+        raise UnknownRule(self.name)
 
 
 class Struct:
@@ -198,8 +212,23 @@ class Tuple(Struct):
 
 
 U8, U16, U32, U64 = Number(1), Number(2), Number(4), Number(8)
-I16, I64 = Number(2, True), Number(8, True)
+I16, I64, I128 = Number(2, True), Number(8, True), Number(16, True)
 BOOL, BYTES, STRING = Boolean(), Bytes(), String()
+
+
+def read_variant(cursor, count, grows):
+    """A variant's number. One beyond `count` is a later version's rule if the enum grows, unless no version gets that far."""
+    number = U32.read(cursor)
+    if number >= count:
+        if grows is not None and number < GROWTH_LIMIT:
+            raise UnknownRule("%s %d" % (grows, number))
+        raise Malformed("variant %d of %d" % (number, count))
+    return number
+
+
+def decode_start(codec, data):
+    """The value that `data` begins with."""
+    return codec.read(Cursor(data))
 
 
 def decode(codec, data):

@@ -1,7 +1,7 @@
 """The types of FORMATS.md, sections 1 and 3 to 8, as codecs."""
 
-from .codec import BOOL, BYTES, I16, I64, STRING, U8, U16, U32, U64
-from .codec import Array, Choice, Enum, Fixed, List, Option, Struct, Tuple
+from .codec import BOOL, BYTES, I16, I64, I128, STRING, U8, U16, U32, U64
+from .codec import Array, Choice, Enum, Fixed, List, NotYet, Option, Struct, Tuple
 
 # Section 1, units.
 TIME = INTERVAL = NODE_ID = U64
@@ -46,9 +46,14 @@ GENESIS = Struct(
 
 # Section 5, events.
 GENERATION, LOAD, CHARGE, DISCHARGE, IMPORT, EXPORT = range(6)  # MeterKind
-METER_KIND = Choice(6)
-REGISTRAR, TREASURER, REGULATOR, METER_ROLE, TENANT = range(5)  # Role
-ROLE = Enum(None, None, None, METER_ID, PARTICIPANT_ID)
+METER_KIND = Choice(6, grows="MeterKind")
+REGISTRAR, TREASURER, REGULATOR, METER_ROLE, TENANT, DELEGATE_ROLE = range(6)  # Role
+ROLE = Enum(None, None, None, METER_ID, PARTICIPANT_ID, PARTICIPANT_ID, grows="Role")
+FINAL_RUNS, PRICE_INDEX, CERTIFICATES, MONTH_CLOSE, JOINT_AUCTION = range(5)  # RuleSet
+RULE_SET = Choice(5, grows="RuleSet", later=(CERTIFICATES, MONTH_CLOSE))
+CALL_AUCTION, CONTINUOUS = range(2)  # MarketMode
+MARKET_MODE = Choice(2, grows="MarketMode")
+MAKER, TAKER = range(2)  # TradeRole
 LOAD_METER, CONNECTION_METER = range(2)  # metering
 BUY, SELL = range(2)  # side
 PARTICIPANT = Struct("Participant", ("id", PARTICIPANT_ID), ("name", STRING))
@@ -87,6 +92,36 @@ MONEY_ACTION = Struct(
     "MoneyAction", ("participant", PARTICIPANT_ID), ("amount", MONEY), ("reference", STRING)
 )
 STANDING = Struct("Standing", ("enrolled", BOOL), ("ask", PRICE), ("bid", Option(PRICE)))
+RATIO = Struct("Ratio", ("numerator", U32), ("denominator", U32))
+LIMITS = Struct(
+    "DelegationLimits",
+    ("points", List(POINT_ID)),
+    ("order_energy", WH),
+    ("day_energy", WH),
+    ("day_money", MONEY),
+    ("start", INTERVAL),
+    ("end", INTERVAL),
+)
+SCHEDULE_ENTRY = Struct(
+    "ScheduleEntry",
+    ("weekdays", U8),
+    ("start", U8),
+    ("end", U8),
+    ("enrolled", BOOL),
+    ("ask", PRICE),
+    ("bid", Option(PRICE)),
+)
+LEG = Struct("Leg", ("interval", INTERVAL), ("side", Choice(2)), ("quantity", WH))
+BUNDLE_ACTION = Struct("BundleAction", ("point", POINT_ID), ("legs", List(LEG)), ("limit", MONEY))
+RESTART = Struct(
+    "Restart",
+    ("meter", METER_ID),
+    ("interval", INTERVAL),
+    ("last", WH),
+    ("start", WH),
+    ("ratio", RATIO),
+    ("key", KEY),
+)
 (
     REGISTER_PARTICIPANT,
     REGISTER_POINT,
@@ -104,7 +139,41 @@ STANDING = Struct("Standing", ("enrolled", BOOL), ("ask", PRICE), ("bid", Option
     PLACE_ORDERS,
     CANCEL_ORDERS,
     SET_STANDING,
-) = range(16)
+    ACTIVATE_RULES,
+    CORRECT_READING,
+    LIFT_FREEZE,
+    PLACE_ORDERS_WITH,
+    CHANGE_ORDERS,
+    CANCEL_ALL,
+    SET_AFFILIATES,
+    HALT_MARKET,
+    RESUME_MARKET,
+    SET_PRICE_BOUNDS,
+    RESET_REGISTER,
+    REPLACE_METER,
+    SET_RATIO,
+    END_POINT,
+    ASSIGN_METER,
+    DELEGATE,
+    REVOKE_DELEGATE,
+    SET_SCHEDULE,
+    TRANSFER_CERTIFICATES,
+    CANCEL_CERTIFICATES,
+    WITHDRAW_CERTIFICATE,
+    LINK_CERTIFICATES,
+    SET_CERTIFICATE_POLICY,
+    SET_MARKET_MODE,
+    PLACE_IMMEDIATE,
+    REGISTER_BOUNDARY_METER,
+    SET_MONTH_CLOSE,
+    RECORD_UTILITY_BILL,
+    REVERSE_UTILITY_BILL,
+    MOVE_RESIDUE,
+    DECLARE_DEFAULT,
+    CLEAR_DEFAULT,
+    PLACE_BUNDLE,
+    CANCEL_BUNDLE,
+) = range(50)
 ACTION = Enum(
     PARTICIPANT,
     POINT,
@@ -122,7 +191,43 @@ ACTION = Enum(
     List(ORDER),
     List(ORDER_ID),
     Tuple(POINT_ID, STANDING),
+    Tuple(RULE_SET, INTERVAL),
+    Tuple(METER_ID, INTERVAL, WH, STRING),
+    KEY,
+    List(Tuple(ORDER, WH)),
+    List(Tuple(ORDER_ID, WH, PRICE)),
+    Tuple(Option(POINT_ID), Option(INTERVAL)),
+    Tuple(U16, List(PARTICIPANT_ID)),
+    Tuple(INTERVAL, Option(INTERVAL)),
+    INTERVAL,
+    Tuple(INTERVAL, PRICE, PRICE),
+    Tuple(METER_ID, INTERVAL, WH, WH),
+    RESTART,
+    Tuple(METER_ID, INTERVAL, WH, RATIO),
+    Tuple(POINT_ID, INTERVAL),
+    Tuple(METER_ID, POINT_ID, INTERVAL),
+    Tuple(KEY, LIMITS, SIG),
+    KEY,
+    Tuple(POINT_ID, List(SCHEDULE_ENTRY)),
+    NotYet("TransferCertificates"),
+    NotYet("CancelCertificates"),
+    NotYet("WithdrawCertificate"),
+    NotYet("LinkCertificates"),
+    NotYet("SetCertificatePolicy"),
+    Tuple(INTERVAL, MARKET_MODE),
+    List(Tuple(ORDER, WH)),
+    NotYet("RegisterBoundaryMeter"),
+    NotYet("SetMonthClose"),
+    NotYet("RecordUtilityBill"),
+    NotYet("ReverseUtilityBill"),
+    NotYet("MoveResidue"),
+    NotYet("DeclareDefault"),
+    NotYet("ClearDefault"),
+    BUNDLE_ACTION,
+    ORDER_ID,
+    grows="Action",
 )
+EVENT_HEAD = Struct("EventHead", ("version", U8), ("author", KEY), ("sequence", U64), ("issued", TIME))
 EVENT = Struct(
     "Event", ("version", U8), ("author", KEY), ("sequence", U64), ("issued", TIME), ("action", ACTION)
 )
@@ -140,9 +245,9 @@ HEADER = Struct(
 
 # Section 7, facts.
 FORWARD, POOL, GRID, BALANCING, WHEELING, REPLACEMENT = range(6)  # PostingKind
-POSTING_KIND = Choice(6)
+POSTING_KIND = Choice(6, grows="PostingKind")
 POINT_LINES, TO_CLEARING, TO_GRID, TO_BALANCING, TO_NETWORK = range(5)  # Account of a posting
-ACCOUNT = Enum(POINT_ID, None, None, None, None)
+ACCOUNT = Enum(POINT_ID, None, None, None, None, grows="Account")
 POINT_TERMS = Struct(
     "PointTerms",
     ("building", BUILDING_ID),
@@ -193,7 +298,37 @@ BUNDLE = Struct(
     CERTIFICATE_ISSUED,
     CERTIFICATE_DELIVERED,
     FUNDS_MOVED,
-) = range(8)
+    POINT_ADJUSTED,
+    INTERVAL_ADJUSTED,
+    CERTIFICATE_ADJUSTED,
+    DELIVERY_ADJUSTED,
+    RUN_HELD,
+    MONTH_CLOSED,
+    READING_CORRECTED,
+    KEY_FROZEN,
+    MINIMUM_MISSED,
+    AUCTION_HALTED,
+    ORDERS_CANCELLED,
+    REGISTER_RESTARTED,
+    DAY_PRICED,
+    CERTIFICATE,
+    ORDER_MATCHED,
+    REMAINDER_CANCELLED,
+    CONTINUOUS_CLOSED,
+    POINT_CHARGED,
+    MONTH_INVOICED,
+    MONTH_BALANCED,
+    MONTH_HELD,
+    UTILITY_BILLED,
+    UTILITY_BILL_REVERSED,
+    RESIDUE_MOVED,
+    DEFAULT_COVERED,
+    GAIN_CUT,
+    DEFAULT_CLEARED,
+    JOINT_CLEARED,
+    BUNDLE_CLOSED,
+    JOINT_FILLED,
+) = range(38)
 FACT_NAMES = (
     "IntervalCleared",
     "OrderClosed",
@@ -203,8 +338,39 @@ FACT_NAMES = (
     "CertificateIssued",
     "CertificateDelivered",
     "FundsMoved",
+    "PointAdjusted",
+    "IntervalAdjusted",
+    "CertificateAdjusted",
+    "DeliveryAdjusted",
+    "RunHeld",
+    "MonthClosed",
+    "ReadingCorrected",
+    "KeyFrozen",
+    "MinimumMissed",
+    "AuctionHalted",
+    "OrdersCancelled",
+    "RegisterRestarted",
+    "DayPriced",
+    "Certificate",
+    "OrderMatched",
+    "RemainderCancelled",
+    "ContinuousClosed",
+    "PointCharged",
+    "MonthInvoiced",
+    "MonthBalanced",
+    "MonthHeld",
+    "UtilityBilled",
+    "UtilityBillReversed",
+    "ResidueMoved",
+    "DefaultCovered",
+    "GainCut",
+    "DefaultCleared",
+    "JointCleared",
+    "BundleClosed",
+    "JointFilled",
 )
-RUN = Choice(1)
+INITIAL, FINAL = range(2)  # Run
+RUN = Choice(2, grows="Run")
 POINT_FACT = Struct(
     "PointSettled",
     ("interval", INTERVAL),
@@ -225,6 +391,67 @@ INTERVAL_FACT = Struct(
     ("pool_volume", WH),
     ("postings", List(Tuple(ACCOUNT, POSTING_KIND, MONEY))),
 )
+POINT_ADJUSTED_FACT = Struct(
+    "PointAdjusted",
+    ("interval", INTERVAL),
+    ("point", POINT_ID),
+    ("run", RUN),
+    ("terms", POINT_TERMS),
+    ("substituted", List(METER_KIND)),
+    ("before", Option(LINE)),
+    ("line", LINE),
+    ("postings", List(Tuple(POSTING_KIND, MONEY))),
+)
+INTERVAL_ADJUSTED_FACT = Struct(
+    "IntervalAdjusted",
+    ("interval", INTERVAL),
+    ("run", RUN),
+    ("terms", TERMS),
+    ("factor", FACTOR),
+    ("price_before", Option(PRICE)),
+    ("volume_before", WH),
+    ("pool_price", Option(PRICE)),
+    ("pool_volume", WH),
+    ("postings", List(Tuple(ACCOUNT, POSTING_KIND, MONEY))),
+)
+MONTH_FACT = Struct(
+    "MonthClosed",
+    ("year", I64),
+    ("month", U8),
+    ("first", INTERVAL),
+    ("last", INTERVAL),
+    ("intervals", U32),
+    ("adjusted", U32),
+)
+JOINT_INTERVAL = Struct(
+    "JointInterval", ("interval", INTERVAL), ("price", PRICE), ("volume", WH), ("sold", WH), ("bought", WH)
+)
+JOINT_FACT = Struct(
+    "JointCleared",
+    ("day", INTERVAL),
+    ("intervals", List(JOINT_INTERVAL)),
+    ("bids", U32),
+    ("offers", U32),
+    ("accepted", U32),
+    ("rejected", U32),
+    ("profitable", U32),
+    ("left_out", U32),
+    ("rounds", U32),
+)
+ACCEPTED, REJECTED, LEFT_OUT = range(3)  # BundleState
+BUNDLE_FACT = Struct(
+    "BundleClosed",
+    ("bundle", ORDER_ID),
+    ("day", INTERVAL),
+    ("point", POINT_ID),
+    ("legs", List(LEG)),
+    ("prices", List(PRICE)),
+    ("limit", MONEY),
+    ("state", Choice(3)),
+    ("cash", Option(MONEY)),
+    ("surplus", Option(MONEY)),
+)
+AVERAGE = Struct("Average", ("volume", WH), ("price", Option(PRICE)))
 FACT = Enum(
     Tuple(INTERVAL, Option(PRICE), WH, U32, U32),
     Tuple(ORDER_ID, ORDER, WH, Option(PRICE)),
@@ -234,10 +461,42 @@ FACT = Enum(
     Tuple(INTERVAL, POINT_ID, BUNDLE),
     Tuple(INTERVAL, POINT_ID, POINT_ID, WH),
     MONEY,
+    POINT_ADJUSTED_FACT,
+    INTERVAL_ADJUSTED_FACT,
+    Tuple(INTERVAL, POINT_ID, BUNDLE, BUNDLE),
+    Tuple(INTERVAL, POINT_ID, POINT_ID, WH, WH),
+    Tuple(INTERVAL, RUN, STRING),
+    MONTH_FACT,
+    Tuple(METER_ID, INTERVAL, WH, WH),
+    Tuple(METER_ID, KEY, INTERVAL, WH, WH),
+    Tuple(ORDER_ID, INTERVAL, WH, WH),
+    Tuple(INTERVAL, U32, U32),
+    Tuple(U32, U32),
+    Tuple(METER_ID, INTERVAL, WH, WH, U32, U32),
+    Tuple(INTERVAL, AVERAGE, AVERAGE, AVERAGE),
+    NotYet("Certificate"),
+    Tuple(ORDER_ID, ORDER, WH, PRICE, Choice(2)),
+    Tuple(ORDER_ID, ORDER),
+    Tuple(INTERVAL, U64, AVERAGE, U32, U32),
+    NotYet("PointCharged"),
+    NotYet("MonthInvoiced"),
+    NotYet("MonthBalanced"),
+    NotYet("MonthHeld"),
+    NotYet("UtilityBilled"),
+    NotYet("UtilityBillReversed"),
+    NotYet("ResidueMoved"),
+    NotYet("DefaultCovered"),
+    NotYet("GainCut"),
+    NotYet("DefaultCleared"),
+    JOINT_FACT,
+    BUNDLE_FACT,
+    Tuple(ORDER_ID, ORDER, WH, PRICE),
+    grows="Fact",
 )
 
 # Section 3, leaves.
 GENESIS_LEAF, BATCH_LEAF, EVENT_LEAF, DERIVED_LEAF, SEAL_LEAF = range(5)
+UNKNOWN_LEAF = 5  # not an Entry: a derived leaf with a fact of rules that are not known here
 DROPPED = Struct("Dropped", ("place", U16), ("hash", HASH))
 ENTRY = Enum(
     BYTES,
@@ -266,7 +525,21 @@ ENTRY = Enum(
     T_POINT_PINS,
     T_CERTIFICATES,
     T_OUTCOMES,
-) = range(17)
+    T_COURSE,
+    T_INPUTS,
+    T_CORRECTED,
+    T_FROZEN,
+    T_MINIMUMS,
+    T_AFFILIATES,
+    T_HALTS,
+    T_BOUNDS,
+    T_BREAKS,
+    T_ENDS,
+    T_ASSIGNMENTS,
+) = range(28)
+T_DELEGATIONS, T_USES, T_INDEX, T_TURNOVERS, T_SCHEDULES = range(30, 35)
+T_MODES, T_ARRIVALS, T_TRADES = range(35, 38)
+T_JOINT, T_BUNDLES = range(40, 42)
 CLOCK = Struct(
     "Clock",
     ("time", TIME),
@@ -293,22 +566,78 @@ BALANCE = Struct("Balance", ("balance", MONEY), ("reserved", MONEY), ("credit", 
 OPEN_ORDER = Struct("OpenOrder", ("participant", PARTICIPANT_ID), ("item", ORDER), ("reserved", MONEY))
 POSITION = Struct("Position", ("sold", WH), ("bought", WH), ("cash", MONEY), ("reserved", MONEY))
 OUTCOME = Struct("Outcome", ("hash", HASH), ("leaf", U64), ("outcome", List(U16)))
-TABLES = (
-    (Tuple(), CLOCK),
-    (Tuple(PARTICIPANT_ID), PARTICIPANT),
-    (Tuple(POINT_ID), POINT),
-    (Tuple(METER_ID), METER),
-    (Tuple(KEY), KEY_RECORD),
-    (Tuple(TARIFF_ID, INTERVAL), TARIFF),
-    (Tuple(INTERVAL), TERMS),
-    (Tuple(INTERVAL), FACTOR),
-    (Tuple(POINT_ID), STANDING),
-    (Tuple(ACCOUNT_ID), BALANCE),
-    (Tuple(INTERVAL, ORDER_ID), OPEN_ORDER),
-    (Tuple(INTERVAL, POINT_ID), POSITION),
-    (Tuple(METER_ID, INTERVAL), WH),
-    (Tuple(INTERVAL), TERMS),
-    (Tuple(INTERVAL, POINT_ID), POINT_TERMS),
-    (Tuple(INTERVAL, POINT_ID), BUNDLE),
-    (Tuple(KEY, U64), OUTCOME),
+COURSE = Struct(
+    "Course",
+    ("start", INTERVAL),
+    ("next_final", INTERVAL),
+    ("month_first", INTERVAL),
+    ("intervals", U32),
+    ("adjusted", U32),
 )
+ENERGY = Struct(
+    "Energy",
+    ("generation", WH),
+    ("load", WH),
+    ("charge", WH),
+    ("discharge", WH),
+    ("connection", Option(Tuple(WH, WH))),
+    ("actual", BOOL),
+)
+INPUTS = Struct("Inputs", ("sold", WH), ("bought", WH), ("cash", MONEY), ("energy", ENERGY))
+FROZEN = Struct("Frozen", ("meter", METER_ID), ("interval", INTERVAL), ("recorded", WH), ("claimed", WH))
+BOUNDS = Struct("Bounds", ("floor", PRICE), ("cap", PRICE))
+BREAK = Struct("Break", ("last", WH), ("start", WH), ("ratio", RATIO))
+DELEGATION = Struct("Delegation", ("participant", PARTICIPANT_ID), ("by", KEY), ("limits", LIMITS))
+USE = Struct("Use", ("energy", I128), ("money", I128))
+TURNOVER = Struct("Turnover", ("auction", WH), ("auction_value", I128), ("pool", WH), ("pool_value", I128))
+ARRIVAL = Struct("Arrival", ("leaf", U64), ("item", U16))
+TRADES = Struct("Trades", ("count", U64), ("volume", WH), ("value", I128), ("last", PRICE))
+JOINT = Struct("Joint", ("start", INTERVAL), ("next_day", INTERVAL))
+OPEN_BUNDLE = Struct(
+    "OpenBundle",
+    ("participant", PARTICIPANT_ID),
+    ("point", POINT_ID),
+    ("legs", List(LEG)),
+    ("limit", MONEY),
+    ("reserved", MONEY),
+)
+TABLES = {
+    T_CLOCK: (Tuple(), CLOCK),
+    T_PARTICIPANTS: (Tuple(PARTICIPANT_ID), PARTICIPANT),
+    T_POINTS: (Tuple(POINT_ID), POINT),
+    T_METERS: (Tuple(METER_ID), METER),
+    T_KEYS: (Tuple(KEY), KEY_RECORD),
+    T_TARIFFS: (Tuple(TARIFF_ID, INTERVAL), TARIFF),
+    T_TERMS: (Tuple(INTERVAL), TERMS),
+    T_FACTORS: (Tuple(INTERVAL), FACTOR),
+    T_STANDING: (Tuple(POINT_ID), STANDING),
+    T_ACCOUNTS: (Tuple(ACCOUNT_ID), BALANCE),
+    T_ORDERS: (Tuple(INTERVAL, ORDER_ID), OPEN_ORDER),
+    T_POSITIONS: (Tuple(INTERVAL, POINT_ID), POSITION),
+    T_READINGS: (Tuple(METER_ID, INTERVAL), WH),
+    T_PARK_PINS: (Tuple(INTERVAL), TERMS),
+    T_POINT_PINS: (Tuple(INTERVAL, POINT_ID), POINT_TERMS),
+    T_CERTIFICATES: (Tuple(INTERVAL, POINT_ID), BUNDLE),
+    T_OUTCOMES: (Tuple(KEY, U64), OUTCOME),
+    T_COURSE: (Tuple(), COURSE),
+    T_INPUTS: (Tuple(INTERVAL, POINT_ID), INPUTS),
+    T_CORRECTED: (Tuple(INTERVAL, METER_ID), WH),
+    T_FROZEN: (Tuple(KEY), FROZEN),
+    T_MINIMUMS: (Tuple(INTERVAL, ORDER_ID), WH),
+    T_AFFILIATES: (Tuple(U16), List(PARTICIPANT_ID)),
+    T_HALTS: (Tuple(INTERVAL), Option(INTERVAL)),
+    T_BOUNDS: (Tuple(INTERVAL), BOUNDS),
+    T_BREAKS: (Tuple(METER_ID, INTERVAL), BREAK),
+    T_ENDS: (Tuple(POINT_ID), INTERVAL),
+    T_ASSIGNMENTS: (Tuple(METER_ID, INTERVAL), POINT_ID),
+    T_DELEGATIONS: (Tuple(KEY), DELEGATION),
+    T_USES: (Tuple(INTERVAL, KEY), USE),
+    T_INDEX: (Tuple(), INTERVAL),
+    T_TURNOVERS: (Tuple(INTERVAL), TURNOVER),
+    T_SCHEDULES: (Tuple(POINT_ID), List(SCHEDULE_ENTRY)),
+    T_MODES: (Tuple(INTERVAL), MARKET_MODE),
+    T_ARRIVALS: (Tuple(INTERVAL, ORDER_ID), ARRIVAL),
+    T_TRADES: (Tuple(INTERVAL), TRADES),
+    T_JOINT: (Tuple(), JOINT),
+    T_BUNDLES: (Tuple(INTERVAL, ORDER_ID), OPEN_BUNDLE),
+}

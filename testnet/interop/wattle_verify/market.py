@@ -48,12 +48,12 @@ def auction(asks, bids):
         volume = max(volume, min(offered, asked))
     if volume == 0:
         return None, 0, {}, {}
-    sold, worst_ask = _fill(volume, asks, reverse=False)
-    bought, worst_bid = _fill(volume, bids, reverse=True)
+    sold, worst_ask = fill(volume, asks, reverse=False)
+    bought, worst_bid = fill(volume, bids, reverse=True)
     return worst_ask + (worst_bid - worst_ask) // 2, volume, sold, bought
 
 
-def _fill(volume, quotes, reverse):
+def fill(volume, quotes, reverse):
     """Fills `volume` best limit first; gives the fills above zero and the last limit that was filled."""
     fills, last = {}, None
     for level in sorted({limit for limit, _ in quotes.values()}, reverse=reverse):

@@ -7,19 +7,37 @@ from hashlib import sha256
 
 from . import formats as f
 from .c2sp import leaf_hash
-from .codec import Malformed, decode
+from .codec import Malformed, UnknownRule, decode
 from .ed25519 import signature_holds
-from .ledger import Ledger, Refused, genesis_faults, split_signature
+from .ledger import Ledger
+from .rules import Refused, genesis_faults, split_signature
 
 MAX_TIME = 2**50
+# The claim that a fact belongs to; one that is not here belongs to "replay" alone.
 FACT_CLAIMS = {
     f.INTERVAL_CLEARED: "trades",
     f.ORDER_CLOSED: "trades",
+    f.MINIMUM_MISSED: "trades",
+    f.AUCTION_HALTED: "trades",
+    f.ORDERS_CANCELLED: "trades",
+    f.DAY_PRICED: "trades",
+    f.ORDER_MATCHED: "trades",
+    f.REMAINDER_CANCELLED: "trades",
+    f.CONTINUOUS_CLOSED: "trades",
+    f.JOINT_CLEARED: "trades",
+    f.BUNDLE_CLOSED: "trades",
+    f.JOINT_FILLED: "trades",
     f.POINT_SETTLED: "settlement",
     f.INTERVAL_SETTLED: "settlement",
     f.SETTLEMENT_HELD: "settlement",
+    f.POINT_ADJUSTED: "settlement",
+    f.INTERVAL_ADJUSTED: "settlement",
+    f.RUN_HELD: "settlement",
+    f.MONTH_CLOSED: "settlement",
     f.CERTIFICATE_ISSUED: "certificates",
     f.CERTIFICATE_DELIVERED: "certificates",
+    f.CERTIFICATE_ADJUSTED: "certificates",
+    f.DELIVERY_ADJUSTED: "certificates",
     f.FUNDS_MOVED: "journal",
 }
 
@@ -32,12 +50,22 @@ class Stop(Exception):
         self.claim, self.entry, self.reason = claim, entry, reason
 
 
+class Unknown(Exception):
+    """Replay meets a rule that is not known here. `start` is the batch's header, `entry` the leaf."""
+
+    def __init__(self, start, entry, reason):
+        super().__init__(reason)
+        self.start, self.entry, self.reason = start, entry, reason
+
+
 def decode_leaves(leaves):
     """Each leaf as (kind, fields)."""
     entries = []
     for index, leaf in enumerate(leaves):
         try:
             entries.append(decode(f.ENTRY, leaf))
+        except UnknownRule as unknown:
+            entries.append((f.UNKNOWN_LEAF, str(unknown)))
         except Malformed as error:
             raise Stop("form", index, "not an entry: %s" % error)
     return entries
@@ -72,7 +100,9 @@ def batches_of(entries):
 
 
 def replay(leaves, entries, park, genesis, signature, fail):
-    """Replays a log; calls `fail(claim, entry, reason)`. Gives the ledger, or None where it had to stop."""
+    """Replays a log; calls `fail(claim, entry, reason)`. Gives the ledger, or None where it had to stop.
+
+    Raises `Unknown` at a rule that is not known here: nothing after it can be told true from false."""
     ledger = Ledger(park, genesis, signature, check_signatures=False)
     try:
         for at, end in batches_of(entries):
@@ -87,6 +117,11 @@ def replay(leaves, entries, park, genesis, signature, fail):
 
 def _batch(ledger, leaves, entries, at, end, fail):
     """Replays the batch whose leaves are at..end."""
+    for place in range(at, end):
+        if entries[place][0] == f.UNKNOWN_LEAF:
+            raise Unknown(at, place, entries[place][1])
+        if entries[place][0] == f.EVENT_LEAF:
+            _check_known(at, place, entries[place][1][0])
     signed, dropped = entries[at][1]
     header = _header(ledger, at, signed)
     events = [fields[0] for kind, fields in entries[at + 1 : end] if kind == f.EVENT_LEAF]
@@ -100,9 +135,10 @@ def _batch(ledger, leaves, entries, at, end, fail):
                 _describe(entries[at + place]),
                 _describe(decode(f.ENTRY, ours)),
             )
-            kind, fields = entries[at + place]
-            if kind == f.DERIVED_LEAF:
-                fail(FACT_CLAIMS[fields[2][0]], at + place, reason)
+            for kind, fields in (entries[at + place], decode(f.ENTRY, ours)):
+                claim = FACT_CLAIMS.get(fields[2][0]) if kind == f.DERIVED_LEAF else None
+                if claim is not None:
+                    fail(claim, at + place, reason)
             first = (at + place, reason) if first is None else first
     if first is None and len(made) != end - at:
         place = min(len(made), end - at)
@@ -116,12 +152,22 @@ def _batch(ledger, leaves, entries, at, end, fail):
         raise Stop("replay", first[0], first[1])
 
 
+def _check_known(start, at, signed):
+    """An event's action is one that this verifier knows."""
+    try:
+        decode(f.EVENT, signed[:-64])
+    except UnknownRule as unknown:
+        raise Unknown(start, at, str(unknown))
+    except Malformed:
+        pass  # admission says so
+
+
 def make_batch(ledger, signed, header, batch):
     """Applies a batch; gives its leaves after the header's, and what it dropped. An element is an event or a dropped hash."""
     ledger.time, ledger.term = header.time, header.term
     ledger.sign(signed[-64:])
     ledger.leaves += 1
-    facts, settled = ledger.due()
+    facts, must_seal = ledger.due()
     made = [ledger.derive(concerns, fact) for concerns, fact in facts]
     drops = []
     for place, (event, event_hash) in enumerate(batch):
@@ -132,7 +178,7 @@ def make_batch(ledger, signed, header, batch):
             made += [leaf] + caused
         except Refused:
             drops.append(f.DROPPED(place, event_hash))
-    seal = ledger.seal_if_due(settled)
+    seal = ledger.seal_if_due(must_seal)
     return made + ([seal] if seal is not None else []), drops
 
 

@@ -1,4 +1,4 @@
-"""The state: 17 tables and the trie over their rows (FORMATS.md, section 8)."""
+"""The state: its tables and the trie over their rows (FORMATS.md, section 8)."""
 
 from bisect import bisect_left, bisect_right, insort
 from hashlib import sha256
@@ -7,6 +7,17 @@ from . import formats as f
 from .codec import U8
 
 EMPTY = bytes(32)
+# Tables of which the row at, before or after an interval is looked for; the interval is the last part of the key.
+ORDERED = (
+    f.T_TARIFFS,
+    f.T_TERMS,
+    f.T_FACTORS,
+    f.T_READINGS,
+    f.T_BOUNDS,
+    f.T_BREAKS,
+    f.T_ASSIGNMENTS,
+    f.T_MODES,
+)
 
 
 class _Leaf:
@@ -71,7 +82,7 @@ class State:
     """All rows, a few indexes over them, and the trie, which is brought up to date when a root is wanted."""
 
     def __init__(self):
-        self.rows = [{} for _ in f.TABLES]
+        self.rows = {table: {} for table in f.TABLES}
         self.trie = None
         self.dirty = set()
         self.starts = {}  # (table, prefix of the key) -> sorted last parts of the key
@@ -90,6 +101,11 @@ class State:
         self.rows[table][key] = value
         self.dirty.add((table, key))
 
+    def drop(self, table, *key):
+        """Removes a row if it is there."""
+        if key in self.rows[table]:
+            self.remove(table, key)
+
     def remove(self, table, key):
         """Removes a row that is there."""
         value = self.rows[table].pop(key)
@@ -98,8 +114,12 @@ class State:
         return value
 
     def _index(self, table, key, value, added):
-        if table in (f.T_TARIFFS, f.T_TERMS, f.T_FACTORS, f.T_READINGS) and added:
-            insort(self.starts.setdefault((table, key[:-1]), []), key[-1])
+        if table in ORDERED:
+            starts = self.starts.setdefault((table, key[:-1]), [])
+            if added:
+                insort(starts, key[-1])
+            else:
+                del starts[bisect_left(starts, key[-1])]
         elif table == f.T_ORDERS:
             interval, order = key
             here = self.orders_by_interval.setdefault(interval, set())
