@@ -26,7 +26,7 @@ pub(crate) use operator::{
     TariffCommand, TariffSetArgs, TermsCommand, TreasurerCommand,
 };
 pub(crate) use receipt::{ReceiptCommand, ReceiptVerifyArgs};
-pub(crate) use regulator::{ExportArgs, LogCommand, VerifyArgs, WhatIfArgs};
+pub(crate) use regulator::{ExportArgs, LogCommand, SurveillanceArgs, VerifyArgs, WhatIfArgs};
 pub(crate) use rules::{
     AffiliatesCommand, MarketCommand, ModeArg, ReadingCommand, RegistrarRulesCommand, RulesArg,
     RulesCommand,
@@ -157,6 +157,10 @@ pub(crate) enum Command {
     /// What nodes promised for one's events, and proofs that events stand in the sealed log
     #[command(subcommand)]
     Receipt(ReceiptCommand),
+    /// Watch an export's market: concentration, withdrawn orders, self-dealing, moved prices
+    ///
+    /// Offline. Each figure is defined in docs/SURVEILLANCE.md; none is an accusation.
+    Surveillance(SurveillanceArgs),
     /// Signed events that have no outcome yet
     #[command(subcommand)]
     Outbox(OutboxCommand),

@@ -23,6 +23,7 @@ mod receipt;
 mod registrar;
 mod registrar_rules;
 mod statement;
+mod surveillance;
 mod trades;
 mod treasurer;
 mod treasurer_month;
@@ -54,6 +55,7 @@ pub(crate) fn run(
         Command::WhatIf(args) => what_if::run(args, output),
         Command::Invoice(args) => invoice::run(args, settings, output),
         Command::Months => months::run(settings, output),
+        Command::Surveillance(args) => surveillance::run(args, output),
         Command::Balance(args) => balance::run(args, settings, output),
         Command::Pool(PoolCommand::Set(args)) => pool::run(args, settings, output),
         Command::Pool(PoolCommand::Schedule(args)) => pool_schedule::run(args, settings, output),

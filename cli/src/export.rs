@@ -5,10 +5,12 @@ use wattle_ledger::genesis::Genesis;
 use wattle_ledger::verify::directory::Directory;
 use wattle_ledger::verify::entries;
 use wattle_ledger::verify::verify;
+use wattle_ledger::verify::what_if::Period;
 
 use crate::args::ExportArgs;
 use crate::commands::log_verify::{progress, read_policy, verdict};
 use crate::failure::{Exit, Failure};
+use crate::moment::{Moment, Month};
 
 /// What is said where nothing was verified, on standard error and in every output.
 pub(crate) const NOT_VERIFIED: &str =
@@ -56,5 +58,28 @@ impl Export {
     /// The park's clock, minutes ahead of UTC.
     pub(crate) fn offset(&self) -> i16 {
         self.genesis.body().utc_offset_minutes
+    }
+
+    /// The delivery intervals that were asked for: a month, or from one up to and including
+    /// another.
+    pub(crate) fn period(
+        &self,
+        month: Option<Month>,
+        range: [Option<Moment>; 2],
+    ) -> Result<Period, Failure> {
+        let offset = self.offset();
+        if let Some(month) = month {
+            let (from, to) = month.intervals(offset)?;
+            return Ok(Period {
+                from: Some(from),
+                to: Some(to),
+            });
+        }
+        let [from, to] = range;
+        let interval = |moment: Option<Moment>| moment.map(|one| one.interval(offset)).transpose();
+        Ok(Period {
+            from: interval(from)?,
+            to: interval(to)?,
+        })
     }
 }

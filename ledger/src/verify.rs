@@ -23,6 +23,7 @@ pub mod promise;
 mod replay;
 pub mod source;
 pub mod summary;
+pub mod surveillance;
 mod walk;
 pub mod what_if;
 

@@ -19,6 +19,8 @@ use wattle_market::units::{Money, Price, WattHours};
 use names::Stage;
 use words::Words;
 
+use crate::solo::SoloPark;
+
 /// What a scenario that passed consisted of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Passed {
@@ -99,6 +101,14 @@ fn at_price(quantity: WattHours, price: Option<Price>) -> String {
 /// # Errors
 /// [`Failed`]: the first statement that cannot be read or comes out otherwise.
 pub fn run(text: &str) -> Result<Passed, Failed> {
+    play(text).map(|(passed, _)| passed)
+}
+
+/// Runs a scenario, and gives the park in which it happened too.
+///
+/// # Errors
+/// As [`run`].
+pub fn play(text: &str) -> Result<(Passed, SoloPark), Failed> {
     let mut stage = Stage::default();
     let mut statements = 0;
     let mut last = (1, String::new());
@@ -115,16 +125,18 @@ pub fn run(text: &str) -> Result<Passed, Failed> {
             wrong,
         })?;
     }
-    let entries = stage.verify().map_err(|wrong| Failed {
+    let whole = |wrong| Failed {
         line: last.0,
-        statement: last.1,
+        statement: last.1.clone(),
         wrong,
-    })?;
-    Ok(Passed {
+    };
+    let entries = stage.verify().map_err(whole)?;
+    let passed = Passed {
         statements,
         checks: stage.checks,
         entries,
-    })
+    };
+    Ok((passed, stage.into_park().map_err(whole)?))
 }
 
 impl Stage {

@@ -15,4 +15,5 @@ mod replay;
 mod replay_command;
 mod scenarios;
 mod strategy;
+mod surveillance;
 mod tidy;

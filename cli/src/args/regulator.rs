@@ -107,3 +107,22 @@ pub(crate) struct WhatIfArgs {
     #[arg(long)]
     pub(crate) no_forward: bool,
 }
+
+/// `wattle surveillance`.
+#[derive(Debug, ClapArgs)]
+pub(crate) struct SurveillanceArgs {
+    #[command(flatten)]
+    pub(crate) export: ExportArgs,
+
+    /// First delivery interval [default: the first with an order]
+    #[arg(long, value_name = "TIME")]
+    pub(crate) from: Option<Moment>,
+
+    /// Last delivery interval [default: the last with an order]
+    #[arg(long, value_name = "TIME")]
+    pub(crate) to: Option<Moment>,
+
+    /// A whole month of the park's clock instead of --from and --to
+    #[arg(long, value_name = "YYYY-MM", conflicts_with_all = ["from", "to"])]
+    pub(crate) month: Option<Month>,
+}

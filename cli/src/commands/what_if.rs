@@ -5,7 +5,7 @@ mod tariff_file;
 use std::io::{self, Write};
 
 use serde::Serialize;
-use wattle_ledger::verify::what_if::{Change, Compared, Period, Retail, WhatIf, what_if};
+use wattle_ledger::verify::what_if::{Change, Compared, Retail, WhatIf, what_if};
 
 use crate::args::WhatIfArgs;
 use crate::commands::log_verify::progress;
@@ -46,7 +46,7 @@ pub(super) fn run(args: &WhatIfArgs, output: &mut Output<'_>) -> Result<(), Fail
         no_forward: args.no_forward,
     };
     let export = Export::open(&args.export)?;
-    let period = period(args, export.offset())?;
+    let period = export.period(args.month, [args.from, args.to])?;
     let answer = what_if(
         &export.directory,
         &change,
@@ -68,20 +68,6 @@ pub(super) fn run(args: &WhatIfArgs, output: &mut Output<'_>) -> Result<(), Fail
     };
     output.print(&shown, |writer| {
         write(writer, &answer, &change, export.is_verified)
-    })
-}
-
-fn period(args: &WhatIfArgs, offset: i16) -> Result<Period, Failure> {
-    if let Some(month) = args.month {
-        let (from, to) = month.intervals(offset)?;
-        return Ok(Period {
-            from: Some(from),
-            to: Some(to),
-        });
-    }
-    Ok(Period {
-        from: args.from.map(|from| from.interval(offset)).transpose()?,
-        to: args.to.map(|to| to.interval(offset)).transpose()?,
     })
 }
 

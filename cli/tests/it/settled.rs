@@ -612,3 +612,54 @@ fn other_terms_move_amounts_as_the_rules_say() {
             .all(|[_, what_if, _, grid_alone]| what_if == grid_alone)
     );
 }
+
+#[test]
+fn market_of_an_export_is_watched() {
+    let day = closed();
+    let line = "surveillance --export EXPORT --policy POLICY";
+    let text = day.run(&day.export(), line).succeeded().stdout;
+    for part in [
+        "Traded ahead:",
+        "Concentration",
+        "1 tenant-1",
+        "Market halted at the gate: never",
+    ] {
+        assert!(text.contains(part), "no {part:?} in {text}");
+    }
+    let json = day
+        .run(&day.export(), &format!("{line} --json"))
+        .succeeded()
+        .json();
+    assert_eq!(json["verified"], true);
+    assert_eq!(json["differences"], serde_json::json!([]));
+    // The mill ordered 36 quarters, one that was cancelled and one of nothing; later two more with
+    // a minimum, of which one was taken back.
+    let mill = &json["conduct"]["1"];
+    assert_eq!(mill["placed"], 39);
+    assert_eq!(
+        (&mill["refused"], &mill["withdrawn"]),
+        (&1.into(), &2.into())
+    );
+    assert_eq!(mill["withdrawn_wh"], 10 + 2_900);
+    let traded = json["traded"]["volume"].as_i64().unwrap();
+    let mut sold = 0;
+    for leaf in &day.day.leaves {
+        if let Entry::Derived {
+            fact: Fact::OrderClosed { item, filled, .. },
+            ..
+        } = Entry::decode(leaf).unwrap()
+            && item.side == wattle_market::order::Side::Sell
+        {
+            sold += filled.0;
+        }
+    }
+    assert_eq!(traded, sold);
+    let none = day
+        .run(&day.export(), &format!("{line} --month 2020-01"))
+        .succeeded();
+    assert!(
+        none.stdout.contains("no order in this period"),
+        "{}",
+        none.stdout
+    );
+}

@@ -191,7 +191,8 @@ pub fn what_if(
 }
 
 impl Period {
-    fn contains(self, interval: DeliveryInterval) -> bool {
+    /// Whether an interval is one of them.
+    pub fn contains(self, interval: DeliveryInterval) -> bool {
         self.from.is_none_or(|from| from <= interval) && self.to.is_none_or(|to| interval <= to)
     }
 }

@@ -132,6 +132,11 @@ impl Stage {
         Ok(self.park.as_mut().expect("it was just founded"))
     }
 
+    pub(super) fn into_park(mut self) -> Result<SoloPark, Wrong> {
+        self.park()?;
+        Ok(self.park.expect("it was just founded"))
+    }
+
     fn found(&self) -> Result<SoloPark, Unreadable> {
         let Settings {
             first,
