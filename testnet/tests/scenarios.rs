@@ -1,10 +1,15 @@
 //! Every scenario file comes out as written, and a wrong one is told where and why.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::PathBuf;
 use std::process::Command;
 
-use wattle_testnet::scenario::{Wrong, run};
+use wattle_ledger::derived::Fact;
+use wattle_ledger::verify::explain::explain;
+use wattle_ledger::verify::what_if::{Change, Period, what_if};
+use wattle_testnet::doctor::Files;
+use wattle_testnet::scenario::{Wrong, play, run};
 
 fn files() -> Vec<PathBuf> {
     let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("scenarios");
@@ -133,4 +138,52 @@ fn command_names_file_and_line_and_exits_with_1() {
     assert!(text.contains(&told), "{text}");
     let output = command(&[&folder.path().join("nowhere.txt")]);
     assert_eq!(output.status.code(), Some(2));
+}
+
+/// Whatever the rules did, it can be taken apart again from signed readings and orders, and settled
+/// again on the figures of the last run.
+#[test]
+fn every_settled_interval_of_every_scenario_is_explained() {
+    let (mut explained, mut adjusted) = (0, 0);
+    for file in files() {
+        let (_, mut park) = play(&fs::read_to_string(&file).unwrap()).unwrap();
+        let recording = Files(park.recording().files());
+        let settled: BTreeSet<_> = park
+            .facts()
+            .iter()
+            .filter_map(|told| match told.fact {
+                Fact::PointSettled {
+                    interval, point, ..
+                } => Some((interval, point)),
+                _ => None,
+            })
+            .collect();
+        // A long time after what is told of nothing happens.
+        for (interval, point) in settled.into_iter().take(40) {
+            let of = explain(&recording, point, interval).unwrap();
+            let none = Vec::<String>::new();
+            assert_eq!(
+                of.differences,
+                none,
+                "{} {point} {interval}",
+                file.display()
+            );
+            explained += 1;
+            adjusted += usize::from(of.adjustment.is_some());
+        }
+        let again = what_if(
+            &recording,
+            &Change::default(),
+            Period::default(),
+            &mut |_| {},
+        );
+        let again = again.unwrap();
+        assert!(
+            again
+                .participants
+                .values()
+                .all(|row| row.settled == row.what_if)
+        );
+    }
+    assert!(explained > 50 && adjusted >= 2, "{explained} {adjusted}");
 }

@@ -313,8 +313,10 @@ pub struct OrderUsed {
     pub changed_by: Vec<u64>,
     /// The leaf that says that the auction left it out for its minimum.
     pub missed: Option<u64>,
-    /// What of it was traded before the gate, in a continuous market.
+    /// What of it was traded before the gate, continuously or in a joint auction.
     pub fills: Vec<FillUsed>,
+    /// It is a bundle's leg; the bundle's least net cash, which counts instead of the limit.
+    pub bundle: Option<Money>,
     /// What became of it.
     #[serde(flatten)]
     pub fate: Fate,

@@ -239,13 +239,16 @@ impl Page<'_, '_> {
         if let Some(entry) = order.missed {
             said.push_str(&format!("; left out for its minimum (entry {entry})"));
         }
+        let limit = match order.bundle {
+            Some(least) => format!("in a bundle for net cash of {least} or more"),
+            None => format!("at {} or better", order.limit),
+        };
         writeln!(
             self.writer,
-            "  Order {}…-{place} (entry {}): {verb} {} at {} or better{said}; {fate}",
+            "  Order {}…-{place} (entry {}): {verb} {} {limit}{said}; {fate}",
             &key[..16.min(key.len())],
             order.entry,
-            order.quantity,
-            order.limit
+            order.quantity
         )
     }
 

@@ -1,7 +1,7 @@
 //! The pass over the entries.
 
 use crate::batch::SignedHeader;
-use crate::derived::{Fact, TradeRole};
+use crate::derived::{BundleState, Fact, TradeRole};
 use crate::entry::Entry;
 use crate::event::{Action, EventBody, OrderId, OrderItem, SignedEvent};
 use crate::genesis::Genesis;
@@ -165,6 +165,37 @@ impl Watch {
                 role,
                 ..
             } => self.matched(participant, order, (item, *filled, *role)),
+            Fact::JointFilled {
+                order,
+                item,
+                filled,
+                ..
+            } => {
+                self.met(order, *filled);
+                if let Some(participant) = participant {
+                    self.leg(participant, item, *filled);
+                }
+            }
+            Fact::BundleClosed {
+                point,
+                legs,
+                state: BundleState::Accepted,
+                ..
+            } => {
+                let Some(participant) = participant else {
+                    return;
+                };
+                for leg in legs {
+                    let item = OrderItem {
+                        point: *point,
+                        interval: leg.interval,
+                        side: leg.side,
+                        quantity: leg.quantity,
+                        limit: Price::ZERO,
+                    };
+                    self.leg(participant, &item, leg.quantity);
+                }
+            }
             Fact::RemainderCancelled { order, .. } => self.remainder_gone(order),
             Fact::AuctionHalted { interval, .. } if self.period.contains(*interval) => {
                 self.report.halted.insert(*interval);

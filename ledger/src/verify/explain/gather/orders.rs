@@ -1,13 +1,13 @@
 //! A point's orders for the interval, through all that can be said of them until the gate.
 
-use crate::derived::Fact;
+use crate::derived::{BundleState, Fact};
 use crate::event::{Action, EventBody, OrderId, OrderItem};
 use crate::keys::PublicKey;
 use crate::registration::{ParticipantId, Role};
 use crate::verify::explain::gather::Gathered;
 use crate::verify::explain::{Auction, ExplainError, Fate, FillUsed, OrderUsed};
 use wattle_market::point::PointId;
-use wattle_market::units::WattHours;
+use wattle_market::units::{Price, WattHours};
 
 impl Gathered {
     /// An event that may be about orders of the point.
@@ -43,6 +43,27 @@ impl Gathered {
                     }
                 }
             }
+            Action::PlaceBundle { point, legs, limit } if *point == self.of => {
+                let leg = legs.iter().find(|leg| leg.interval == self.interval);
+                if let Some(leg) = leg {
+                    let item = OrderItem {
+                        point: *point,
+                        interval: leg.interval,
+                        side: leg.side,
+                        quantity: leg.quantity,
+                        limit: Price::ZERO,
+                    };
+                    let id = self.placed(entry, body, (0, code(0)), (&item, None));
+                    if let Some(order) = id.and_then(|id| self.orders.get_mut(&id)) {
+                        order.bundle = Some(*limit);
+                    }
+                }
+            }
+            Action::CancelBundle { bundle } if outcome == [0] => {
+                if let Some(order) = self.orders.get_mut(bundle) {
+                    order.fate = Fate::Cancelled { by_entry: entry };
+                }
+            }
             Action::CancelAll { point, interval } if outcome == [0] => {
                 let asked = point.is_none_or(|point| point == self.of)
                     && interval.is_none_or(|interval| interval == self.interval);
@@ -60,9 +81,9 @@ impl Gathered {
         body: &EventBody,
         (place, code): (usize, Option<u16>),
         (item, minimum): (&OrderItem, Option<WattHours>),
-    ) {
+    ) -> Option<OrderId> {
         if (item.point, item.interval) != (self.of, self.interval) {
-            return;
+            return None;
         }
         let id = OrderId {
             key: body.author,
@@ -83,9 +104,11 @@ impl Gathered {
             changed_by: Vec::new(),
             missed: None,
             fills: Vec::new(),
+            bundle: None,
             fate,
         };
         self.orders.insert(id, order);
+        Some(id)
     }
 
     /// Whom a key orders for.
@@ -155,17 +178,34 @@ impl Gathered {
                 filled,
                 price,
                 ..
+            }
+            | Fact::JointFilled {
+                order,
+                filled,
+                price,
+                ..
+            } => self.filled(entry, order, (*filled, *price)),
+            Fact::BundleClosed {
+                bundle,
+                legs,
+                prices,
+                state,
+                ..
             } => {
-                if let Some(known) = self.orders.get_mut(order) {
-                    known.fills.push(FillUsed {
-                        entry,
-                        filled: *filled,
-                        price: *price,
-                    });
-                    // What is used up leaves no other leaf.
-                    let traded = known.fills.iter().map(|fill| fill.filled.0);
-                    if known.fate == Fate::Unknown && traded.sum::<i64>() >= known.quantity.0 {
-                        known.fate = Fate::Traded { by_entry: entry };
+                let mut legs = legs.iter().zip(prices);
+                let leg = legs.find(|(leg, _)| leg.interval == self.interval);
+                match (state, leg) {
+                    (BundleState::Accepted, Some((leg, price))) => {
+                        self.filled(entry, bundle, (leg.quantity, *price));
+                    }
+                    _ => {
+                        if let Some(known) = self.orders.get_mut(bundle) {
+                            known.fate = Fate::Closed {
+                                by_entry: entry,
+                                filled: WattHours::ZERO,
+                                price: None,
+                            };
+                        }
                     }
                 }
             }
@@ -196,6 +236,25 @@ impl Gathered {
             _ => {}
         }
         Ok(())
+    }
+}
+
+impl Gathered {
+    /// A part of an order, or a bundle's leg, was traded before the gate.
+    fn filled(&mut self, entry: u64, order: &OrderId, (filled, price): (WattHours, Price)) {
+        let Some(known) = self.orders.get_mut(order) else {
+            return;
+        };
+        known.fills.push(FillUsed {
+            entry,
+            filled,
+            price,
+        });
+        // What is used up leaves no other leaf.
+        let traded = known.fills.iter().map(|fill| fill.filled.0);
+        if known.fate == Fate::Unknown && traded.sum::<i64>() >= known.quantity.0 {
+            known.fate = Fate::Traded { by_entry: entry };
+        }
     }
 }
 
