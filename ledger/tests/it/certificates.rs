@@ -454,3 +454,41 @@ fn units_whose_certificates_have_moved_are_not_linked() {
     assert_eq!(row.unwrap().tradable, expected);
     verifies(&mut park);
 }
+
+/// A log in which certificates were released, moved, used and withdrawn, ending with a seal.
+fn lived() -> Park {
+    let mut park = exported();
+    let id = direct(FIRST);
+    assert_eq!(park.submit(ALICE, transfer(2, id, 4_000)), [0]);
+    let used = CancelPurpose::Use(SHOP);
+    assert_eq!(park.submit(BOB, cancel(id, 2_000, used)), [0]);
+    assert_eq!(park.submit(REGISTRAR, withdraw(id, 1, 400, "misread")), [0]);
+    park.advance_to(park.now.plus_millis(60_000));
+    park
+}
+
+#[test]
+fn doctored_certificates_fail_at_their_claim() {
+    let park = lived();
+    for kind in [
+        "certificate_released",
+        "certificate_transferred",
+        "certificate_cancelled",
+        "certificate_withdrawn",
+    ] {
+        let failed = runs::failing(&park, kind, |fact| {
+            let Fact::Certificate(what) = fact else {
+                panic!("{kind} is about certificates");
+            };
+            match what {
+                CertificateFact::Released { quantity, .. }
+                | CertificateFact::Transferred { quantity, .. }
+                | CertificateFact::Cancelled { quantity, .. }
+                | CertificateFact::Withdrawn { quantity, .. } => quantity.0 += 1_500,
+                other => panic!("{other:?}"),
+            }
+        });
+        assert!(failed.contains(&"certificates"), "{kind}: {failed:?}");
+        assert!(failed.contains(&"replay"), "{kind}: {failed:?}");
+    }
+}

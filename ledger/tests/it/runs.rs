@@ -503,7 +503,7 @@ fn a_park_with_a_closed_month_has_this_root() {
 }
 
 /// Changes the first fact of a kind in a copy of the log and gives the claims that fail.
-fn failing(park: &Park, kind: &str, change: impl Fn(&mut Fact)) -> Vec<&'static str> {
+pub(crate) fn failing(park: &Park, kind: &str, change: impl Fn(&mut Fact)) -> Vec<&'static str> {
     let mut leaves = park.leaves.clone();
     let index = leaves
         .iter()

@@ -23,6 +23,8 @@ const SHOP: PointId = PointId(2);
 /// Alice's battery.
 const CHARGE: u8 = 24;
 const DISCHARGE: u8 = 25;
+/// Alice's load, roof, charge and discharge, and Bob's load.
+const SEEDS: [u8; 5] = [METERS[0], METERS[1], CHARGE, DISCHARGE, METERS[2]];
 
 fn set(policy: CertificatePolicy, from: DeliveryInterval) -> Action {
     Action::SetCertificatePolicy { from, policy }
@@ -61,13 +63,12 @@ type Day = Vec<[i64; 5]>;
 
 /// Reads a day, whose readings may be missing, and lets its last settlement pass.
 fn live(park: &mut Park, first: DeliveryInterval, day: &Day, missing: Option<(usize, usize)>) {
-    let seeds = [METERS[0], METERS[1], CHARGE, DISCHARGE, METERS[2]];
     let mut registers = [0_i64; 5];
     for (step, energies) in day.iter().enumerate() {
         let interval = first.plus(step as u64);
         park.now = park.now.max(interval.end());
         let mut events = Vec::new();
-        for (place, seed) in seeds.into_iter().enumerate() {
+        for (place, seed) in SEEDS.into_iter().enumerate() {
             registers[place] += energies[place];
             if missing == Some((step, place)) {
                 continue;
@@ -300,6 +301,54 @@ fn a_policy_is_checked() {
     runs::catch_up(&mut park, FIRST.plus(9).settlement_due());
     let one_more = set(energytag(9_000), FIRST.plus(64));
     assert_eq!(park.submit(REGISTRAR, one_more), [0]);
+}
+
+/// The battery in the last hour of July with a final run; one reading may come after its
+/// settlement, and before the final run.
+fn with_final_run(day: &Day, late: Option<(usize, usize)>) -> Park {
+    let first = runs::LAST_HOUR;
+    let mut park = with_battery(first);
+    assert_eq!(runs::activate(&mut park, first), [0]);
+    assert_eq!(park.submit(REGISTRAR, set(energytag(9_000), first)), [0]);
+    live(&mut park, first, day, late);
+    runs::catch_up(&mut park, first.plus(40).settlement_due());
+    if let Some((step, place)) = late.filter(|(step, _)| *step < day.len()) {
+        let register = WattHours(day[..=step].iter().map(|row| row[place]).sum());
+        let interval = first.plus(step as u64);
+        let reading = Reading { interval, register };
+        let seed = SEEDS[place];
+        let submit = Action::SubmitReadings(vec![reading]);
+        assert_eq!(park.submit(seed, submit), [0]);
+    }
+    runs::catch_up(&mut park, runs::due());
+    park
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(8))]
+
+    /// Certificates begin on the final readings, so a reading that came late leaves no trace in
+    /// them: not in what is held, nor in the lots, nor in what may be claimed.
+    #[test]
+    fn late_readings_lead_to_the_certificates_of_punctual_ones(
+        day in prop::collection::vec(prop::array::uniform5(energy()), 4),
+        late in (0..4_usize, 0..5_usize),
+    ) {
+        let certificates = |park: &Park| {
+            let certificates = &park.ledger.state().certificates;
+            let lots: Vec<_> = certificates.storage.lots(ROOF).collect();
+            let rows: Vec<_> = certificates.holdings.rows().iter().map(|(key, held)| (*key, *held)).collect();
+            let uses = certificates.holdings.uncovered_between(runs::LAST_HOUR, FIRST.plus(4_000));
+            let uses: Vec<_> = uses.map(|(key, left)| (*key, *left)).collect();
+            let months: Vec<_> = certificates.months.closed().iter().map(|(key, row)| (*key, *row)).collect();
+            (lots, rows, uses, months)
+        };
+        let mut punctual = with_final_run(&day, None);
+        let mut tardy = with_final_run(&day, Some(late));
+        prop_assert_eq!(certificates(&punctual), certificates(&tardy));
+        verifies(&mut punctual);
+        verifies(&mut tardy);
+    }
 }
 
 /// All watt-hours of a park's certificates, by what the leaves say of them.
