@@ -337,11 +337,13 @@ proptest! {
         let certificates = |park: &Park| {
             let certificates = &park.ledger.state().certificates;
             let lots: Vec<_> = certificates.storage.lots(ROOF).collect();
-            let rows: Vec<_> = certificates.holdings.rows().iter().map(|(key, held)| (*key, *held)).collect();
+            let held = certificates.holdings.rows().iter();
+            let held: Vec<_> = held.map(|(key, held)| (*key, *held)).collect();
             let uses = certificates.holdings.uncovered_between(runs::LAST_HOUR, FIRST.plus(4_000));
             let uses: Vec<_> = uses.map(|(key, left)| (*key, *left)).collect();
-            let months: Vec<_> = certificates.months.closed().iter().map(|(key, row)| (*key, *row)).collect();
-            (lots, rows, uses, months)
+            let months = certificates.months.closed().iter();
+            let months: Vec<_> = months.map(|(key, row)| (*key, *row)).collect();
+            (lots, held, uses, months)
         };
         let mut punctual = with_final_run(&day, None);
         let mut tardy = with_final_run(&day, Some(late));
