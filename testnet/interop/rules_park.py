@@ -11,6 +11,7 @@ import os
 import sys
 
 from exports import write_export
+from certificate_acts import CertificateActs
 from market_acts import MarketActs
 from strange_park import TARIFF, Park, mixed_key
 from wattle_verify import formats as f
@@ -23,12 +24,13 @@ FIRSTS = (1_632_928, 1_633_264, 1_615_744, 1_618_432, 1_647_904)
 GIANT = 2**32 - 1  # a rating with which an energy can be out of range, so that runs are held
 
 
-class RulesPark(MarketActs, Park):
-    """A strange park with the rules of the later sections; with `modes` also continuous matching and joint auctions."""
+class RulesPark(MarketActs, CertificateActs, Park):
+    """A strange park with the rules of the later sections; with `modes` also continuous matching and joint auctions, with
+    `certificates` also what they do after their issue."""
 
-    def __init__(self, seed, nodes, modes=False):
+    def __init__(self, seed, nodes, modes=False, certificates=False):
         super().__init__(seed, nodes, False, FIRSTS[seed % len(FIRSTS)])
-        self.modes = modes
+        self.modes, self.certificates = modes, certificates
         self.delegates = []  # (label, participant)
         self.labels = {}  # meter -> the label of its newest key
 
@@ -592,7 +594,9 @@ class RulesPark(MarketActs, Park):
             (self.assign, 0.05),
             (self.activate, 0.03),
             (self.garbage, 0.03),
-        ) + (self.market_acts() if self.modes else ())
+            *(self.market_acts() if self.modes else ()),
+            *(self.certificate_acts() if self.certificates else ()),
+        )
 
     def market_acts(self):
         """What may happen besides where the market has modes."""
@@ -602,6 +606,10 @@ class RulesPark(MarketActs, Park):
             (self.orders_of_tomorrow, 0.4),
             (self.change_mode, 0.05),
         )
+
+    def certificate_acts(self):
+        """What may happen besides where certificates move."""
+        return ((self.move_certificates, 0.9), (self.link, 0.2), (self.set_policy, 0.05))
 
     def live(self, until, activity=1.0):
         """Lives until a time, batch by batch."""
@@ -617,25 +625,27 @@ class RulesPark(MarketActs, Park):
                     self.batch()
             self.batch()
 
-    def sleep(self, until):
-        """Time passes, four hours a batch."""
+    def sleep(self, until, hours=4):
+        """Time passes, some hours a batch."""
         while self.time < until:
-            self.time = min(self.time + 4 * HOUR, until)
+            self.time = min(self.time + hours * HOUR, until)
             self.batch()
 
-    def run(self, days, crowd=False):
-        """Some days, then until the month is closed, and some hours more."""
+    def run(self, days, crowd=False, years=False):
+        """Some days, then until the month is closed, and some hours more; with `years` until certificates expire."""
         rng = self.rng
         self.set_up()
         self.giants()
         poor = self.ledger.state.get(f.T_ACCOUNTS, (f.A_PARTICIPANT, 5)).balance
         self.say("treasurer", f.WITHDRAW, f.MONEY_ACTION(5, max(1, poor - 3 * 10**11), "all but a little"))
-        if rng.random() < 0.9:
+        if rng.random() < (0.5 if self.certificates else 0.9):
             self.say("registrar", f.ACTIVATE_RULES, (f.FINAL_RUNS, self.first + 40))
             self.say("registrar", f.ACTIVATE_RULES, (f.FINAL_RUNS, self.first + 8))
         self.say("registrar", f.ACTIVATE_RULES, (f.PRICE_INDEX, self.first + rng.choice((0, 0, 50))))
         if self.modes:
             self.begin_modes()
+        if self.certificates:
+            self.begin_certificates()
         self.many_halts()
         begun = self.first * QUARTER
         self.live(begun + days * DAY * QUARTER // 2)
@@ -655,6 +665,9 @@ class RulesPark(MarketActs, Park):
         self.live(due + 2 * HOUR, activity=0.7)
         self.sleep(due + 18 * HOUR)
         self.live(self.time + 2 * HOUR, activity=0.5)
+        if years:
+            self.sleep(self.ledger.expiry_due(self.first) + 40 * HOUR, hours=2)
+            self.live(self.time + HOUR, activity=0.3)
         while decode(f.ENTRY, self.leaves[-1])[0] != f.SEAL_LEAF:
             self.time += 60_000
             self.batch()
@@ -669,9 +682,13 @@ def main():
     parser.add_argument("--nodes", type=int, default=1)
     parser.add_argument("--crowd", action="store_true", help="one auction with hundreds of minimums")
     parser.add_argument("--modes", action="store_true", help="continuous matching and joint auctions too")
+    parser.add_argument("--certificates", action="store_true", help="certificates that move too")
+    parser.add_argument(
+        "--years", action="store_true", help="until the certificates of the first month expire"
+    )
     args = parser.parse_args()
-    park = RulesPark(args.seed, args.nodes, args.modes)
-    park.run(args.days, args.crowd)
+    park = RulesPark(args.seed, args.nodes, args.modes, args.certificates)
+    park.run(args.days, args.crowd, args.years)
     nodes = range(1, args.nodes + 1)
     write_export(os.path.join(args.out, "export"), park.origin, park.leaves, nodes, park.time // 1000)
     with open(os.path.join(args.out, "policy"), "w", encoding="utf-8") as file:

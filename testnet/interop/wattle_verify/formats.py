@@ -50,7 +50,7 @@ METER_KIND = Choice(6, grows="MeterKind")
 REGISTRAR, TREASURER, REGULATOR, METER_ROLE, TENANT, DELEGATE_ROLE = range(6)  # Role
 ROLE = Enum(None, None, None, METER_ID, PARTICIPANT_ID, PARTICIPANT_ID, grows="Role")
 FINAL_RUNS, PRICE_INDEX, CERTIFICATES, MONTH_CLOSE, JOINT_AUCTION = range(5)  # RuleSet
-RULE_SET = Choice(5, grows="RuleSet", later=(CERTIFICATES, MONTH_CLOSE))
+RULE_SET = Choice(5, grows="RuleSet", later=(MONTH_CLOSE,))
 CALL_AUCTION, CONTINUOUS = range(2)  # MarketMode
 MARKET_MODE = Choice(2, grows="MarketMode")
 MAKER, TAKER = range(2)  # TradeRole
@@ -113,6 +113,31 @@ SCHEDULE_ENTRY = Struct(
 )
 LEG = Struct("Leg", ("interval", INTERVAL), ("side", Choice(2)), ("quantity", WH))
 BUNDLE_ACTION = Struct("BundleAction", ("point", POINT_ID), ("legs", List(LEG)), ("limit", MONEY))
+MONTH = U32
+CERTIFICATE_ID = Struct("CertificateId", ("origin", INTERVAL), ("point", POINT_ID), ("interval", INTERVAL))
+FOR_USE, DECLARED = range(2)  # Purpose
+PURPOSE = Enum(POINT_ID, STRING, grows="Purpose")
+CN, ENERGYTAG = range(2)  # Policy
+POLICY = Enum(None, U16, grows="Policy")
+TRANSFER_ITEM = Struct(
+    "TransferItem", ("certificate", CERTIFICATE_ID), ("to", PARTICIPANT_ID), ("quantity", WH)
+)
+CANCEL_ITEM = Struct("CancelItem", ("certificate", CERTIFICATE_ID), ("quantity", WH), ("purpose", PURPOSE))
+WITHDRAWAL = Struct(
+    "Withdrawal",
+    ("certificate", CERTIFICATE_ID),
+    ("holder", PARTICIPANT_ID),
+    ("quantity", WH),
+    ("reason", STRING),
+)
+LINK = Struct(
+    "Link",
+    ("point", POINT_ID),
+    ("month", MONTH),
+    ("units", U32),
+    ("tradable", BOOL),
+    ("number", STRING),
+)
 RESTART = Struct(
     "Restart",
     ("meter", METER_ID),
@@ -209,11 +234,11 @@ ACTION = Enum(
     Tuple(KEY, LIMITS, SIG),
     KEY,
     Tuple(POINT_ID, List(SCHEDULE_ENTRY)),
-    NotYet("TransferCertificates"),
-    NotYet("CancelCertificates"),
-    NotYet("WithdrawCertificate"),
-    NotYet("LinkCertificates"),
-    NotYet("SetCertificatePolicy"),
+    List(TRANSFER_ITEM),
+    List(CANCEL_ITEM),
+    WITHDRAWAL,
+    LINK,
+    Tuple(INTERVAL, POLICY),
     Tuple(INTERVAL, MARKET_MODE),
     List(Tuple(ORDER, WH)),
     NotYet("RegisterBoundaryMeter"),
@@ -423,6 +448,32 @@ MONTH_FACT = Struct(
     ("intervals", U32),
     ("adjusted", U32),
 )
+ROLL_UP = Struct("RollUp", ("carried", WH), ("month", WH), ("units", U32), ("left", WH))
+(
+    RELEASED,
+    TRANSFERRED,
+    CANCELLED,
+    WITHDRAWN,
+    EXPIRED,
+    STORAGE_CHARGED,
+    STORAGE_DISCHARGED,
+    STORAGE_LOST,
+    ROLLED_UP,
+    LINKED,
+) = range(10)
+CERTIFICATE_FACT = Enum(
+    Tuple(CERTIFICATE_ID, WH),
+    Tuple(CERTIFICATE_ID, PARTICIPANT_ID, PARTICIPANT_ID, WH),
+    Tuple(CERTIFICATE_ID, WH, PURPOSE),
+    Tuple(CERTIFICATE_ID, WH),
+    Tuple(CERTIFICATE_ID, WH),
+    Tuple(INTERVAL, POINT_ID, WH, WH),
+    Tuple(CERTIFICATE_ID, WH, WH, WH, WH),
+    Tuple(INTERVAL, POINT_ID, WH),
+    Tuple(POINT_ID, MONTH, ROLL_UP, ROLL_UP),
+    LINK,
+    grows="CertificateFact",
+)
 JOINT_INTERVAL = Struct(
     "JointInterval", ("interval", INTERVAL), ("price", PRICE), ("volume", WH), ("sold", WH), ("bought", WH)
 )
@@ -474,7 +525,7 @@ FACT = Enum(
     Tuple(U32, U32),
     Tuple(METER_ID, INTERVAL, WH, WH, U32, U32),
     Tuple(INTERVAL, AVERAGE, AVERAGE, AVERAGE),
-    NotYet("Certificate"),
+    CERTIFICATE_FACT,
     Tuple(ORDER_ID, ORDER, WH, PRICE, Choice(2)),
     Tuple(ORDER_ID, ORDER),
     Tuple(INTERVAL, U64, AVERAGE, U32, U32),
@@ -540,6 +591,17 @@ ENTRY = Enum(
 T_DELEGATIONS, T_USES, T_INDEX, T_TURNOVERS, T_SCHEDULES = range(30, 35)
 T_MODES, T_ARRIVALS, T_TRADES = range(35, 38)
 T_JOINT, T_BUNDLES = range(40, 42)
+(
+    T_CERTIFICATE_COURSE,
+    T_LIVES,
+    T_HOLDINGS,
+    T_UNCOVERED,
+    T_POLICIES,
+    T_LOTS,
+    T_OPEN_MONTHS,
+    T_ROLLED_UP,
+    T_EXTERNAL,
+) = range(45, 54)
 CLOCK = Struct(
     "Clock",
     ("time", TIME),
@@ -601,6 +663,19 @@ OPEN_BUNDLE = Struct(
     ("limit", MONEY),
     ("reserved", MONEY),
 )
+CERTIFICATE_COURSE = Struct(
+    "CertificateCourse", ("start", INTERVAL), ("next", INTERVAL), ("next_expiry", INTERVAL)
+)
+LIFE = Struct("Life", ("held", WH), ("cancelled", WH), ("expired", WH), ("withdrawn", WH), ("linked", WH))
+LOT = Struct("Lot", ("green", WH), ("grey", WH))
+OPEN_MONTH = Struct("OpenMonth", ("left", WH), ("added", WH), ("self_use_left", WH), ("self_use_added", WH))
+ROLLED_UP_MONTH = Struct(
+    "RolledUpMonth",
+    ("tradable", ROLL_UP),
+    ("self_use", ROLL_UP),
+    ("linked", U32),
+    ("linked_self_use", U32),
+)
 TABLES = {
     T_CLOCK: (Tuple(), CLOCK),
     T_PARTICIPANTS: (Tuple(PARTICIPANT_ID), PARTICIPANT),
@@ -640,4 +715,13 @@ TABLES = {
     T_TRADES: (Tuple(INTERVAL), TRADES),
     T_JOINT: (Tuple(), JOINT),
     T_BUNDLES: (Tuple(INTERVAL, ORDER_ID), OPEN_BUNDLE),
+    T_CERTIFICATE_COURSE: (Tuple(), CERTIFICATE_COURSE),
+    T_LIVES: (Tuple(CERTIFICATE_ID), LIFE),
+    T_HOLDINGS: (Tuple(CERTIFICATE_ID, PARTICIPANT_ID), WH),
+    T_UNCOVERED: (Tuple(INTERVAL, POINT_ID), WH),
+    T_POLICIES: (Tuple(INTERVAL), POLICY),
+    T_LOTS: (Tuple(POINT_ID, INTERVAL), LOT),
+    T_OPEN_MONTHS: (Tuple(POINT_ID), OPEN_MONTH),
+    T_ROLLED_UP: (Tuple(POINT_ID, MONTH), ROLLED_UP_MONTH),
+    T_EXTERNAL: (Tuple(STRING), Tuple(POINT_ID, MONTH, U32, BOOL)),
 }

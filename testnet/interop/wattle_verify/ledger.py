@@ -5,6 +5,7 @@ from hashlib import sha256
 from . import formats as f
 from .codec import U64, Malformed, decode
 from .ed25519 import signature_holds
+from .certificates import Certificates, expiry_due
 from .continuous import Continuous
 from .joint import Joint, joint_due
 from .metering import Contradiction, Metering
@@ -69,6 +70,11 @@ ACTIONS = {
     f.DELEGATE: ((f.TENANT,), "delegate"),
     f.REVOKE_DELEGATE: ((f.TENANT, f.REGISTRAR), "revoke_delegate"),
     f.SET_SCHEDULE: ((f.TENANT,), "set_schedule"),
+    f.TRANSFER_CERTIFICATES: ((f.TENANT,), None),
+    f.CANCEL_CERTIFICATES: ((f.TENANT,), None),
+    f.WITHDRAW_CERTIFICATE: ((f.REGISTRAR,), "withdraw_certificate"),
+    f.LINK_CERTIFICATES: ((f.REGISTRAR,), "link_certificates"),
+    f.SET_CERTIFICATE_POLICY: ((f.REGISTRAR,), "set_certificate_policy"),
     f.SET_MARKET_MODE: ((f.REGISTRAR,), "set_market_mode"),
     f.PLACE_IMMEDIATE: ((f.TENANT, f.DELEGATE_ROLE), None),
     f.PLACE_BUNDLE: ((f.TENANT,), "place_bundle"),
@@ -76,7 +82,7 @@ ACTIONS = {
 }
 
 
-class Ledger(Registry, Trading, Continuous, Joint, Metering, Runs):
+class Ledger(Registry, Trading, Continuous, Joint, Metering, Runs, Certificates):
     """A park's state, changed batch by batch. `leaves` is the size of the log so far."""
 
     def __init__(self, park, genesis, signature, check_signatures=True):
@@ -141,9 +147,11 @@ class Ledger(Registry, Trading, Continuous, Joint, Metering, Runs):
         facts, must_seal = [], False
         for _ in range(DUE_LIMIT):
             course, joint = self.state.get(f.T_COURSE), self.state.get(f.T_JOINT)
+            certificates = self.state.get(f.T_CERTIFICATE_COURSE)
             dues = [gate_closure(self.next_gate), settlement_due(self.next_settlement)]
             dues.append(joint_due(joint.next_day) if joint else NEVER)
             dues.append(self.final_due(course.next_final) if course else NEVER)
+            dues.append(self.expiry_due(certificates.next_expiry) if certificates else NEVER)
             if min(dues) > self.time:
                 break
             what = dues.index(min(dues))
@@ -153,17 +161,27 @@ class Ledger(Registry, Trading, Continuous, Joint, Metering, Runs):
                 facts += self.close_gate(interval)
             elif what == 1:
                 interval, self.next_settlement = self.next_settlement, self.next_settlement + 1
+                run = None
                 if self.state.get(f.T_PARK_PINS, interval) is not None:
-                    facts += self.settle(interval)
+                    found, run = self.settle(interval)
+                    facts += found
                     must_seal = True
+                if not self.has_final_run(interval):
+                    facts += self.finish(interval, run)
                 facts += self.price_day(interval)
             elif what == 2:
                 facts += self.hold_joint()
-            else:
+            elif what == 3:
                 found, closed = self.final_run()
                 facts += found
                 must_seal = must_seal or closed
+            else:
+                facts += self.expire()
         return facts, must_seal
+
+    def expiry_due(self, origin):
+        """When the certificates of an origin expire."""
+        return expiry_due(origin, self.genesis.utc_offset)
 
     # Section 4, prices in force.
 
@@ -263,6 +281,10 @@ class Ledger(Registry, Trading, Continuous, Joint, Metering, Runs):
                 elif number in (f.PLACE_ORDERS_WITH, f.PLACE_IMMEDIATE):
                     immediate = number == f.PLACE_IMMEDIATE
                     facts += self.place_order(event, index, place, owner, *item, immediate=immediate)
+                elif number == f.TRANSFER_CERTIFICATES:
+                    facts += self.transfer_certificate(owner, item)
+                elif number == f.CANCEL_CERTIFICATES:
+                    facts += self.cancel_certificate(owner, item)
                 elif number == f.CHANGE_ORDERS:
                     facts += self.change_order(author, owner, item, f.ARRIVAL(index, place))
                 else:

@@ -175,12 +175,15 @@ class Registry:
         if rules == f.JOINT_AUCTION:
             self.activate_joint(start)
             return
-        table = {f.FINAL_RUNS: f.T_COURSE, f.PRICE_INDEX: f.T_INDEX}[rules]
+        table, row = {
+            f.FINAL_RUNS: (f.T_COURSE, f.COURSE(start, start, start, 0, 0)),
+            f.PRICE_INDEX: (f.T_INDEX, start),
+            f.CERTIFICATES: (f.T_CERTIFICATE_COURSE, f.CERTIFICATE_COURSE(start, start, start)),
+        }[rules]
         given = self.state.get(table)
         if given is not None:
-            require(self.gate_open(given.start if rules == f.FINAL_RUNS else given), 125)
-        course = f.COURSE(start, start, start, 0, 0)
-        self.state.put(table, (), course if rules == f.FINAL_RUNS else start)
+            require(self.gate_open(given if rules == f.PRICE_INDEX else given.start), 125)
+        self.state.put(table, (), row)
 
     # Tenants that move.
 

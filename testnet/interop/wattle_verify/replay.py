@@ -36,6 +36,7 @@ FACT_CLAIMS = {
     f.MONTH_CLOSED: "settlement",
     f.CERTIFICATE_ISSUED: "certificates",
     f.CERTIFICATE_DELIVERED: "certificates",
+    f.CERTIFICATE: "certificates",
     f.CERTIFICATE_ADJUSTED: "certificates",
     f.DELIVERY_ADJUSTED: "certificates",
     f.FUNDS_MOVED: "journal",

@@ -1,5 +1,7 @@
 """Settlement: the initial run and the final one (RULES.md, sections 8, 9 and 11)."""
 
+from collections import namedtuple
+
 from . import formats as f
 from . import market
 from .market import fits
@@ -20,6 +22,9 @@ def energy_of_row(row):
         energy[f.IMPORT], energy[f.EXPORT] = row.connection
     return energy
 
+
+# A run that was not held.
+Run = namedtuple("Run", "inputs owners result")
 
 OWN_ACCOUNTS = {
     f.TO_CLEARING: f.A_CLEARING,
@@ -63,14 +68,14 @@ class Runs:
         return inputs, substituted, owners
 
     def settle(self, interval):
-        """The initial run of an interval with pins; gives its facts."""
+        """The initial run of an interval with pins; gives its facts, and the run if it was not held."""
         terms = self.state.get(f.T_PARK_PINS, interval)
         inputs, substituted, owners = self.gather(interval)
         try:
             result = market.settle(inputs, terms)
             self.post(posting_differences(inputs, None, result))
         except market.Held as held:
-            return [(None, (f.SETTLEMENT_HELD, (interval, str(held))))]
+            return [(None, (f.SETTLEMENT_HELD, (interval, str(held))))], None
         self.findings += result.invariants
         self.release_positions(interval, inputs, owners)
         self.check_balances()
@@ -80,7 +85,8 @@ class Runs:
             for one in inputs:
                 row = f.INPUTS(one.sold, one.bought, one.cash, energy_row(one))
                 self.state.put(f.T_INPUTS, (interval, one.point), row)
-        return self.settled_facts(interval, terms, inputs, substituted, owners, result)
+        facts = self.settled_facts(interval, terms, inputs, substituted, owners, result)
+        return facts, Run(inputs, owners, result)
 
     def post(self, postings):
         """Posts lines of accounts, all or none; a balance beyond 64 bits holds the interval."""
@@ -152,10 +158,11 @@ class Runs:
         """The final run of the next interval of the course; gives its facts and whether a month was closed."""
         course = self.state.get(f.T_COURSE)
         interval = course.next_final
-        facts, adjusted, settled = [], False, False
+        facts, adjusted, settled, run = [], False, False, None
         if self.state.get(f.T_PARK_PINS, interval) is not None:
             settled = True
-            facts, adjusted = self.adjust(interval)
+            facts, adjusted, run = self.adjust(interval)
+        facts += self.finish(interval, run)
         course = course._replace(
             next_final=interval + 1,
             intervals=course.intervals + settled,
@@ -173,11 +180,11 @@ class Runs:
         return facts, closed
 
     def adjust(self, interval):
-        """Settles an interval with pins again; gives the facts and whether differences were posted."""
+        """Settles an interval with pins again; gives the facts, whether differences were posted, and the run if not held."""
         terms = self.state.get(f.T_PARK_PINS, interval)
         inputs, substituted, owners = self.gather(interval)
         rows = [self.state.get(f.T_INPUTS, interval, one.point) for one in inputs]
-        facts = []
+        facts, after = [], None
         adjusted = [row and row.energy for row in rows] != [energy_row(one) for one in inputs]
         if adjusted:
             try:
@@ -196,7 +203,7 @@ class Runs:
                 differences = posting_differences(inputs, before, after)
                 self.post(differences)
             except market.Held as held:
-                return [(None, (f.RUN_HELD, (interval, f.FINAL, str(held))))], False
+                return [(None, (f.RUN_HELD, (interval, f.FINAL, str(held))))], False, None
             self.findings += after.invariants
             self.release_positions(interval, inputs, owners)
             self.check_balances()
@@ -209,7 +216,8 @@ class Runs:
             self.state.drop(f.T_INPUTS, interval, one.point)
         for (number,) in self.state.rows[f.T_METERS]:
             self.state.drop(f.T_CORRECTED, interval, number)
-        return facts, adjusted
+        run = Run(inputs, owners, after or market.settle(inputs, terms))
+        return facts, adjusted, run
 
     def adjusted_facts(self, interval, terms, inputs, substituted, owners, before, after, differences):
         """The facts of an interval that was adjusted, in the order of section 9, step 4."""

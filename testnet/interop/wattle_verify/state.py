@@ -17,6 +17,8 @@ ORDERED = (
     f.T_BREAKS,
     f.T_ASSIGNMENTS,
     f.T_MODES,
+    f.T_POLICIES,
+    f.T_LOTS,
 )
 
 
