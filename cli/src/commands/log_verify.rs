@@ -6,7 +6,7 @@ use std::path::Path;
 use wattle_ledger::log::policy::Policy;
 use wattle_ledger::verify::claim::{Finding, Report, Status};
 use wattle_ledger::verify::directory::Directory;
-use wattle_ledger::verify::summary::Summary;
+use wattle_ledger::verify::summary::{ParticipantSummary, Summary};
 use wattle_ledger::verify::{Progress, verify};
 use wattle_market::units::{Money, WattHours};
 
@@ -159,6 +159,19 @@ fn write_summary(writer: &mut dyn Write, summary: &Summary) -> io::Result<()> {
     ];
     for (name, value) in rows {
         table.row(vec![name.to_owned(), value]);
+    }
+    // Only of parks that close months, or in which somebody could not pay.
+    let money = |of: fn(&ParticipantSummary) -> Money| {
+        let all = summary.participants.values();
+        all.map(|row| i128::from(of(row).0)).sum::<i128>()
+    };
+    for (name, sum) in [
+        ("demand charges and fees", money(|row| row.charges)),
+        ("borne for defaults", money(|row| row.covered)),
+    ] {
+        if sum != 0 {
+            table.row(vec![name.to_owned(), super::statement::money(sum)]);
+        }
     }
     writeln!(writer)?;
     table.write(writer, "")?;

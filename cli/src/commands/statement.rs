@@ -94,7 +94,7 @@ fn energy(sum: i128) -> String {
     i64::try_from(sum).map_or_else(|_| format!("{sum} Wh"), |sum| WattHours(sum).to_string())
 }
 
-fn money(sum: i128) -> String {
+pub(super) fn money(sum: i128) -> String {
     i64::try_from(sum).map_or_else(|_| format!("{sum} nCNY"), |sum| Money(sum).to_string())
 }
 

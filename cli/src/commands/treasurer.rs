@@ -42,6 +42,16 @@ pub(super) fn run(
         },
         TreasurerCommand::Month(command) => treasurer_month::action(command, &registry)?,
     };
-    park.submit(&park.key(TREASURER_KEY)?, action)?
-        .print(output)
+    let declared = match &action {
+        Action::DeclareDefault { participant, month } => Some((*participant, *month)),
+        _ => None,
+    };
+    let key = park.key(TREASURER_KEY)?;
+    let recorded = park.submit(&key, action)?;
+    if let (Some((participant, month)), true) = (declared, recorded.check().is_ok()) {
+        // Who declares it should hear what it came to; the order is recorded in any case.
+        let client = park.private_client(key)?;
+        eprintln!("{}", treasurer_month::covered(&client, participant, month)?);
+    }
+    recorded.print(output)
 }

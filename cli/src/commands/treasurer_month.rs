@@ -1,13 +1,34 @@
 //! `wattle treasurer bill|residue|default …`: what follows a closed month.
 
-use wattle_client::api::Registry;
+use wattle_client::Client;
+use wattle_client::api::{ChargeKind, Registry};
 use wattle_ledger::billing::UtilityBill;
 use wattle_ledger::event::Action;
+use wattle_ledger::registration::ParticipantId;
+use wattle_market::interval::LocalMonth;
 use wattle_market::units::Money;
 
 use crate::args::{BillCommand, DefaultCommand, ResidueCommand, TreasurerMonthCommand};
 use crate::failure::Failure;
 use crate::park;
+
+/// What a default came to: what others bear, and what is left of the balance.
+pub(super) fn covered(
+    client: &Client,
+    participant: ParticipantId,
+    month: LocalMonth,
+) -> Result<String, Failure> {
+    let invoices = client.invoices(participant)?.invoices;
+    let own = invoices.iter().filter(|invoice| invoice.month == month);
+    let covers = own.flat_map(|invoice| &invoice.covers);
+    let covers = covers.filter(|charge| charge.kind == ChargeKind::Covered);
+    let sum: i128 = covers.map(|charge| i128::from(charge.amount.0)).sum();
+    let balance = client.balance(participant)?.balance;
+    Ok(format!(
+        "{month}: {} borne by others; the balance is now {balance}",
+        super::statement::money(sum)
+    ))
+}
 
 /// The action that the treasurer is to sign.
 pub(super) fn action(

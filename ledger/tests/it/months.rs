@@ -355,6 +355,33 @@ fn boundary_meter_is_registered_read_and_reset_like_any_other_and_measures_no_po
     assert_eq!(energy, Some(WattHours(500)));
 }
 
+#[test]
+fn closed_months_are_forgotten_after_a_year() {
+    let mut park = ordinary_month(park());
+    let state = |park: &Park| {
+        let months = &park.ledger.state().months;
+        let invoiced = months.invoiced(JULY, ParticipantId(2)).is_some();
+        (invoiced, months.closed(JULY).is_some())
+    };
+    let close = |park: &mut Park, month: LocalMonth| {
+        while park.ledger.state().months.closed(month).is_none() {
+            let next = park.ledger.next_due();
+            park.advance_to(next.plus_millis(31 * 86_400_000));
+        }
+    };
+    close(&mut park, LocalMonth(JULY.0 + 12));
+    assert_eq!(state(&park), (true, true));
+    assert_eq!(park.submit(TREASURER, declare(2, JULY)), [0]);
+    close(&mut park, LocalMonth(JULY.0 + 13));
+    assert_eq!(state(&park), (false, false));
+    let months = &park.ledger.state().months;
+    assert!(months.cover(JULY, ParticipantId(2)).is_none());
+    assert!(months.in_default_since(ParticipantId(2)).is_some());
+    let not_closed = refused(Rejection::MonthNotClosed);
+    assert_eq!(park.submit(TREASURER, record(YUAN)), not_closed);
+    assert_eq!(total(&park), 0);
+}
+
 fn bill(amount: i64) -> UtilityBill {
     UtilityBill {
         imported: WattHours(8_100),
