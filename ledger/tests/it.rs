@@ -4,6 +4,7 @@
 mod it {
     pub(crate) mod certificates;
     pub(crate) mod continuous;
+    mod continuous_explained;
     mod continuous_properties;
     mod corrections;
     pub(crate) mod delegation;

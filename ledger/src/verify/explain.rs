@@ -10,7 +10,7 @@ mod amounts;
 mod gather;
 mod metered;
 
-use crate::derived::Run;
+use crate::derived::{Run, TradeRole};
 use crate::hash::Hash;
 use crate::keys::PublicKey;
 use crate::registration::{MeterId, MeterKind, ParticipantId, TariffId};
@@ -67,6 +67,8 @@ pub struct Explanation {
     pub meters: Vec<MeterUsed>,
     /// The gate auction, where the interval had orders.
     pub auction: Option<Auction>,
+    /// The gate of a continuous market, where the interval had orders or trades.
+    pub continuous: Option<Continuous>,
     /// The point's orders for the interval, as far as they left an entry.
     pub orders: Vec<OrderUsed>,
     /// Sums of the filled orders.
@@ -294,6 +296,23 @@ pub struct Auction {
     pub is_halted: bool,
 }
 
+/// The continuous market of the interval, as its gate tells it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
+pub struct Continuous {
+    /// Its leaf.
+    pub entry: u64,
+    /// Trades of the whole park.
+    pub trades: u64,
+    /// Watt-hours traded.
+    pub volume: WattHours,
+    /// Their volume-weighted price; none where nothing traded.
+    pub average: Option<Price>,
+    /// Orders to buy that still rested.
+    pub bids: u32,
+    /// Orders to sell that still rested.
+    pub offers: u32,
+}
+
 /// An order of the point for the interval.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 pub struct OrderUsed {
@@ -331,6 +350,8 @@ pub struct FillUsed {
     pub filled: WattHours,
     /// At this price.
     pub price: Price,
+    /// Whether it rested or came in, in a continuous market; none: a joint auction filled it.
+    pub role: Option<TradeRole>,
 }
 
 /// What became of an order.

@@ -55,15 +55,15 @@ fn continuous() -> Park {
     park
 }
 
-fn sell(point: u32, quantity: i64, limit: i64) -> OrderItem {
+pub(crate) fn sell(point: u32, quantity: i64, limit: i64) -> OrderItem {
     order(point, Side::Sell, quantity, limit)
 }
 
-fn buy(point: u32, quantity: i64, limit: i64) -> OrderItem {
+pub(crate) fn buy(point: u32, quantity: i64, limit: i64) -> OrderItem {
     order(point, Side::Buy, quantity, limit)
 }
 
-fn immediate(order: OrderItem, minimum: i64) -> Action {
+pub(crate) fn immediate(order: OrderItem, minimum: i64) -> Action {
     let minimum = WattHours(minimum);
     Action::PlaceImmediate(vec![OrderWithMinimum { order, minimum }])
 }
@@ -73,7 +73,7 @@ fn with_minimum(order: OrderItem, minimum: i64) -> Action {
     Action::PlaceOrdersWith(vec![OrderWithMinimum { order, minimum }])
 }
 
-fn change(order: OrderId, quantity: i64, limit: i64) -> Action {
+pub(crate) fn change(order: OrderId, quantity: i64, limit: i64) -> Action {
     Action::ChangeOrders(vec![OrderChange {
         order,
         quantity: WattHours(quantity),

@@ -182,6 +182,17 @@ impl Page<'_, '_> {
                 auction.bids, auction.offers, auction.entry
             )?;
         }
+        if let Some(continuous) = &of.continuous {
+            let average = match continuous.average {
+                Some(price) => format!(", on average at {price}"),
+                None => String::new(),
+            };
+            writeln!(
+                self.writer,
+                "  Continuous market of the whole park: {} in {} trades{average} (entry {}).",
+                continuous.volume, continuous.trades, continuous.entry
+            )?;
+        }
         if of.orders.is_empty() {
             writeln!(self.writer, "  The point had no order for this interval.")?;
         }
@@ -231,8 +242,12 @@ impl Page<'_, '_> {
             said.push_str(&format!(", changed by entry {entry}"));
         }
         for fill in &order.fills {
+            let by = match fill.role {
+                Some(role) => format!("as {}", role.name()),
+                None => "in the joint auction".to_owned(),
+            };
             said.push_str(&format!(
-                "; {done} {} at {} (entry {})",
+                "; {done} {} at {} {by} (entry {})",
                 fill.filled, fill.price, fill.entry
             ));
         }

@@ -75,6 +75,7 @@ pub(super) fn explanation(
         terms,
         meters,
         auction: gathered.auction,
+        continuous: gathered.continuous,
         orders,
         position,
         line: leaf.line,

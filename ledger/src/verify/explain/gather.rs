@@ -20,7 +20,8 @@ use crate::verify::entries::{
 };
 use crate::verify::explain::metered::metered;
 use crate::verify::explain::{
-    Auction, Delivery, ExplainError, Issued, MeterUsed, OrderUsed, RegisterRead, Restart,
+    Auction, Continuous, Delivery, ExplainError, Issued, MeterUsed, OrderUsed, RegisterRead,
+    Restart,
 };
 use crate::verify::source::Source;
 use std::collections::{BTreeMap, BTreeSet};
@@ -70,6 +71,7 @@ pub(super) struct Gathered {
     /// The point's schedule and the entry that set it.
     pub(super) schedule: Option<(u64, Vec<ScheduleEntry>)>,
     pub(super) auction: Option<Auction>,
+    pub(super) continuous: Option<Continuous>,
     pub(super) orders: BTreeMap<OrderId, OrderUsed>,
     intervals: SettledIntervals,
     /// What the initial run saw.
@@ -160,6 +162,7 @@ impl Gathered {
             instruction: None,
             schedule: None,
             auction: None,
+            continuous: None,
             orders: BTreeMap::new(),
             intervals: SettledIntervals::default(),
             initial: None,

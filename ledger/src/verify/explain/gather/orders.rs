@@ -5,7 +5,7 @@ use crate::event::{Action, EventBody, OrderId, OrderItem};
 use crate::keys::PublicKey;
 use crate::registration::{ParticipantId, Role};
 use crate::verify::explain::gather::Gathered;
-use crate::verify::explain::{Auction, ExplainError, Fate, FillUsed, OrderUsed};
+use crate::verify::explain::{Auction, Continuous, ExplainError, Fate, FillUsed, OrderUsed};
 use wattle_market::point::PointId;
 use wattle_market::units::{Price, WattHours};
 
@@ -67,7 +67,9 @@ impl Gathered {
             Action::CancelAll { point, interval } if outcome == [0] => {
                 let asked = point.is_none_or(|point| point == self.of)
                     && interval.is_none_or(|interval| interval == self.interval);
-                if asked && self.now < self.interval.firm_from() {
+                // An order that was firm, or waits for a gate that is late, is closed by its gate's
+                // leaf, which has the last word.
+                if asked {
                     self.cancel_all(entry, body.author);
                 }
             }
@@ -173,18 +175,51 @@ impl Gathered {
                     is_halted: true,
                 });
             }
+            Fact::ContinuousClosed {
+                interval,
+                trades,
+                traded,
+                bids,
+                offers,
+            } if *interval == self.interval => {
+                self.continuous = Some(Continuous {
+                    entry,
+                    trades: *trades,
+                    volume: traded.volume,
+                    average: traded.price,
+                    bids: *bids,
+                    offers: *offers,
+                });
+            }
             Fact::OrderMatched {
                 order,
+                item,
                 filled,
                 price,
-                ..
+                role,
+            } => {
+                let fill = FillUsed {
+                    entry,
+                    filled: *filled,
+                    price: *price,
+                    role: Some(*role),
+                };
+                self.filled(order, fill, item.quantity);
             }
-            | Fact::JointFilled {
+            Fact::JointFilled {
                 order,
+                item,
                 filled,
                 price,
-                ..
-            } => self.filled(entry, order, (*filled, *price)),
+            } => {
+                let fill = FillUsed {
+                    entry,
+                    filled: *filled,
+                    price: *price,
+                    role: None,
+                };
+                self.filled(order, fill, item.quantity);
+            }
             Fact::BundleClosed {
                 bundle,
                 legs,
@@ -196,7 +231,13 @@ impl Gathered {
                 let leg = legs.find(|(leg, _)| leg.interval == self.interval);
                 match (state, leg) {
                     (BundleState::Accepted, Some((leg, price))) => {
-                        self.filled(entry, bundle, (leg.quantity, *price));
+                        let fill = FillUsed {
+                            entry,
+                            filled: leg.quantity,
+                            price: *price,
+                            role: None,
+                        };
+                        self.filled(bundle, fill, leg.quantity);
                     }
                     _ => {
                         if let Some(known) = self.orders.get_mut(bundle) {
@@ -241,19 +282,16 @@ impl Gathered {
 
 impl Gathered {
     /// A part of an order, or a bundle's leg, was traded before the gate.
-    fn filled(&mut self, entry: u64, order: &OrderId, (filled, price): (WattHours, Price)) {
-        let Some(known) = self.orders.get_mut(order) else {
-            return;
-        };
-        known.fills.push(FillUsed {
-            entry,
-            filled,
-            price,
-        });
-        // What is used up leaves no other leaf.
-        let traded = known.fills.iter().map(|fill| fill.filled.0);
-        if known.fate == Fate::Unknown && traded.sum::<i64>() >= known.quantity.0 {
-            known.fate = Fate::Traded { by_entry: entry };
+    /// A trade of an order of which so much was open just before.
+    fn filled(&mut self, order: &OrderId, fill: FillUsed, open: WattHours) {
+        if let Some(known) = self.orders.get_mut(order) {
+            known.fills.push(fill);
+            // What is used up leaves no other leaf.
+            if fill.filled == open {
+                known.fate = Fate::Traded {
+                    by_entry: fill.entry,
+                };
+            }
         }
     }
 }
