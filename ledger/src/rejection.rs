@@ -128,7 +128,7 @@ rejections! {
     230 PositionTooLarge "position_too_large" "Your trades of one side for this interval would exceed 2^32 Wh; trade no more of it.";
     231 MinimumNotMet "minimum_not_met" "Less than the minimum would trade at once; order with a smaller minimum, at a better limit, or later.";
     232 BookFull "book_full" "The interval's book holds as many orders as it may; send an immediate order, or wait until there is room.";
-    233 NotContinuous "not_continuous" "Immediate orders are for intervals of continuous matching; this one has a call auction: place a plain order.";
+    233 NotContinuous "not_continuous" "The interval has a call auction, and immediate orders are for continuous matching; place a plain order.";
     240 NoJointAuction "no_joint_auction" "The park holds no joint auction for this day; order interval by interval.";
     241 LegsInvalid "legs_invalid" "A bundle has 1 to 96 legs in ascending intervals of one local day; correct it.";
     242 BundleLimitInvalid "bundle_limit_invalid" "No prices let the bundle's legs come to its limit; check the unit (nano-yuan) and the sign.";

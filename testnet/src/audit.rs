@@ -48,6 +48,10 @@ pub struct Audit {
     pub auctions: u64,
     /// Their volume.
     pub auction_volume_wh: i64,
+    /// Continuous intervals in which anything traded.
+    pub continuous: u64,
+    /// Watt-hours traded in them.
+    pub continuous_volume_wh: i64,
     /// Their lowest price.
     pub price_min: Option<i64>,
     /// Their highest price.
@@ -92,9 +96,9 @@ pub struct Tenant {
     pub used_wh: WattHours,
     /// Own generation used at once.
     pub self_used_wh: WattHours,
-    /// Sold in call auctions.
+    /// Sold before delivery.
     pub sold_forward_wh: WattHours,
-    /// Bought in call auctions.
+    /// Bought before delivery.
     pub bought_forward_wh: WattHours,
     /// Given to the surplus pool.
     pub sold_pool_wh: WattHours,
@@ -183,6 +187,8 @@ impl Audit {
             held: summary.held.len() as u64,
             auctions: clearings.len() as u64,
             auction_volume_wh: volume,
+            continuous: summary.continuous.len() as u64,
+            continuous_volume_wh: summary.continuous.iter().map(|one| one.volume.0).sum(),
             price_min: prices().min(),
             price_max: prices().max(),
             price_mean: mean,

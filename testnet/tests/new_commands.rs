@@ -181,7 +181,10 @@ fn market_trades_continuously(fixture: &Fixture) {
         4,
         "--quantity 4kWh --limit 0.5 --immediate --minimum 1kWh",
     );
-    fixture.done("offices.pem", &buy);
+    let bought = fixture.done("offices.pem", &buy);
+    let traded = bought["trades"].as_array().unwrap();
+    assert_eq!(traded.len(), 1, "{bought}");
+    assert_eq!(traded[0]["price"], 450_000, "{bought}");
     let auction = format!(
         "{} --immediate --quantity 1kWh --limit 0.5",
         fixture.order()

@@ -4,13 +4,14 @@ mod change;
 mod worst_case;
 
 use serde::Serialize;
-use wattle_client::api::{EventOutcome, ItemOutcome};
+use wattle_client::api::{EventOutcome, ItemOutcome, Trade};
 use wattle_ledger::event::{Action, OrderId, OrderItem, OrderWithMinimum};
 use wattle_market::order::Side;
 use wattle_market::point::PointId;
 use wattle_market::units::WattHours;
 
 use crate::args::{CancelArgs, OrderCommand, PlaceArgs, SideArg, WhoArgs};
+use crate::commands::trades;
 use crate::failure::Failure;
 use crate::output::{Output, Table};
 use crate::park::{Park, Recorded, TENANT_KEY};
@@ -38,6 +39,9 @@ struct Placed<'a> {
     outcome: &'a EventOutcome,
     /// In the order of the outcome's items; none where the item was refused.
     orders: Vec<Option<String>>,
+    /// What immediate orders traded; none: they are no such orders.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    trades: Option<Vec<Trade>>,
 }
 
 fn place(args: &PlaceArgs, park: &Park<'_>, output: &mut Output<'_>) -> Result<(), Failure> {
@@ -79,12 +83,40 @@ fn place(args: &PlaceArgs, park: &Park<'_>, output: &mut Output<'_>) -> Result<(
             order.clone().unwrap_or_else(|| "-".to_owned()),
         ]);
     }
-    let placed = Placed { outcome, orders };
-    output.print(&placed, |writer| table.write(writer, ""))?;
-    if args.immediate {
-        eprintln!("What they traded, each at the price of an order that rested: wattle trades");
-    }
+    let trades = if args.immediate && orders.iter().any(Option::is_some) {
+        Some(traded(&items, &orders, park)?)
+    } else {
+        None
+    };
+    let placed = Placed {
+        outcome,
+        orders,
+        trades,
+    };
+    output.print(&placed, |writer| {
+        table.write(writer, "")?;
+        let Some(trades) = &placed.trades else {
+            return Ok(());
+        };
+        trades::table(park, trades).write(writer, "nothing traded; all of it was cancelled")
+    })?;
     recorded.check()
+}
+
+/// The trades of orders that were just placed: they are recorded with the orders' own event.
+fn traded(
+    items: &[OrderItem],
+    orders: &[Option<String>],
+    park: &Park<'_>,
+) -> Result<Vec<Trade>, Failure> {
+    let intervals = || items.iter().map(|item| item.interval);
+    let (Some(from), Some(to)) = (intervals().min(), intervals().max()) else {
+        return Ok(Vec::new());
+    };
+    let (client, participant) = park.private_of(&WhoArgs { participant: None })?;
+    let mut trades = client.trades(participant, from, to)?.trades;
+    trades.retain(|trade| orders.contains(&Some(trade.order.clone())));
+    Ok(trades)
 }
 
 fn items(args: &PlaceArgs, park: &Park<'_>) -> Result<Vec<OrderItem>, Failure> {

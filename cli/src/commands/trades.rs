@@ -5,6 +5,7 @@ use crate::failure::Failure;
 use crate::output::{Output, Table};
 use crate::park::Park;
 use crate::settings::Settings;
+use wattle_client::api::Trade;
 use wattle_ledger::derived::TradeRole;
 
 pub(super) fn run(
@@ -16,11 +17,22 @@ pub(super) fn run(
     let (from, to) = park.period(&args.period)?;
     let (client, participant) = park.private_of(&args.who)?;
     let trades = client.trades(participant, from, to)?;
+    let table = table(&park, &trades.trades);
+    output.print(&trades, |writer| {
+        table.write(
+            writer,
+            "no trades in this period; choose another with --from and --to",
+        )
+    })
+}
+
+/// One row for each leg.
+pub(super) fn table(park: &Park<'_>, trades: &[Trade]) -> Table {
     let header = [
         "interval", ">point", "side", ">ordered", ">filled", ">price", "by", ">amount", ">entry",
     ];
     let mut table = Table::new(&header);
-    for trade in &trades.trades {
+    for trade in trades {
         table.row(vec![
             park.interval_text(trade.interval),
             trade.point.0.to_string(),
@@ -33,10 +45,5 @@ pub(super) fn run(
             trade.leaf.to_string(),
         ]);
     }
-    output.print(&trades, |writer| {
-        table.write(
-            writer,
-            "no trades in this period; choose another with --from and --to",
-        )
-    })
+    table
 }

@@ -101,6 +101,11 @@ impl Audit {
         );
         lines.push(("Traded and delivered", traded));
         lines.push(("Sold at gate closure", self.auctions_line()));
+        if self.continuous > 0 {
+            let volume = kilowatt_hours(WattHours(self.continuous_volume_wh));
+            let sold = format!("{volume} kWh in {} intervals", self.continuous);
+            lines.push(("Sold continuously", sold));
+        }
         let pool = format!("{} kWh", kilowatt_hours(WattHours(self.pool_volume_wh)));
         lines.push(("Sold in surplus pool", pool));
         lines.push((
