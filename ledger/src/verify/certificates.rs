@@ -81,6 +81,35 @@ impl Books {
                 findings.fail(Claim::Certificates, first, reason);
             }
         }
+        self.forget();
+    }
+
+    /// Drops what is too old to be named again: certificates are valid for 24 months.
+    fn forget(&mut self) {
+        let Some(((newest, _), _)) = self.uses.last_key_value() else {
+            return;
+        };
+        let oldest = newest.minus(REMEMBERED_INTERVALS);
+        while self
+            .uses
+            .first_key_value()
+            .is_some_and(|row| row.0.0 < oldest)
+        {
+            self.uses.pop_first();
+        }
+        while self
+            .bundles
+            .first_key_value()
+            .is_some_and(|row| row.0.0 < oldest)
+        {
+            self.bundles.pop_first();
+        }
+        let is_over = |(id, shares): (&CertificateId, &Shares)| {
+            id.origin < oldest && shares.holders.is_empty()
+        };
+        while self.shares.first_key_value().is_some_and(is_over) {
+            self.shares.pop_first();
+        }
     }
 
     fn fact(&mut self, whom: ParticipantId, fact: &Fact) -> Result<(), String> {
@@ -351,6 +380,12 @@ impl Books {
     }
 }
 
+/// More than 24 months and the month in which they begin.
+const REMEMBERED_INTERVALS: u64 = 800 * DeliveryInterval::PER_DAY;
+
+/// How long a signed ActivateRules is: only those are read, since a log has many events.
+const ACTIVATION_BYTES: usize = 1 + 32 + 8 + 8 + 4 + 4 + 8 + 64;
+
 /// Watt-hours of one unit.
 const UNIT: i128 = 1_000_000;
 
@@ -361,15 +396,20 @@ fn is_sum(row: &RollUp) -> bool {
 }
 
 fn activates(signed: &[u8]) -> bool {
-    SignedEvent::parse(signed).is_ok_and(|event| {
-        let rules = RuleSet::Certificates;
-        matches!(event.body().action, Action::ActivateRules { rules: given, .. } if given == rules)
-    })
+    signed.len() == ACTIVATION_BYTES
+        && SignedEvent::parse(signed).is_ok_and(|event| match event.body().action {
+            Action::ActivateRules { rules, .. } => rules == RuleSet::Certificates,
+            _ => false,
+        })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::event::EventBody;
+    use crate::hash::Hash;
+    use crate::keys::SigningKey;
+    use wattle_market::interval::Timestamp;
 
     const NOON: DeliveryInterval = DeliveryInterval(1_980_976);
     const ROOF: PointId = PointId(1);
@@ -417,6 +457,36 @@ mod tests {
     fn fails(result: Result<(), String>, reason: &str) {
         let error = result.unwrap_err();
         assert!(error.contains(reason), "{error}");
+    }
+
+    #[test]
+    fn books_begin_with_the_activation() {
+        let key = SigningKey::from_seed(&[7; 32]);
+        let signed = |rules| {
+            let body = EventBody {
+                version: 0,
+                author: key.public(),
+                sequence: 1,
+                issued_at: Timestamp(0),
+                action: Action::ActivateRules { rules, from: NOON },
+            };
+            SignedEvent::sign(&Hash::ZERO, &body, &key).bytes().to_vec()
+        };
+        assert!(activates(&signed(RuleSet::Certificates)));
+        assert!(!activates(&signed(RuleSet::FinalRuns)));
+    }
+
+    #[test]
+    fn what_is_over_is_forgotten_and_what_somebody_holds_is_not() {
+        let mut books = books();
+        let later = (NOON.plus(REMEMBERED_INTERVALS + 1), ROOF);
+        books.uses.insert(later, Uses::default());
+        books.forget();
+        assert_eq!((books.uses.len(), books.bundles.len()), (1, 0));
+        assert_eq!(books.shares.len(), 1);
+        books.end(noon(), ALICE, 5_000).unwrap();
+        books.forget();
+        assert_eq!(books.shares.len(), 0);
     }
 
     #[test]
