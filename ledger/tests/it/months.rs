@@ -356,6 +356,68 @@ fn boundary_meter_is_registered_read_and_reset_like_any_other_and_measures_no_po
 }
 
 #[test]
+fn month_that_does_not_fit_is_held_and_the_next_one_closes() {
+    let mut park = park();
+    let mut dear = terms();
+    dear.prices.demand = 1_000_000_000;
+    assert_eq!(park.submit(REGISTRAR, set_terms(LAST_HOUR, dear)), [0]);
+    // Three points that nobody reads: each takes what its meter is rated for, 4 GW.
+    for id in [3, 4, 5] {
+        let point = wattle_ledger::registration::Point {
+            id: PointId(id),
+            participant: ParticipantId(2),
+            connection_w: u32::MAX,
+            from: LAST_HOUR,
+            ..crate::it::park::point(2)
+        };
+        let meter = wattle_ledger::registration::Meter {
+            id: MeterId(id + 10),
+            point: PointId(id),
+            kind: MeterKind::Load,
+            key: key(u8::try_from(id + 50).unwrap()).public(),
+            from: LAST_HOUR,
+            register: WattHours(0),
+            rated_w: u32::MAX,
+        };
+        let end = Action::EndPoint {
+            point: PointId(id),
+            from: LAST_HOUR.plus(4),
+        };
+        for action in [
+            Action::RegisterPoint(point),
+            Action::RegisterMeter(meter),
+            end,
+        ] {
+            assert_eq!(park.submit(REGISTRAR, action), [0]);
+        }
+    }
+    let mut park = ordinary_month(park);
+    let reason = facts(&park).into_iter().find_map(|fact| match fact {
+        Fact::MonthHeld {
+            month: JULY,
+            reason,
+        } => Some(reason),
+        _ => None,
+    });
+    let expected = "an amount of participant 2 does not fit 64 bits";
+    assert_eq!(reason.as_deref(), Some(expected));
+    assert!(invoices(&park).is_empty());
+    assert_eq!((balanced(&park), total(&park)), (None, 0));
+    let months = &park.ledger.state().months;
+    assert!(
+        months.demand(JULY, PointId(3)).is_some(),
+        "what it rests on stays"
+    );
+    let not_closed = refused(Rejection::MonthNotClosed);
+    assert_eq!(park.submit(TREASURER, record(YUAN)), not_closed);
+    assert_eq!(park.submit(TREASURER, declare(2, JULY)), not_closed);
+    catch_up(&mut park, LAST_HOUR.plus(4).final_run_due(480));
+    let august = LocalMonth(JULY.0 + 1);
+    assert!(park.ledger.state().months.closed(august).is_some());
+    verifies(&mut park);
+}
+
+#[test]
 fn closed_months_are_forgotten_after_a_year() {
     let mut park = ordinary_month(park());
     let state = |park: &Park| {
