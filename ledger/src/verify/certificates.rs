@@ -384,7 +384,7 @@ impl Books {
 const REMEMBERED_INTERVALS: u64 = 800 * DeliveryInterval::PER_DAY;
 
 /// How long a signed ActivateRules is: only those are read, since a log has many events.
-const ACTIVATION_BYTES: usize = 1 + 32 + 8 + 8 + 4 + 4 + 8 + 64;
+pub(super) const ACTIVATION_BYTES: usize = 1 + 32 + 8 + 8 + 4 + 4 + 8 + 64;
 
 /// Watt-hours of one unit.
 const UNIT: i128 = 1_000_000;

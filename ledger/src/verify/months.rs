@@ -8,6 +8,7 @@ use crate::derived::Fact;
 use crate::entry::Entry;
 use crate::event::{Action, SignedEvent};
 use crate::registration::{ParticipantId, RuleSet};
+use crate::verify::certificates::ACTIVATION_BYTES;
 use crate::verify::claim::{Claim, Findings};
 use crate::verify::replay::Leaf;
 use std::collections::BTreeMap;
@@ -116,6 +117,9 @@ impl MonthBooks {
     }
 
     fn event(&mut self, signed: &[u8], outcome: &[u16]) {
+        if signed.len() != ACTIVATION_BYTES {
+            return;
+        }
         let Ok(event) = SignedEvent::parse(signed) else {
             return;
         };
