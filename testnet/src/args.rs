@@ -24,6 +24,8 @@ pub(crate) enum Command {
     Replay(ReplayArgs),
     /// Let happen in a park what files say, and compare what comes of it (docs/SCENARIOS.md)
     Scenario(ScenarioArgs),
+    /// Live through random days and check everything that must hold of any day
+    Nightly(NightlyArgs),
     /// Forge exports by the thousand; the verifier must find each
     Doctor(DoctorArgs),
     /// Verify an export offline and print its figures
@@ -152,6 +154,18 @@ pub(crate) struct ScenarioArgs {
     /// Files with one statement a line
     #[arg(required = true, value_name = "FILE")]
     pub(crate) files: Vec<PathBuf>,
+}
+
+/// How many days.
+#[derive(Debug, ClapArgs)]
+pub(crate) struct NightlyArgs {
+    /// Days to live through, each named by its seed
+    #[arg(long, value_name = "N", default_value_t = 10_000)]
+    pub(crate) days: u64,
+
+    /// The first seed
+    #[arg(long, value_name = "S", default_value_t = 0)]
+    pub(crate) seed: u64,
 }
 
 /// How many forgeries.

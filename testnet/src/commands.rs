@@ -6,6 +6,7 @@ pub(crate) mod audit;
 pub(crate) mod bench;
 pub(crate) mod doctor;
 pub(crate) mod load;
+pub(crate) mod nightly;
 pub(crate) mod replay;
 pub(crate) mod run;
 pub(crate) mod scenario;

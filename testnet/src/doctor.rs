@@ -62,7 +62,7 @@ impl Numbers {
     }
 
     /// A number below a bound, which is not 0.
-    fn below(&mut self, bound: usize) -> usize {
+    pub fn below(&mut self, bound: usize) -> usize {
         usize::try_from(self.next() % bound as u64).expect("a number below a usize is one")
     }
 }

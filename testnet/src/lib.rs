@@ -13,6 +13,7 @@
 //! * [`record`]: the days as a signed export of one node, made in this process.
 //! * [`solo`]: a park in this process that does what it is told, and its export.
 //! * [`scenario`]: what happens in such a park and what must come of it, in a small language.
+//! * [`nightly`]: random days by the thousand, and what must hold of each.
 //! * [`park`], [`drive`]: real node processes, and the people and meters that use them.
 //! * [`load`]: events a second.
 //! * [`audit`]: an export verified and summed up.
@@ -48,6 +49,7 @@ pub mod drive;
 pub mod import;
 pub mod keyring;
 pub mod load;
+pub mod nightly;
 pub mod park;
 pub mod profile;
 pub mod record;

@@ -25,6 +25,7 @@ fn main() -> ExitCode {
         Command::Run(args) => commands::run::run(&args),
         Command::Load(args) => commands::load::run(&args),
         Command::Replay(args) => commands::replay::run(&args),
+        Command::Nightly(args) => commands::nightly::run(&args),
         Command::Scenario(args) => commands::scenario::run(&args),
         Command::Doctor(args) => commands::doctor::run(&args),
         Command::Audit(args) => commands::audit::run(&args),

@@ -8,6 +8,7 @@ mod certificates;
 mod data_sets;
 mod import;
 mod new_commands;
+mod nightly;
 mod one_node_park;
 mod receipts;
 mod record;

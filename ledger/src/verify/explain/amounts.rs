@@ -1,5 +1,6 @@
 //! The explanation put together, settled again and compared with the ledger.
 
+use crate::derived::Run;
 use crate::log::checkpoint::Checkpoint;
 use crate::state::runs::Standing;
 use crate::verify::entries::{EntriesError, SettledInterval, SettledPoint};
@@ -153,7 +154,14 @@ impl Told<'_> {
             return Ok(Vec::new());
         };
         if let Some((energy, meters)) = seen {
-            compare_substitutes(leaf, meters, differences);
+            // A run that finds the same line leaves no leaf, also where a reading has taken the
+            // place of a substitute of the same energy.
+            let initial = self.gathered.initial.as_ref();
+            let by = match (leaf.run, initial) {
+                (Run::Initial, Some((_, initial))) => initial,
+                _ => meters,
+            };
+            compare_substitutes(leaf, by, differences);
             let input = (leaf, self.position, *energy);
             settle_again(settled, input, self.gathered, differences);
         }
