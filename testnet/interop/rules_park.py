@@ -13,6 +13,7 @@ import sys
 from exports import write_export
 from certificate_acts import CertificateActs
 from market_acts import MarketActs
+from month_acts import MonthActs
 from strange_park import TARIFF, Park, mixed_key
 from wattle_verify import formats as f
 from wattle_verify.codec import decode
@@ -24,13 +25,13 @@ FIRSTS = (1_632_928, 1_633_264, 1_615_744, 1_618_432, 1_647_904)
 GIANT = 2**32 - 1  # a rating with which an energy can be out of range, so that runs are held
 
 
-class RulesPark(MarketActs, CertificateActs, Park):
+class RulesPark(MarketActs, CertificateActs, MonthActs, Park):
     """A strange park with the rules of the later sections; with `modes` also continuous matching and joint auctions, with
-    `certificates` also what they do after their issue."""
+    `certificates` also what they do after their issue, with `months` also invoices, bills and defaults."""
 
-    def __init__(self, seed, nodes, modes=False, certificates=False):
+    def __init__(self, seed, nodes, modes=False, certificates=False, months=False):
         super().__init__(seed, nodes, False, FIRSTS[seed % len(FIRSTS)])
-        self.modes, self.certificates = modes, certificates
+        self.modes, self.certificates, self.months = modes, certificates, months
         self.delegates = []  # (label, participant)
         self.labels = {}  # meter -> the label of its newest key
 
@@ -596,6 +597,7 @@ class RulesPark(MarketActs, CertificateActs, Park):
             (self.garbage, 0.03),
             *(self.market_acts() if self.modes else ()),
             *(self.certificate_acts() if self.certificates else ()),
+            *(((self.month_money, 0.9), (self.read_boundary, 0.1)) if self.months else ()),
         )
 
     def market_acts(self):
@@ -638,12 +640,14 @@ class RulesPark(MarketActs, CertificateActs, Park):
         self.giants()
         poor = self.ledger.state.get(f.T_ACCOUNTS, (f.A_PARTICIPANT, 5)).balance
         self.say("treasurer", f.WITHDRAW, f.MONEY_ACTION(5, max(1, poor - 3 * 10**11), "all but a little"))
-        if rng.random() < (0.5 if self.certificates else 0.9):
+        if self.months or rng.random() < (0.5 if self.certificates else 0.9):
             self.say("registrar", f.ACTIVATE_RULES, (f.FINAL_RUNS, self.first + 40))
             self.say("registrar", f.ACTIVATE_RULES, (f.FINAL_RUNS, self.first + 8))
         self.say("registrar", f.ACTIVATE_RULES, (f.PRICE_INDEX, self.first + rng.choice((0, 0, 50))))
         if self.modes:
             self.begin_modes()
+        if self.months:
+            self.begin_months(days)
         if self.certificates:
             self.begin_certificates()
         self.many_halts()
@@ -686,8 +690,9 @@ def main():
     parser.add_argument(
         "--years", action="store_true", help="until the certificates of the first month expire"
     )
+    parser.add_argument("--months", action="store_true", help="invoices, bills and defaults too")
     args = parser.parse_args()
-    park = RulesPark(args.seed, args.nodes, args.modes, args.certificates)
+    park = RulesPark(args.seed, args.nodes, args.modes, args.certificates, args.months)
     park.run(args.days, args.crowd, args.years)
     nodes = range(1, args.nodes + 1)
     write_export(os.path.join(args.out, "export"), park.origin, park.leaves, nodes, park.time // 1000)

@@ -31,7 +31,7 @@ class Keys:
 
     def apply(self, author, number, action):
         """What an action that was done makes of keys."""
-        if number == f.REGISTER_METER:
+        if number in (f.REGISTER_METER, f.REGISTER_BOUNDARY_METER):
             self.add(action.key)
             self.by_meter[action.id] = [action.key]
         elif number == f.ADD_KEY:

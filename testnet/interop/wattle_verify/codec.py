@@ -143,17 +143,13 @@ class Option:
 
 
 class Choice:
-    """An enum without fields: its number, 32 bits wide. `grows` names one to which rules may append variants; those of `later` are
-    in the pages and not known here yet."""
+    """An enum without fields: its number, 32 bits wide. `grows` names one to which rules may append variants."""
 
-    def __init__(self, count, grows=None, later=()):
-        self.count, self.grows, self.later = count, grows, later
+    def __init__(self, count, grows=None):
+        self.count, self.grows = count, grows
 
     def read(self, cursor):
-        number = read_variant(cursor, self.count, self.grows)
-        if number in self.later:
-            raise UnknownRule("%s %d" % (self.grows, number))
-        return number
+        return read_variant(cursor, self.count, self.grows)
 
     def write(self, value):
         return U32.write(value)
@@ -174,16 +170,6 @@ class Enum:
         number, fields = value
         variant = self.variants[number]
         return U32.write(number) + (variant.write(fields) if variant else b"")
-
-
-class NotYet:
-    """A variant that the pages have and this verifier does not know yet."""
-
-    def __init__(self, name):
-        self.name = name
-
-    def read(self, cursor):
-        raise UnknownRule(self.name)
 
 
 class Struct:

@@ -1,7 +1,7 @@
 """The types of FORMATS.md, sections 1 and 3 to 8, as codecs."""
 
 from .codec import BOOL, BYTES, I16, I64, I128, STRING, U8, U16, U32, U64
-from .codec import Array, Choice, Enum, Fixed, List, NotYet, Option, Struct, Tuple
+from .codec import Array, Choice, Enum, Fixed, List, Option, Struct, Tuple
 
 # Section 1, units.
 TIME = INTERVAL = NODE_ID = U64
@@ -50,7 +50,7 @@ METER_KIND = Choice(6, grows="MeterKind")
 REGISTRAR, TREASURER, REGULATOR, METER_ROLE, TENANT, DELEGATE_ROLE = range(6)  # Role
 ROLE = Enum(None, None, None, METER_ID, PARTICIPANT_ID, PARTICIPANT_ID, grows="Role")
 FINAL_RUNS, PRICE_INDEX, CERTIFICATES, MONTH_CLOSE, JOINT_AUCTION = range(5)  # RuleSet
-RULE_SET = Choice(5, grows="RuleSet", later=(MONTH_CLOSE,))
+RULE_SET = Choice(5, grows="RuleSet")
 CALL_AUCTION, CONTINUOUS = range(2)  # MarketMode
 MARKET_MODE = Choice(2, grows="MarketMode")
 MAKER, TAKER = range(2)  # TradeRole
@@ -114,6 +114,19 @@ SCHEDULE_ENTRY = Struct(
 LEG = Struct("Leg", ("interval", INTERVAL), ("side", Choice(2)), ("quantity", WH))
 BUNDLE_ACTION = Struct("BundleAction", ("point", POINT_ID), ("legs", List(LEG)), ("limit", MONEY))
 MONTH = U32
+BOUNDARY_METER = Struct(
+    "BoundaryMeter",
+    ("id", METER_ID),
+    ("kind", METER_KIND),
+    ("key", KEY),
+    ("start", INTERVAL),
+    ("register", WH),
+    ("rated", U32),
+)
+MONTH_TERMS = Struct(
+    "MonthTerms", ("demand_price", I64), ("fee", MONEY), ("vat_rate", U32), ("owner", PARTICIPANT_ID)
+)
+BILL = Struct("Bill", ("imported", WH), ("exported", WH), ("amount", MONEY), ("number", STRING))
 CERTIFICATE_ID = Struct("CertificateId", ("origin", INTERVAL), ("point", POINT_ID), ("interval", INTERVAL))
 FOR_USE, DECLARED = range(2)  # Purpose
 PURPOSE = Enum(POINT_ID, STRING, grows="Purpose")
@@ -241,13 +254,13 @@ ACTION = Enum(
     Tuple(INTERVAL, POLICY),
     Tuple(INTERVAL, MARKET_MODE),
     List(Tuple(ORDER, WH)),
-    NotYet("RegisterBoundaryMeter"),
-    NotYet("SetMonthClose"),
-    NotYet("RecordUtilityBill"),
-    NotYet("ReverseUtilityBill"),
-    NotYet("MoveResidue"),
-    NotYet("DeclareDefault"),
-    NotYet("ClearDefault"),
+    BOUNDARY_METER,
+    Tuple(INTERVAL, MONTH_TERMS),
+    Tuple(MONTH, BILL),
+    Tuple(MONTH, STRING),
+    Tuple(MONEY, STRING),
+    Tuple(PARTICIPANT_ID, MONTH),
+    PARTICIPANT_ID,
     BUNDLE_ACTION,
     ORDER_ID,
     grows="Action",
@@ -448,6 +461,34 @@ MONTH_FACT = Struct(
     ("intervals", U32),
     ("adjusted", U32),
 )
+INVOICE_FACT = Struct(
+    "MonthInvoiced",
+    ("month", MONTH),
+    ("postings", List(Tuple(POSTING_KIND, MONEY))),
+    ("demand", MONEY),
+    ("fees", MONEY),
+    ("gross", MONEY),
+    ("vat_rate", U32),
+    ("vat", MONEY),
+    ("grid_alone", MONEY),
+)
+BALANCE_FACT = Struct(
+    "MonthBalanced",
+    ("month", MONTH),
+    ("first", INTERVAL),
+    ("last", INTERVAL),
+    ("terms", MONTH_TERMS),
+    ("imported", Option(WH)),
+    ("exported", Option(WH)),
+    ("net", WH),
+    ("losses", Option(WH)),
+    ("substituted", U32),
+    ("held", U32),
+    ("invoices", U32),
+    ("demand", MONEY),
+    ("fees", MONEY),
+    ("collected", MONEY),
+)
 ROLL_UP = Struct("RollUp", ("carried", WH), ("month", WH), ("units", U32), ("left", WH))
 (
     RELEASED,
@@ -529,16 +570,16 @@ FACT = Enum(
     Tuple(ORDER_ID, ORDER, WH, PRICE, Choice(2)),
     Tuple(ORDER_ID, ORDER),
     Tuple(INTERVAL, U64, AVERAGE, U32, U32),
-    NotYet("PointCharged"),
-    NotYet("MonthInvoiced"),
-    NotYet("MonthBalanced"),
-    NotYet("MonthHeld"),
-    NotYet("UtilityBilled"),
-    NotYet("UtilityBillReversed"),
-    NotYet("ResidueMoved"),
-    NotYet("DefaultCovered"),
-    NotYet("GainCut"),
-    NotYet("DefaultCleared"),
+    Tuple(MONTH, POINT_ID, WH, INTERVAL, MONEY, MONEY),
+    INVOICE_FACT,
+    BALANCE_FACT,
+    Tuple(MONTH, STRING),
+    Tuple(MONTH, BILL, MONEY, MONEY, PARTICIPANT_ID),
+    Tuple(MONTH, MONEY, MONEY),
+    MONEY,
+    Tuple(MONTH, MONEY, MONEY, MONEY, MONEY),
+    Tuple(MONTH, MONEY, MONEY, MONEY),
+    Tuple(),
     JOINT_FACT,
     BUNDLE_FACT,
     Tuple(ORDER_ID, ORDER, WH, PRICE),
@@ -602,6 +643,18 @@ T_JOINT, T_BUNDLES = range(40, 42)
     T_ROLLED_UP,
     T_EXTERNAL,
 ) = range(45, 54)
+(
+    T_BOUNDARY,
+    T_MONTH_TERMS,
+    T_MONTH_CLOSE,
+    T_GREATEST,
+    T_PARTICIPANT_MONTHS,
+    T_PARK_MONTHS,
+    T_CLOSED_MONTHS,
+    T_INVOICES,
+    T_IN_DEFAULT,
+    T_COVERED,
+) = range(55, 65)
 CLOCK = Struct(
     "Clock",
     ("time", TIME),
@@ -622,8 +675,9 @@ KEY_RECORD = Struct(
     ("hour", U64),
     ("hour_events", U32),
 )
-A_PARTICIPANT, A_CASH, A_CLEARING, A_GRID, A_BALANCING, A_NETWORK = range(6)  # AccountId
-ACCOUNT_ID = Enum(PARTICIPANT_ID, None, None, None, None, None)
+# AccountId
+A_PARTICIPANT, A_CASH, A_CLEARING, A_GRID, A_BALANCING, A_NETWORK, A_FEES, A_RESIDUE = range(8)
+ACCOUNT_ID = Enum(PARTICIPANT_ID, None, None, None, None, None, None, None)
 BALANCE = Struct("Balance", ("balance", MONEY), ("reserved", MONEY), ("credit", MONEY))
 OPEN_ORDER = Struct("OpenOrder", ("participant", PARTICIPANT_ID), ("item", ORDER), ("reserved", MONEY))
 POSITION = Struct("Position", ("sold", WH), ("bought", WH), ("cash", MONEY), ("reserved", MONEY))
@@ -676,6 +730,12 @@ ROLLED_UP_MONTH = Struct(
     ("linked", U32),
     ("linked_self_use", U32),
 )
+GREATEST = Struct("Greatest", ("need", WH), ("interval", INTERVAL))
+PARTICIPANT_MONTH = Struct("ParticipantMonth", ("postings", Array(6, I128)), ("grid_alone", I128))
+PARK_MONTH = Struct("ParkMonth", ("grid", I128), ("net", I128), ("substituted", U32), ("held", U32))
+CLOSED_MONTH = Struct("ClosedMonth", ("collected", MONEY), ("owner", PARTICIPANT_ID), ("bill", Option(BILL)))
+INVOICE = Struct("Invoice", ("gross", MONEY), ("credit", MONEY), ("grid_alone", MONEY), ("cut", MONEY))
+COVERED = Struct("Covered", ("debt", MONEY), ("balancing", MONEY), ("gains", MONEY))
 TABLES = {
     T_CLOCK: (Tuple(), CLOCK),
     T_PARTICIPANTS: (Tuple(PARTICIPANT_ID), PARTICIPANT),
@@ -723,5 +783,15 @@ TABLES = {
     T_LOTS: (Tuple(POINT_ID, INTERVAL), LOT),
     T_OPEN_MONTHS: (Tuple(POINT_ID), OPEN_MONTH),
     T_ROLLED_UP: (Tuple(POINT_ID, MONTH), ROLLED_UP_MONTH),
+    T_BOUNDARY: (Tuple(METER_ID), BOUNDARY_METER),
+    T_MONTH_TERMS: (Tuple(INTERVAL), MONTH_TERMS),
+    T_MONTH_CLOSE: (Tuple(), INTERVAL),
+    T_GREATEST: (Tuple(MONTH, POINT_ID), GREATEST),
+    T_PARTICIPANT_MONTHS: (Tuple(MONTH, PARTICIPANT_ID), PARTICIPANT_MONTH),
+    T_PARK_MONTHS: (Tuple(MONTH), PARK_MONTH),
+    T_CLOSED_MONTHS: (Tuple(MONTH), CLOSED_MONTH),
+    T_INVOICES: (Tuple(MONTH, PARTICIPANT_ID), INVOICE),
+    T_IN_DEFAULT: (Tuple(PARTICIPANT_ID), TIME),
+    T_COVERED: (Tuple(MONTH, PARTICIPANT_ID), COVERED),
     T_EXTERNAL: (Tuple(STRING), Tuple(POINT_ID, MONTH, U32, BOOL)),
 }

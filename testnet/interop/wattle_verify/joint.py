@@ -164,6 +164,7 @@ class Joint:
             require(leg.interval <= self.time // QUARTER + ORDER_HORIZON, 205)
             require(self.mode_at(leg.interval) == f.CALL_AUCTION, 246)
             require(not self.halted(leg.interval), 217)
+        require(not self.in_default(participant), 410)
         there = [row for (other, _), row in self.state.rows[f.T_BUNDLES].items() if other == day]
         require(sum(row.participant == participant for row in there) < MAX_OWN_BUNDLES, 244)
         require(len(there) < MAX_BUNDLES, 245)

@@ -9,6 +9,7 @@ from .certificates import Certificates, expiry_due
 from .continuous import Continuous
 from .joint import Joint, joint_due
 from .metering import Contradiction, Metering
+from .months import Months
 from .registry import Registry
 from .rules import (
     DUE_LIMIT,
@@ -16,6 +17,7 @@ from .rules import (
     HOUR,
     KEPT_OUTCOMES,
     LIST_LIMIT,
+    QUARTER,
     QUOTA,
     SEAL_EVERY,
     Refused,
@@ -75,6 +77,13 @@ ACTIONS = {
     f.WITHDRAW_CERTIFICATE: ((f.REGISTRAR,), "withdraw_certificate"),
     f.LINK_CERTIFICATES: ((f.REGISTRAR,), "link_certificates"),
     f.SET_CERTIFICATE_POLICY: ((f.REGISTRAR,), "set_certificate_policy"),
+    f.REGISTER_BOUNDARY_METER: ((f.REGISTRAR,), "register_boundary_meter"),
+    f.SET_MONTH_CLOSE: ((f.REGISTRAR,), "set_month_close"),
+    f.RECORD_UTILITY_BILL: ((f.TREASURER,), "record_utility_bill"),
+    f.REVERSE_UTILITY_BILL: ((f.TREASURER,), "reverse_utility_bill"),
+    f.MOVE_RESIDUE: ((f.TREASURER,), "move_residue"),
+    f.DECLARE_DEFAULT: ((f.TREASURER,), "declare_default"),
+    f.CLEAR_DEFAULT: ((f.TREASURER,), "clear_default"),
     f.SET_MARKET_MODE: ((f.REGISTRAR,), "set_market_mode"),
     f.PLACE_IMMEDIATE: ((f.TENANT, f.DELEGATE_ROLE), None),
     f.PLACE_BUNDLE: ((f.TENANT,), "place_bundle"),
@@ -82,7 +91,7 @@ ACTIONS = {
 }
 
 
-class Ledger(Registry, Trading, Continuous, Joint, Metering, Runs, Certificates):
+class Ledger(Registry, Trading, Continuous, Joint, Metering, Runs, Certificates, Months):
     """A park's state, changed batch by batch. `leaves` is the size of the log so far."""
 
     def __init__(self, park, genesis, signature, check_signatures=True):
@@ -193,6 +202,10 @@ class Ledger(Registry, Trading, Continuous, Joint, Metering, Runs, Certificates)
     def terms_at(self, interval):
         """The terms in force at an interval; there are some from the first interval on."""
         return self.state.in_force(f.T_TERMS, interval)
+
+    def interval_now(self):
+        """The interval that contains the present time."""
+        return self.time // QUARTER
 
     def gate_open(self, interval):
         """Whether an interval's gate is open."""

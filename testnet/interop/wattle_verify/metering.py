@@ -106,7 +106,7 @@ class Metering:
 
     def submit_reading(self, author, number, reading):
         require(self.state.get(f.T_FROZEN, author) is None, 307)
-        meter = self.state.get(f.T_METERS, number)
+        meter = self.meter(number)
         require(meter is not None, 109)
         interval, register = reading
         require((interval + 1) * QUARTER <= self.time, 301)
@@ -150,7 +150,7 @@ class Metering:
 
     def correct_reading(self, event, record, index, fields):
         number, interval, register, reason = fields
-        meter = self.state.get(f.T_METERS, number)
+        meter = self.meter(number)
         require(meter is not None, 109)
         require(name_valid(reason), 103)
         require((interval + 1) * QUARTER <= self.time, 301)
@@ -170,7 +170,9 @@ class Metering:
         ]
 
     def owner_of_meter(self, meter, interval):
-        """The participant of the point that a meter measures in an interval."""
+        """The participant of the point that a meter measures in an interval; the park for one of its boundary."""
+        if self.state.get(f.T_BOUNDARY, meter.id) is not None:
+            return None
         return self.state.get(f.T_POINTS, self.measured_point(meter, interval)).participant
 
     def lift_freeze(self, event, record, index, key):
@@ -195,13 +197,14 @@ class Metering:
             if row.role == (f.METER_ROLE, fields.meter):
                 self.end_key(key, index)
         self.put_key(fields.key, (f.METER_ROLE, fields.meter), index)
-        meter = self.state.get(f.T_METERS, fields.meter)
-        self.state.put(f.T_METERS, (fields.meter,), meter._replace(key=fields.key))
+        table = f.T_METERS if self.state.get(f.T_METERS, fields.meter) else f.T_BOUNDARY
+        row = self.state.get(table, fields.meter)._replace(key=fields.key)
+        self.state.put(table, (fields.meter,), row)
         return facts
 
     def restart(self, number, interval, last, start, ratio):
         """Ends a segment of a meter's register in the course of an interval; gives the fact."""
-        meter = self.state.get(f.T_METERS, number)
+        meter = self.meter(number)
         require(meter is not None, 109)
         now = self.time // QUARTER
         require(interval >= meter.start and interval + READING_HORIZON >= now, 302)

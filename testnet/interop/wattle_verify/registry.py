@@ -3,6 +3,7 @@
 from . import formats as f
 from .ed25519 import key_accepted, signature_holds
 from .market import fits
+from .months import FEN
 from .rules import (
     KEY_LIMIT,
     MAX_AMOUNT,
@@ -50,7 +51,7 @@ class Registry:
 
     def register_meter(self, event, record, index, meter):
         rows = self.state.rows[f.T_METERS]
-        require((meter.id,) not in rows, 105)
+        require(self.meter(meter.id) is None, 105)
         point = self.state.get(f.T_POINTS, meter.point)
         require(point is not None, 108)
         require(key_accepted(meter.key), 111)
@@ -72,7 +73,7 @@ class Registry:
         require(key_accepted(key), 111)
         require(self.key_unused(key), 112)
         if role[0] == f.METER_ROLE:
-            require(self.state.get(f.T_METERS, role[1]) is not None, 109)
+            require(self.meter(role[1]) is not None, 109)
         if role[0] == f.TENANT:
             require(self.state.get(f.T_PARTICIPANTS, role[1]) is not None, 107)
         require(len(self.state.rows[f.T_KEYS]) < KEY_LIMIT, 106)
@@ -132,6 +133,7 @@ class Registry:
         row = self.state.get(f.T_ACCOUNTS, account)
         require(row is not None, 107)
         require(0 < amount <= MAX_AMOUNT, 400)
+        require(change > 0 or amount % FEN == 0 or not self.whole_fen_only(), 407)
         require(change > 0 or row.balance - row.reserved >= amount, 401)
         cash = self.state.get(f.T_ACCOUNTS, (f.A_CASH, None))
         require(fits(row.balance + change) and fits(cash.balance - change), 402)
@@ -178,11 +180,14 @@ class Registry:
         table, row = {
             f.FINAL_RUNS: (f.T_COURSE, f.COURSE(start, start, start, 0, 0)),
             f.PRICE_INDEX: (f.T_INDEX, start),
+            f.MONTH_CLOSE: (f.T_MONTH_CLOSE, start),
             f.CERTIFICATES: (f.T_CERTIFICATE_COURSE, f.CERTIFICATE_COURSE(start, start, start)),
         }[rules]
         given = self.state.get(table)
         if given is not None:
-            require(self.gate_open(given if rules == f.PRICE_INDEX else given.start), 125)
+            require(self.gate_open(given if isinstance(given, int) else given.start), 125)
+        if rules == f.MONTH_CLOSE:
+            self.check_month_close(start)
         self.state.put(table, (), row)
 
     # Tenants that move.

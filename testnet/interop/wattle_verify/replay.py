@@ -40,6 +40,16 @@ FACT_CLAIMS = {
     f.CERTIFICATE_ADJUSTED: "certificates",
     f.DELIVERY_ADJUSTED: "certificates",
     f.FUNDS_MOVED: "journal",
+    f.POINT_CHARGED: "journal",
+    f.MONTH_INVOICED: "journal",
+    f.MONTH_BALANCED: "journal",
+    f.MONTH_HELD: "journal",
+    f.UTILITY_BILLED: "journal",
+    f.UTILITY_BILL_REVERSED: "journal",
+    f.RESIDUE_MOVED: "journal",
+    f.DEFAULT_COVERED: "journal",
+    f.GAIN_CUT: "journal",
+    f.DEFAULT_CLEARED: "journal",
 }
 
 

@@ -85,6 +85,7 @@ class Runs:
             for one in inputs:
                 row = f.INPUTS(one.sold, one.bought, one.cash, energy_row(one))
                 self.state.put(f.T_INPUTS, (interval, one.point), row)
+        self.count_postings(interval, inputs, owners, None, result)
         facts = self.settled_facts(interval, terms, inputs, substituted, owners, result)
         return facts, Run(inputs, owners, result)
 
@@ -161,7 +162,9 @@ class Runs:
         facts, adjusted, settled, run = [], False, False, None
         if self.state.get(f.T_PARK_PINS, interval) is not None:
             settled = True
+            before = self.stored_run(interval)
             facts, adjusted, run = self.adjust(interval)
+            self.count_final(interval, run or before, run is None)
         facts += self.finish(interval, run)
         course = course._replace(
             next_final=interval + 1,
@@ -175,9 +178,26 @@ class Runs:
                 year, month + 1, course.month_first, interval, course.intervals, course.adjusted
             )
             facts.append((None, (f.MONTH_CLOSED, fact)))
+            facts += self.close_month(course.month_first, interval)
             course = course._replace(month_first=interval + 1, intervals=0, adjusted=0)
         self.state.put(f.T_COURSE, (), course)
         return facts, closed
+
+    def stored_run(self, interval):
+        """What the initial run of an interval posted, from the rows that it left; None if it was held."""
+        terms = self.state.get(f.T_PARK_PINS, interval)
+        inputs, _, owners = self.gather(interval)
+        rows = [self.state.get(f.T_INPUTS, interval, one.point) for one in inputs]
+        if None in rows:
+            return None
+        for place, row in enumerate(rows):
+            energy = row.energy
+            inputs[place] = inputs[place]._replace(
+                energy=energy_of_row(energy),
+                connection=energy.connection is not None,
+                actual=energy.actual,
+            )
+        return Run(inputs, owners, market.settle(inputs, terms))
 
     def adjust(self, interval):
         """Settles an interval with pins again; gives the facts, whether differences were posted, and the run if not held."""
@@ -188,17 +208,8 @@ class Runs:
         adjusted = [row and row.energy for row in rows] != [energy_row(one) for one in inputs]
         if adjusted:
             try:
-                before = None
-                if None not in rows:
-                    old = [
-                        one._replace(energy=energy_of_row(row.energy), actual=row.energy.actual)
-                        for one, row in zip(inputs, rows)
-                    ]
-                    old = [
-                        one._replace(connection=row.energy.connection is not None)
-                        for one, row in zip(old, rows)
-                    ]
-                    before = market.settle(old, terms)
+                stored = self.stored_run(interval)
+                before = stored.result if stored else None
                 after = market.settle(inputs, terms)
                 differences = posting_differences(inputs, before, after)
                 self.post(differences)
@@ -207,6 +218,7 @@ class Runs:
             self.findings += after.invariants
             self.release_positions(interval, inputs, owners)
             self.check_balances()
+            self.count_postings(interval, inputs, owners, before, after)
             facts = self.adjusted_facts(
                 interval, terms, inputs, substituted, owners, before, after, differences
             )
@@ -214,7 +226,7 @@ class Runs:
         for one in inputs:
             self.state.remove(f.T_POINT_PINS, (interval, one.point))
             self.state.drop(f.T_INPUTS, interval, one.point)
-        for (number,) in self.state.rows[f.T_METERS]:
+        for (number,) in [*self.state.rows[f.T_METERS], *self.state.rows[f.T_BOUNDARY]]:
             self.state.drop(f.T_CORRECTED, interval, number)
         run = Run(inputs, owners, after or market.settle(inputs, terms))
         return facts, adjusted, run

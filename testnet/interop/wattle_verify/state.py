@@ -19,6 +19,7 @@ ORDERED = (
     f.T_MODES,
     f.T_POLICIES,
     f.T_LOTS,
+    f.T_MONTH_TERMS,
 )
 
 

@@ -67,6 +67,7 @@ class Trading:
         require(self.gate_open(order.interval), 117)
         require(order.interval <= self.time // QUARTER + ORDER_HORIZON, 205)
         continuous = self.mode_at(order.interval) == f.CONTINUOUS
+        require(not self.in_default(participant), 410)
         require(continuous or not immediate, 233)
         require(not self.halted(order.interval), 217)
         require(self.may_trade(order), 218)
