@@ -45,7 +45,7 @@ pub const CERTIFICATE_POLICIES_MAX: usize = 64;
 /// A storage lot older than this is lost: 180 days, within the six months over which EnergyTag
 /// wants losses counted.
 pub const LOT_AGE_INTERVALS_MAX: u64 = 180 * 96;
-/// Resting orders of one continuous interval; the next one that would rest is refused.
+/// Open orders of one continuous interval; the next one that might rest is refused.
 pub const BOOK_ORDERS_MAX: u32 = 1 << 20;
 /// Changes of the market's mode in force or to come; the next one is refused.
 pub const MARKET_MODES_MAX: usize = 64;

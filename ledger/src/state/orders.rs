@@ -58,6 +58,8 @@ pub struct Orders {
     /// Books of continuous intervals; each follows from `open`, `arrivals` and the price bounds,
     /// and is built when it is first asked for.
     books: BTreeMap<DeliveryInterval, IntervalBook>,
+    /// How many orders of an interval are open; follows from `open`.
+    counts: BTreeMap<DeliveryInterval, u32>,
     /// Open orders by holder; follows from `open`.
     held: BTreeMap<ParticipantId, BTreeSet<(DeliveryInterval, OrderId)>>,
 }
@@ -71,6 +73,7 @@ impl Default for Orders {
             arrivals: Table::new(table_number::ARRIVALS),
             sessions: Table::new(table_number::SESSIONS),
             books: BTreeMap::new(),
+            counts: BTreeMap::new(),
             held: BTreeMap::new(),
         }
     }
@@ -147,6 +150,7 @@ impl Orders {
         let key = (order.item.interval, id);
         self.held.entry(order.participant).or_default().insert(key);
         self.open.insert(key, order);
+        *self.counts.entry(key.0).or_default() += 1;
         if minimum > WattHours::ZERO {
             self.minimums.insert(key, minimum);
         }
@@ -154,6 +158,14 @@ impl Orders {
 
     fn remove(&mut self, key: &OrderKey) -> Option<OpenOrder> {
         let order = self.open.remove(key)?;
+        let count = self
+            .counts
+            .get_mut(&key.0)
+            .expect("an open order is counted");
+        *count -= 1;
+        if *count == 0 {
+            self.counts.remove(&key.0);
+        }
         self.minimums.remove(key);
         self.arrivals.remove(key);
         if let Some(book) = self.books.get_mut(&key.0) {

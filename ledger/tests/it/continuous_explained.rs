@@ -5,6 +5,7 @@ use crate::it::park::{ALICE, BOB, FIRST, Park, REGISTRAR};
 use crate::it::trading::{open_of, place};
 use wattle_ledger::derived::TradeRole;
 use wattle_ledger::event::Action;
+use wattle_ledger::hash::sha256;
 use wattle_ledger::registration::MarketMode;
 use wattle_ledger::verify::directory::Directory;
 use wattle_ledger::verify::explain::{Explanation, Fate, explain};
@@ -116,4 +117,19 @@ fn every_fill_and_every_fate_is_told_with_its_entry() {
         order.fate
     );
     assert_eq!(of_alice.position.sold, WattHours(900));
+}
+
+/// FORMATS.md, section 11: a change here is a change of format.
+#[test]
+fn a_park_with_a_continuous_interval_has_this_root() {
+    let park = settled();
+    assert_eq!(park.ledger.size(), 79);
+    assert_eq!(
+        park.ledger.root().to_string(),
+        "a22c13698c4d404bdf6bf61e01ba2a651915cabb757dccd733c5c4590fd1bfc5"
+    );
+    assert_eq!(
+        sha256(&[park.leaves.last().unwrap()]).to_string(),
+        "6d4488cb35c23b6682ca413b955dcb05fd88c8c06132c1d595f33fa139b021f8"
+    );
 }

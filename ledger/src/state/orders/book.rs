@@ -42,7 +42,8 @@ pub(super) struct IntervalBook {
 impl IntervalBook {
     fn new() -> IntervalBook {
         IntervalBook {
-            book: Book::with_orders_max(SelfTrade::Refused, BOOK_ORDERS_MAX),
+            // Wide enough for all open orders: the ledger has a bound of its own.
+            book: Book::new(SelfTrade::Refused),
             names: BTreeMap::new(),
             numbers: BTreeMap::new(),
             next: 0,
@@ -213,6 +214,13 @@ impl Orders {
         built
     }
 
+    /// Whether no further order of a continuous interval may rest. Orders outside the price bounds
+    /// count too, since they are in the book again once the bounds are widened.
+    pub(super) fn is_full(&self, interval: DeliveryInterval) -> bool {
+        let count = self.counts.get(&interval);
+        count.is_some_and(|count| *count >= BOOK_ORDERS_MAX)
+    }
+
     /// Drops the books of all intervals from one on. They are built again when they are needed.
     pub(crate) fn forget_books(&mut self, from: DeliveryInterval) {
         self.books.split_off(&from);
@@ -243,6 +251,45 @@ impl Orders {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_interval_is_full_by_its_open_orders_wherever_their_limits_lie() {
+        use crate::keys::PublicKey;
+        use wattle_market::point::PointId;
+        use wattle_market::units::Money;
+        let interval = DeliveryInterval(7);
+        let mut orders = Orders::default();
+        let name = |item| OrderId {
+            key: PublicKey([1; 32]),
+            sequence: 1,
+            item,
+        };
+        let open = OpenOrder {
+            participant: ParticipantId(1),
+            item: OrderItem {
+                point: PointId(1),
+                interval,
+                side: Side::Sell,
+                quantity: WattHours(1),
+                limit: Price(1),
+            },
+            reserved: Money(0),
+        };
+        for item in 0..3 {
+            orders.insert(name(item), open.clone(), WattHours::ZERO);
+        }
+        assert_eq!(orders.counts.get(&interval), Some(&3));
+        for item in [1, 1, 0] {
+            orders.remove(&(interval, name(item)));
+        }
+        assert_eq!(orders.counts.get(&interval), Some(&1));
+        assert!(!orders.is_full(interval));
+        // A million orders more; one goes, and there is room.
+        orders.counts.insert(interval, BOOK_ORDERS_MAX);
+        assert!(orders.is_full(interval) && !orders.is_full(interval.next()));
+        orders.remove(&(interval, name(2)));
+        assert!(!orders.is_full(interval));
+    }
 
     #[test]
     fn a_book_that_has_given_out_its_numbers_is_built_again() {

@@ -80,6 +80,10 @@ impl State {
         if !self.is_continuous(interval) {
             return Ok(());
         }
+        let rests = candidate.lifetime == Lifetime::Resting && candidate.replaced.is_none();
+        if rests && self.orders.is_full(interval) {
+            return Err(Rejection::BookFull);
+        }
         let book = self.orders.book(interval, &self.trading.bounds);
         let coming = coming(candidate);
         let change = candidate
