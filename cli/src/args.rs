@@ -50,7 +50,8 @@ Where settings come from, the first that is there:
                      treasurer.pem or regulator.pem for the others
 
 The data folder holds keys, `genesis` (which park this folder belongs to: it is fetched at the first
-contact, and no other park is talked to from then on) and `outbox/` (signed events without outcome).
+contact, and no other park is talked to from then on), `outbox/` (signed events without outcome) and
+`receipts/` (what nodes promised for events).
 
 Exit codes: 0 done, 1 failed, 2 wrong usage, 4 refused by a rule, 5 verification failed,
 6 no node reachable, 7 no quorum. Data goes to standard output, messages to standard error.";
