@@ -147,6 +147,8 @@ pub(crate) enum Command {
     Carbon(CarbonCommand),
     /// Clearing prices
     Prices(PeriodArgs),
+    /// The published price index: the volume-weighted price of each local day
+    PriceIndex(PeriodArgs),
     /// Regulator: copy the log and verify it offline
     #[command(subcommand)]
     Log(LogCommand),

@@ -18,6 +18,7 @@ mod outbox;
 mod park_init;
 mod pool;
 mod pool_schedule;
+mod price_index;
 mod prices;
 mod receipt;
 mod registrar;
@@ -61,6 +62,7 @@ pub(crate) fn run(
         Command::Pool(PoolCommand::Schedule(args)) => pool_schedule::run(args, settings, output),
         Command::Certificate(command) => certificate::run(command, settings, output),
         Command::Carbon(command) => carbon::run(command, output),
+        Command::PriceIndex(args) => price_index::run(args, settings, output),
         Command::Prices(args) => prices::run(args, settings, output),
         Command::Log(LogCommand::Export { out }) => log_export::run(out, settings, output),
         Command::Log(LogCommand::Verify(args)) => log_verify::run(args, output),

@@ -572,7 +572,17 @@ impl TradeRole {
 }
 
 /// Energy and its volume-weighted price.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, bincode::Encode, bincode::Decode, serde::Serialize)]
+#[derive(
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    bincode::Encode,
+    bincode::Decode,
+    serde::Serialize,
+    serde::Deserialize,
+)]
 pub struct AveragePrice {
     /// Watt-hours.
     pub volume: WattHours,

@@ -103,6 +103,7 @@ pub fn router(api: Api) -> Router {
         .route("/v1/registry", get(park::registry))
         .route("/v1/book", get(market::book))
         .route("/v1/prices", get(market::prices))
+        .route("/v1/price-index", get(market::price_index))
         .route("/v1/orders", get(private::orders))
         .route("/v1/trades", get(private::trades))
         .route("/v1/balance", get(private::balance))

@@ -3,7 +3,7 @@
 //! It holds places, not contents; whoever asks reads the leaves from the history.
 
 use std::collections::{BTreeMap, HashMap};
-use wattle_client::api::ClearedInterval;
+use wattle_client::api::{ClearedInterval, IndexedDay};
 use wattle_ledger::batch::SignedHeader;
 use wattle_ledger::derived::Fact;
 use wattle_ledger::entry::Entry;
@@ -19,6 +19,8 @@ pub struct Index {
     participants: BTreeMap<ParticipantId, Places>,
     events: HashMap<Hash, u64>,
     cleared: BTreeMap<DeliveryInterval, ClearedInterval>,
+    /// The price index, by the first interval of the day.
+    days: BTreeMap<DeliveryInterval, IndexedDay>,
     /// The last interval of each closed month.
     last_of: BTreeMap<LocalMonth, DeliveryInterval>,
     /// The park's leaves on closed months.
@@ -80,6 +82,16 @@ impl Index {
         self.cleared.range(from..=to).map(|(_, cleared)| cleared)
     }
 
+    /// Days of the price index that begin in a range of intervals, both ends included.
+    pub fn days(
+        &self,
+        from: DeliveryInterval,
+        to: DeliveryInterval,
+    ) -> impl Iterator<Item = &IndexedDay> {
+        let to = to.max(from);
+        self.days.range(from..=to).map(|(_, day)| day)
+    }
+
     /// The park's leaves on closed months, in the order of the log.
     pub fn months(&self) -> &[u64] {
         &self.months
@@ -122,6 +134,23 @@ impl Index {
                 Some(places),
             ) => {
                 places.settled.push((*interval, place));
+            }
+            (
+                Fact::DayPriced {
+                    day,
+                    auction,
+                    pool,
+                    together,
+                },
+                _,
+            ) => {
+                let indexed = IndexedDay {
+                    day: *day,
+                    auction: *auction,
+                    pool: *pool,
+                    together: *together,
+                };
+                self.days.insert(*day, indexed);
             }
             (Fact::FundsMoved { .. }, Some(places)) => places.funds.push((time, place)),
             (Fact::ResidueMoved { .. }, Some(places)) => {

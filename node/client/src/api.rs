@@ -18,8 +18,8 @@ pub use certificate::{
 };
 pub use event::{EventOutcome, EventPending, EventReceipts, EventState, ItemOutcome, KeyStatus};
 pub use market::{
-    Balance, Book, ClearedInterval, EntryRecord, Level, OpenOrder, OpenOrders, Prices, Trade,
-    TradedSoFar, Trades,
+    Balance, Book, ClearedInterval, EntryRecord, IndexedDay, Level, OpenOrder, OpenOrders,
+    PriceIndex, Prices, Trade, TradedSoFar, Trades,
 };
 pub use months::{
     Charge, ChargeKind, ClosedMonth, InDefault, Invoice, Invoices, Months, PointCharge,

@@ -10,8 +10,8 @@ pub use error::{ClientError, Refusal};
 
 use crate::api::{
     Balance, Book, CertificateRecord, Certificates, EntryRecord, EventOutcome, EventPending,
-    EventReceipts, EventState, Invoices, KeyStatus, Months, OpenOrders, Prices, Problem, Registry,
-    Statement, Status, Trades,
+    EventReceipts, EventState, Invoices, KeyStatus, Months, OpenOrders, PriceIndex, Prices,
+    Problem, Registry, Statement, Status, Trades,
 };
 use crate::request::Credentials;
 use error::Failure;
@@ -178,6 +178,15 @@ impl Client {
         to: DeliveryInterval,
     ) -> Result<Prices, ClientError> {
         self.json(&format!("/v1/prices?from={}&to={}", from.0, to.0))
+    }
+
+    /// The price index of local days that begin from `from` up to and including `to`.
+    pub fn price_index(
+        &self,
+        from: DeliveryInterval,
+        to: DeliveryInterval,
+    ) -> Result<PriceIndex, ClientError> {
+        self.json(&format!("/v1/price-index?from={}&to={}", from.0, to.0))
     }
 
     /// A participant's open orders; needs credentials.

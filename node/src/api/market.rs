@@ -7,7 +7,7 @@ use crate::event_loop::View;
 use axum::Json;
 use axum::extract::{RawQuery, State};
 use std::collections::BTreeMap;
-use wattle_client::api::{Book, Level, Prices, TradedSoFar};
+use wattle_client::api::{Book, Level, PriceIndex, Prices, TradedSoFar};
 use wattle_market::interval::DeliveryInterval;
 use wattle_market::order::Side;
 use wattle_market::units::{Price, WattHours};
@@ -71,6 +71,19 @@ pub(super) async fn prices(
         .ask(move |view| view.index.cleared(from, to).cloned().collect::<Vec<_>>())
         .await?;
     Ok(Json(Prices { intervals }))
+}
+
+/// `GET /v1/price-index?from=N&to=N`: days of the price index.
+pub(super) async fn price_index(
+    State(api): State<Api>,
+    RawQuery(query): RawQuery,
+) -> Result<Json<PriceIndex>, Failure> {
+    let parameters = Parameters::parse(query.as_deref(), &["from", "to"])?;
+    let (from, to) = range(&parameters)?;
+    let days = api
+        .ask(move |view| view.index.days(from, to).copied().collect::<Vec<_>>())
+        .await?;
+    Ok(Json(PriceIndex { days }))
 }
 
 /// The parameters `from` and `to`: intervals, both included.

@@ -10,6 +10,7 @@ mod final_run;
 mod market;
 mod month_close;
 mod park;
+mod price_index;
 mod requests;
 mod restart;
 mod start;

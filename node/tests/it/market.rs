@@ -49,7 +49,7 @@ fn meter(id: u32, point: ParticipantId, kind: MeterKind, from: DeliveryInterval)
     }
 }
 
-fn order(id: ParticipantId, interval: DeliveryInterval, side: Side, limit: i64) -> Action {
+pub fn order(id: ParticipantId, interval: DeliveryInterval, side: Side, limit: i64) -> Action {
     let quantity = WattHours(10_000);
     let limit = Price(limit);
     Action::PlaceOrders(vec![OrderItem {

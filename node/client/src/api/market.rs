@@ -1,6 +1,7 @@
 //! Orders, trades, prices and money.
 
 use serde::{Deserialize, Serialize};
+use wattle_ledger::derived::AveragePrice;
 use wattle_ledger::derived::TradeRole;
 use wattle_ledger::registration::{MarketMode, ParticipantId};
 use wattle_market::interval::DeliveryInterval;
@@ -56,6 +57,26 @@ pub struct Level {
 pub struct Prices {
     /// Intervals that had orders or are settled, in order.
     pub intervals: Vec<ClearedInterval>,
+}
+
+/// `GET /v1/price-index?from=N&to=N`: the days of the price index that begin in the period.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PriceIndex {
+    /// Local days, in order.
+    pub days: Vec<IndexedDay>,
+}
+
+/// One local day of the price index (`docs/RULES.md`, section 13).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct IndexedDay {
+    /// Its first interval.
+    pub day: DeliveryInterval,
+    /// What was traded forward for it.
+    pub auction: AveragePrice,
+    /// What its surplus pools matched in the initial runs.
+    pub pool: AveragePrice,
+    /// Both.
+    pub together: AveragePrice,
 }
 
 /// What cleared for one interval.
