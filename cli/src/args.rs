@@ -1,5 +1,6 @@
 //! What was typed. What it means is decided in [`crate::settings`] and by each command.
 
+mod bundle;
 mod certificate;
 mod months;
 mod operator;
@@ -13,6 +14,7 @@ use std::path::PathBuf;
 
 use clap::{Args as ClapArgs, Parser, Subcommand};
 
+pub(crate) use bundle::{BundleCommand, BundlePlaceArgs};
 pub(crate) use certificate::{
     CarbonCommand, CertificateCommand, CertificateListArgs, MatchArgs, RegistrarCertificateCommand,
 };
@@ -121,6 +123,9 @@ pub(crate) enum Command {
     /// Place, cancel and list orders
     #[command(subcommand)]
     Order(OrderCommand),
+    /// Orders over several intervals of a day, all or none, for the day-ahead joint auction
+    #[command(subcommand)]
+    Bundle(BundleCommand),
     /// Let another key trade for one, within limits
     #[command(subcommand)]
     Delegate(DelegateCommand),
@@ -285,6 +290,20 @@ mod tests {
             ("invoice --month July".to_owned(), Some("not a month")),
             ("invoice --month 2026-07 --format html".to_owned(), None),
             ("--timeout 0 balance".to_owned(), Some("--timeout")),
+            (
+                "bundle place --point 1 --leg 2026-07-02T12:00=buy:10kWh --limit -4".to_owned(),
+                None,
+            ),
+            (
+                "bundle place --point 1 --leg #5/8=sell:10kWh --file legs.toml --limit 1"
+                    .to_owned(),
+                Some("--file"),
+            ),
+            (
+                "bundle place --point 1 --leg 2026-07-02T12:00=hold:10kWh --limit 1".to_owned(),
+                Some("neither buy nor sell"),
+            ),
+            ("bundle place --point 1 --limit 1".to_owned(), Some("--leg")),
             ("balanc".to_owned(), Some("balance")),
             (String::new(), Some("Usage")),
         ];

@@ -2,6 +2,7 @@
 
 mod balance;
 mod book;
+mod bundle;
 mod carbon;
 mod certificate;
 mod delegate;
@@ -49,6 +50,7 @@ pub(crate) fn run(
         Command::Treasurer(command) => treasurer::run(command, settings, output),
         Command::Key(command) => key::run(command, settings, output),
         Command::Order(command) => order::run(command, settings, output),
+        Command::Bundle(command) => bundle::run(command, settings, output),
         Command::Delegate(command) => delegate::run(command, settings, output),
         Command::Book(args) => book::run(args, settings, output),
         Command::Trades(args) => trades::run(args, settings, output),

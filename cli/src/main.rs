@@ -34,6 +34,7 @@ mod day;
 mod export;
 mod failure;
 mod folder;
+mod leg;
 mod moment;
 mod output;
 mod park;

@@ -11,7 +11,8 @@ use wattle_ledger::genesis::Genesis;
 use wattle_ledger::keys::{PublicKey, SigningKey};
 use wattle_ledger::registration::{ParticipantId, Role};
 use wattle_ledger::rejection::Rejection;
-use wattle_market::interval::DeliveryInterval;
+use wattle_ledger::state::joint::BEFORE_DAY_MS;
+use wattle_market::interval::{DeliveryInterval, LocalQuarter};
 
 use crate::args::{PeriodArgs, WhoArgs};
 use crate::failure::{Exit, Failure};
@@ -119,6 +120,17 @@ impl<'a> Park<'a> {
             .next()
             .max(next)
         })
+    }
+
+    /// The first interval of the first local day whose joint auction is still to come when an
+    /// event arrives.
+    pub(crate) fn next_joint_day(&self) -> DeliveryInterval {
+        let minute = 60_000 * u64::from(self.status.clock_speed.max(1));
+        let arrival = self.status.park_time_ms.plus_millis(minute);
+        let soon = DeliveryInterval::containing(arrival.plus_millis(BEFORE_DAY_MS)).next();
+        let quarter = LocalQuarter::of(soon, self.offset()).quarter_of_day;
+        let per_day = DeliveryInterval::PER_DAY;
+        soon.plus((per_day - u64::from(quarter)) % per_day)
     }
 
     /// First and last interval of a period; by default the day up to the next gate.

@@ -5,6 +5,7 @@
 //! the types in `wattle_client::api`; which paths there are, in [`router`].
 
 mod access;
+mod bundles;
 mod certificate;
 mod event;
 mod failure;
@@ -106,6 +107,7 @@ pub fn router(api: Api) -> Router {
         .route("/v1/price-index", get(market::price_index))
         .route("/v1/orders", get(private::orders))
         .route("/v1/trades", get(private::trades))
+        .route("/v1/bundles", get(bundles::bundles))
         .route("/v1/balance", get(private::balance))
         .route("/v1/statement", get(statement::statement))
         .route("/v1/invoices", get(months::invoices))

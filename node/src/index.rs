@@ -3,9 +3,9 @@
 //! It holds places, not contents; whoever asks reads the leaves from the history.
 
 use std::collections::{BTreeMap, HashMap};
-use wattle_client::api::{ClearedInterval, IndexedDay};
+use wattle_client::api::{ClearedInterval, IndexedDay, JointPrice};
 use wattle_ledger::batch::SignedHeader;
-use wattle_ledger::derived::Fact;
+use wattle_ledger::derived::{BundleState, Fact, JointInterval};
 use wattle_ledger::entry::Entry;
 use wattle_ledger::event::event_hash;
 use wattle_ledger::hash::Hash;
@@ -35,6 +35,8 @@ pub struct Index {
 pub struct Places {
     /// Orders that were filled, at their gate or before it.
     pub trades: Vec<(DeliveryInterval, u64)>,
+    /// Bundles whose auction was held, by the first interval of their day.
+    pub bundles: Vec<(DeliveryInterval, u64)>,
     /// Settled intervals: leaves of the initial and of the final run.
     pub settled: Vec<(DeliveryInterval, u64)>,
     /// Deposits and withdrawals, by the time of their batch.
@@ -126,7 +128,7 @@ impl Index {
             (Fact::OrderClosed { item, filled, .. }, Some(places)) if *filled > WattHours::ZERO => {
                 places.trades.push((item.interval, place));
             }
-            (Fact::OrderMatched { item, .. }, Some(places)) => {
+            (Fact::OrderMatched { item, .. } | Fact::JointFilled { item, .. }, Some(places)) => {
                 places.trades.push((item.interval, place));
             }
             (
@@ -233,7 +235,31 @@ impl Index {
                 cleared.settled = true;
                 (cleared.pool_price, cleared.pool_volume) = (*pool_price, *pool_volume);
             }
+            (
+                Fact::BundleClosed {
+                    day, legs, state, ..
+                },
+                Some(places),
+            ) => {
+                places.bundles.push((*day, place));
+                if *state == BundleState::Accepted {
+                    let trades = legs.iter().map(|leg| (leg.interval, place));
+                    places.trades.extend(trades);
+                }
+            }
+            (Fact::JointCleared { intervals, .. }, _) => self.take_joint(intervals),
             _ => {}
+        }
+    }
+
+    fn take_joint(&mut self, intervals: &[JointInterval]) {
+        for one in intervals {
+            self.cleared_mut(one.interval).joint = Some(JointPrice {
+                price: one.price,
+                volume: one.volume,
+                sold_in_bundles: one.sold_in_bundles,
+                bought_in_bundles: one.bought_in_bundles,
+            });
         }
     }
 
@@ -247,6 +273,7 @@ impl Index {
                 volume: WattHours::ZERO,
                 bids: 0,
                 offers: 0,
+                joint: None,
                 settled: false,
                 pool_price: None,
                 pool_volume: WattHours::ZERO,

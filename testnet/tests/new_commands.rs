@@ -104,6 +104,7 @@ fn every_later_rule_is_reached_from_the_command_line_and_verifies() {
     orders_with_minimums_change_and_go(&fixture);
     market_halts_resumes_and_is_bounded(&fixture);
     market_trades_continuously(&fixture);
+    bundles_wait_for_their_joint_auction(&fixture);
     delegated_key_orders_within_its_limits(&fixture);
     schedule_replaces_the_instruction(&fixture);
     registrar_rules(&fixture);
@@ -211,6 +212,45 @@ fn market_trades_continuously(fixture: &Fixture) {
     assert!(shown.contains("continuous, gate open"), "{shown}");
     assert!(shown.contains("4.000 kWh in 1 trade"), "{shown}");
     fixture.done("hall.pem", &format!("order cancel {id}"));
+}
+
+fn bundles_wait_for_their_joint_auction(fixture: &Fixture) {
+    let later = fixture.later.0 + 2 * 96;
+    let leg = format!("--leg #{later}=buy:5kWh");
+    let place = format!("bundle place --point 4 {leg} --limit -3");
+    fixture.refused("offices.pem", &place, "no_joint_auction");
+    fixture.done("registrar.pem", "registrar rules activate joint-auction");
+    let odd = format!(
+        "registrar rules activate joint-auction --from #{}",
+        later | 1
+    );
+    let refusal = fixture.wattle("registrar.pem", &odd);
+    assert_eq!(refusal.status.code(), Some(4), "{refusal:?}");
+
+    let worst = fixture.done("offices.pem", &format!("{place} --dry-run"));
+    let placed = fixture.done("offices.pem", &place);
+    let id = placed["bundle"].as_str().unwrap();
+    let listed = fixture.done("offices.pem", "bundle list");
+    let open = &listed["open"][0];
+    assert_eq!(open["bundle"], id, "{listed}");
+    assert_eq!(open["limit"], -3_000_000_000_i64, "{listed}");
+    assert_eq!(open["reserved"], worst["collateral"], "{listed} {worst}");
+    let shown = fixture.wattle("offices.pem", "bundle list");
+    let shown = String::from_utf8_lossy(&shown.stdout);
+    assert!(shown.contains("buys 5.000 kWh in 1 interval"), "{shown}");
+
+    let file = fixture.path("legs.toml");
+    fs::write(&file, format!("legs = [\"#{later}/2=buy:5kWh\"]")).unwrap();
+    let from_file = format!("bundle place --point 4 --file {file} --limit -6");
+    fixture.done("offices.pem", &from_file);
+    fixture.done("offices.pem", &format!("bundle cancel {id}"));
+    fixture.refused(
+        "offices.pem",
+        &format!("bundle cancel {id}"),
+        "unknown_bundle",
+    );
+    let listed = fixture.done("offices.pem", "bundle list");
+    assert_eq!(listed["open"].as_array().unwrap().len(), 1, "{listed}");
 }
 
 fn delegated_key_orders_within_its_limits(fixture: &Fixture) {

@@ -55,7 +55,7 @@ pub(crate) enum RulesCommand {
         /// Which rules
         #[arg(value_enum)]
         rules: RulesArg,
-        /// First interval [default: the next open one]
+        /// First interval [default: the next open one; for joint auctions the first of a day]
         #[arg(long, value_name = "TIME")]
         from: Option<Moment>,
     },
@@ -72,6 +72,8 @@ pub(crate) enum RulesArg {
     Certificates,
     /// Demand charges, fees and invoices when a month closes; payouts in whole fen
     MonthClose,
+    /// A joint auction at noon for each day ahead, from the first interval of a local day on
+    JointAuction,
 }
 
 /// `wattle registrar reading …`.

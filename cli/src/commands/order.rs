@@ -3,6 +3,8 @@
 mod change;
 mod worst_case;
 
+pub(super) use worst_case::shortfall_price;
+
 use serde::Serialize;
 use wattle_client::api::{EventOutcome, ItemOutcome, Trade};
 use wattle_ledger::event::{Action, OrderId, OrderItem, OrderWithMinimum};

@@ -15,7 +15,9 @@ pub(super) fn run(
     let park = Park::open(settings)?;
     let (from, to) = park.period(args)?;
     let prices = park.client.prices(from, to)?;
-    let header = [
+    // Most parks hold no joint auctions, and need no columns for them.
+    let is_joint = prices.intervals.iter().any(|one| one.joint.is_some());
+    let mut header = vec![
         "interval",
         "market",
         ">price",
@@ -25,10 +27,13 @@ pub(super) fn run(
         ">pool price",
         ">pool volume",
     ];
+    if is_joint {
+        header.extend([">joint price", ">joint volume"]);
+    }
     let mut table = Table::new(&header);
     let or_dash = |text: Option<String>| text.unwrap_or_else(|| "-".to_owned());
     for cleared in &prices.intervals {
-        table.row(vec![
+        let mut row = vec![
             park.interval_text(cleared.interval),
             match cleared.mode {
                 MarketMode::CallAuction => "auction",
@@ -41,7 +46,13 @@ pub(super) fn run(
             cleared.offers.to_string(),
             or_dash(cleared.pool_price.map(|price| price.to_string())),
             or_dash(cleared.settled.then(|| cleared.pool_volume.to_string())),
-        ]);
+        ];
+        if is_joint {
+            let joint = cleared.joint.as_ref();
+            row.push(or_dash(joint.map(|joint| joint.price.to_string())));
+            row.push(or_dash(joint.map(|joint| joint.volume.to_string())));
+        }
+        table.row(row);
     }
     output.print(&prices, |writer| {
         table.write(

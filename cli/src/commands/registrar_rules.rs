@@ -36,8 +36,12 @@ pub(super) fn action(
                     RulesArg::PriceIndex => RuleSet::PriceIndex,
                     RulesArg::Certificates => RuleSet::Certificates,
                     RulesArg::MonthClose => RuleSet::MonthClose,
+                    RulesArg::JointAuction => RuleSet::JointAuction,
                 },
-                from: park.next_open(*from)?,
+                from: match (rules, from) {
+                    (RulesArg::JointAuction, None) => park.next_joint_day(),
+                    _ => park.next_open(*from)?,
+                },
             }
         }
         RegistrarRulesCommand::Reading(ReadingCommand::Correct(args)) => Action::CorrectReading {

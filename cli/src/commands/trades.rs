@@ -5,7 +5,7 @@ use crate::failure::Failure;
 use crate::output::{Output, Table};
 use crate::park::Park;
 use crate::settings::Settings;
-use wattle_client::api::Trade;
+use wattle_client::api::{JointPart, Trade};
 use wattle_ledger::derived::TradeRole;
 
 pub(super) fn run(
@@ -40,10 +40,19 @@ pub(super) fn table(park: &Park<'_>, trades: &[Trade]) -> Table {
             trade.ordered.to_string(),
             trade.filled.to_string(),
             trade.price.to_string(),
-            trade.role.map_or("auction", TradeRole::name).to_owned(),
+            venue(trade).to_owned(),
             trade.amount.to_string(),
             trade.leaf.to_string(),
         ]);
     }
     table
+}
+
+/// What filled it.
+fn venue(trade: &Trade) -> &'static str {
+    match trade.joint {
+        Some(JointPart::Order) => "joint",
+        Some(JointPart::Bundle) => "bundle",
+        None => trade.role.map_or("auction", TradeRole::name),
+    }
 }

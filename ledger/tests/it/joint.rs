@@ -11,6 +11,8 @@ use wattle_ledger::registration::{
 };
 use wattle_ledger::rejection::Rejection;
 use wattle_ledger::state::joint::joint_auction_due;
+use wattle_ledger::verify::directory::Directory;
+use wattle_ledger::verify::explain::explain;
 use wattle_market::interval::{DeliveryInterval, Timestamp};
 use wattle_market::joint::Leg;
 use wattle_market::order::Side;
@@ -235,6 +237,41 @@ fn the_rest_of_an_order_meets_the_gate() {
     let position = orders.position(NOON, PointId(2)).forward;
     assert_eq!(position.sold, WattHours(14_000));
     verifies(&mut park);
+}
+
+#[test]
+fn a_settled_amount_is_taken_apart_down_to_fills_and_legs() {
+    let mut park = joint_park();
+    neighbor(&mut park);
+    assert_eq!(park.submit(ALICE, battery(0)), [0]);
+    // It takes back orders, and no bundle.
+    let all = Action::CancelAll {
+        point: None,
+        interval: None,
+    };
+    assert_eq!(park.submit(ALICE, all), [0]);
+    pass(&mut park, NOON.settlement_due());
+    let folder = tempfile::tempdir().unwrap();
+    park.export(folder.path());
+    let export = Directory::new(folder.path());
+    let of_battery = explain(&export, PointId(1), NOON).unwrap();
+    assert_eq!(of_battery.differences, [""; 0]);
+    let leg = &of_battery.orders[0];
+    assert_eq!((leg.side, leg.bundle), (Side::Buy, Some(Money(0))));
+    let fill = leg.fills[0];
+    assert_eq!(
+        (fill.filled, fill.price),
+        (WattHours(10_000), Price(450_000))
+    );
+    assert_eq!(of_battery.position.cash, Money(-10_000 * 450_000));
+    let of_neighbor = explain(&export, PointId(2), NOON).unwrap();
+    assert_eq!(of_neighbor.differences, [""; 0]);
+    let fill = of_neighbor.orders[0].fills[0];
+    assert_eq!(
+        (fill.filled, fill.price),
+        (WattHours(10_000), Price(450_000))
+    );
+    assert_eq!(of_neighbor.position.sold, WattHours(10_000));
 }
 
 #[test]

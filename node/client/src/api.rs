@@ -4,6 +4,7 @@
 //! milliseconds of park time since 1970-01-01 UTC, intervals as the count of quarters of an hour
 //! since then. Hashes and keys are lower-case hexadecimal.
 
+mod bundle;
 mod certificate;
 mod event;
 mod market;
@@ -13,13 +14,14 @@ mod registry;
 mod statement;
 mod status;
 
+pub use bundle::{Bundles, ClosedBundle, OpenBundle};
 pub use certificate::{
     CertificateRecord, Certificates, HeldCertificate, Link, RolledUpMonth, UncoveredUse,
 };
 pub use event::{EventOutcome, EventPending, EventReceipts, EventState, ItemOutcome, KeyStatus};
 pub use market::{
-    Balance, Book, ClearedInterval, EntryRecord, IndexedDay, Level, OpenOrder, OpenOrders,
-    PriceIndex, Prices, Trade, TradedSoFar, Trades,
+    Balance, Book, ClearedInterval, EntryRecord, IndexedDay, JointPart, JointPrice, Level,
+    OpenOrder, OpenOrders, PriceIndex, Prices, Trade, TradedSoFar, Trades,
 };
 pub use months::{
     Charge, ChargeKind, ClosedMonth, InDefault, Invoice, Invoices, Months, PointCharge,

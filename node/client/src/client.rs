@@ -9,9 +9,9 @@ mod error;
 pub use error::{ClientError, Refusal};
 
 use crate::api::{
-    Balance, Book, CertificateRecord, Certificates, EntryRecord, EventOutcome, EventPending,
-    EventReceipts, EventState, Invoices, KeyStatus, Months, OpenOrders, PriceIndex, Prices,
-    Problem, Registry, Statement, Status, Trades,
+    Balance, Book, Bundles, CertificateRecord, Certificates, EntryRecord, EventOutcome,
+    EventPending, EventReceipts, EventState, Invoices, KeyStatus, Months, OpenOrders, PriceIndex,
+    Prices, Problem, Registry, Statement, Status, Trades,
 };
 use crate::request::Credentials;
 use error::Failure;
@@ -202,6 +202,17 @@ impl Client {
         to: DeliveryInterval,
     ) -> Result<Trades, ClientError> {
         self.private(&ranged("trades", participant, from, to))
+    }
+
+    /// A participant's open bundles, and those of days that begin in `from` to `to`; needs
+    /// credentials.
+    pub fn bundles(
+        &self,
+        participant: ParticipantId,
+        from: DeliveryInterval,
+        to: DeliveryInterval,
+    ) -> Result<Bundles, ClientError> {
+        self.private(&ranged("bundles", participant, from, to))
     }
 
     /// A participant's account; needs credentials.

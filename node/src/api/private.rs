@@ -8,13 +8,14 @@ use super::market::range;
 use super::query::Parameters;
 use axum::Json;
 use axum::extract::{RawQuery, State};
-use wattle_client::api::{Balance, EntryRecord, OpenOrder, OpenOrders, Trade, Trades};
+use wattle_client::api::{Balance, EntryRecord, JointPart, OpenOrder, OpenOrders, Trade, Trades};
 use wattle_ledger::derived::Fact;
 use wattle_ledger::entry::Entry;
 use wattle_ledger::journal::AccountId;
 use wattle_ledger::registration::ParticipantId;
+use wattle_market::interval::DeliveryInterval;
 use wattle_market::order::Side;
-use wattle_market::units::{Money, Price};
+use wattle_market::units::{Money, Price, WattHours};
 
 /// Entries of one answer; a longer range is cut.
 const ENTRIES_MAX: u64 = 1_000;
@@ -83,10 +84,12 @@ pub(super) async fn trades(
     let (places, open) = api
         .ask(move |view| (view.index.of(participant), view.history.open_bundle()))
         .await?;
-    let places = within(&places.trades, from, to);
+    let mut places = within(&places.trades, from, to);
+    // A bundle's one leaf stands for all its legs.
+    places.dedup();
     let mut trades = Vec::new();
     for (leaf, fact) in facts(&api, &places, &open)? {
-        trades.extend(trade(leaf, fact));
+        trades.extend(legs(leaf, fact, (from, to)));
     }
     Ok(Json(Trades {
         participant,
@@ -94,30 +97,62 @@ pub(super) async fn trades(
     }))
 }
 
-/// A fact as one leg of a trade, if it is one.
-fn trade(leaf: u64, fact: Fact) -> Option<Trade> {
-    let (order, item, filled, price, role) = match fact {
+/// A fact as legs of trades; a bundle's are those for intervals `from` to `to`.
+fn legs(leaf: u64, fact: Fact, (from, to): (DeliveryInterval, DeliveryInterval)) -> Vec<Trade> {
+    let (order, item, filled, price, role, joint) = match fact {
         Fact::OrderClosed {
             order,
             item,
             filled,
             price,
-        } => (order, item, filled, price.unwrap_or(Price::ZERO), None),
+        } => (
+            order,
+            item,
+            filled,
+            price.unwrap_or(Price::ZERO),
+            None,
+            None,
+        ),
         Fact::OrderMatched {
             order,
             item,
             filled,
             price,
             role,
-        } => (order, item, filled, price, Some(role)),
-        _ => return None,
+        } => (order, item, filled, price, Some(role), None),
+        Fact::JointFilled {
+            order,
+            item,
+            filled,
+            price,
+        } => (order, item, filled, price, None, Some(JointPart::Order)),
+        Fact::BundleClosed {
+            bundle,
+            point,
+            legs,
+            prices,
+            ..
+        } => {
+            let priced = legs.iter().zip(prices);
+            let asked = priced.filter(|(leg, _)| (from..=to).contains(&leg.interval));
+            let trades = asked.map(|(leg, price)| Trade {
+                leaf,
+                order: bundle.to_string(),
+                point,
+                interval: leg.interval,
+                side: leg.side,
+                ordered: leg.quantity,
+                filled: leg.quantity,
+                price,
+                role: None,
+                joint: Some(JointPart::Bundle),
+                amount: amount(leg.side, leg.quantity, price),
+            });
+            return trades.collect();
+        }
+        _ => return Vec::new(),
     };
-    let cost = filled.cost(price).unwrap_or_default();
-    let amount = match item.side {
-        Side::Buy => cost.checked_neg().unwrap_or_default(),
-        Side::Sell => cost,
-    };
-    Some(Trade {
+    vec![Trade {
         leaf,
         order: order.to_string(),
         point: item.point,
@@ -127,8 +162,18 @@ fn trade(leaf: u64, fact: Fact) -> Option<Trade> {
         filled,
         price,
         role,
-        amount,
-    })
+        joint,
+        amount: amount(item.side, filled, price),
+    }]
+}
+
+/// Above zero where the participant receives it.
+fn amount(side: Side, filled: WattHours, price: Price) -> Money {
+    let cost = filled.cost(price).unwrap_or_default();
+    match side {
+        Side::Buy => cost.checked_neg().unwrap_or_default(),
+        Side::Sell => cost,
+    }
 }
 
 /// `GET /v1/entries?from=N&count=N`: leaves as JSON.

@@ -7,6 +7,7 @@ mod access;
 mod cluster;
 mod durability;
 mod final_run;
+mod joint;
 mod market;
 mod month_close;
 mod park;

@@ -77,7 +77,11 @@ pub(super) fn print(
 /// The greatest of feed-in and the retail prices of all points at the interval, as far as they are
 /// known now. Of a tariff that was set after the park's founding a node tells the price of the
 /// next gate alone; that stands in for it.
-fn shortfall_price(genesis: &Genesis, registry: &Registry, interval: DeliveryInterval) -> Price {
+pub(in crate::commands) fn shortfall_price(
+    genesis: &Genesis,
+    registry: &Registry,
+    interval: DeliveryInterval,
+) -> Price {
     let retail = registry.points.iter().filter_map(|known| {
         let in_force = registry
             .tariffs

@@ -96,12 +96,28 @@ pub struct ClearedInterval {
     pub bids: u32,
     /// Orders to sell that took part in the auction, or still rested at the gate.
     pub offers: u32,
+    /// What the joint auction of the day before came to; none where it traded nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub joint: Option<JointPrice>,
     /// Whether the interval is settled; before, the two below are empty.
     pub settled: bool,
     /// The surplus pool's price in the last run; none where nothing matched.
     pub pool_price: Option<Price>,
     /// Watt-hours matched in the pool in the last run.
     pub pool_volume: WattHours,
+}
+
+/// What a joint auction came to in one interval.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct JointPrice {
+    /// The price.
+    pub price: Price,
+    /// Watt-hours traded, in bundles or not.
+    pub volume: WattHours,
+    /// What bundles sold of it.
+    pub sold_in_bundles: WattHours,
+    /// What bundles bought of it.
+    pub bought_in_bundles: WattHours,
 }
 
 /// `GET /v1/orders?participant=N`: private.
@@ -139,6 +155,16 @@ pub struct Trades {
     pub trades: Vec<Trade>,
 }
 
+/// What took part in a joint auction.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum JointPart {
+    /// An order for the interval.
+    Order,
+    /// A leg of a bundle, whose id stands for the order's.
+    Bundle,
+}
+
 /// One leg of what an auction or two orders matched.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Trade {
@@ -161,6 +187,9 @@ pub struct Trade {
     /// The order's part in a continuous trade; none: an auction filled it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub role: Option<TradeRole>,
+    /// In a joint auction: as what it was filled; none: at the gate, or continuously.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub joint: Option<JointPart>,
     /// Filled times price, above zero where the participant receives it.
     pub amount: Money,
 }

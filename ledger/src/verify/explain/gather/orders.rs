@@ -128,7 +128,8 @@ impl Gathered {
         let open: Vec<OrderId> = self
             .orders
             .iter()
-            .filter(|(_, order)| order.fate == Fate::Unknown)
+            // A bundle is taken back by its own action alone.
+            .filter(|(_, order)| order.fate == Fate::Unknown && order.bundle.is_none())
             .map(|(id, _)| *id)
             .collect();
         for id in open {
