@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 use jiff::civil::Date;
+use wattle_testnet::import::Stamps;
 
 /// A whole zero-carbon park on one machine: its data, its market, its reports.
 #[derive(Debug, Parser)]
@@ -42,6 +43,10 @@ pub(crate) struct ProfileArgs {
     #[arg(long, value_name = "FILE")]
     pub(crate) data: Option<PathBuf>,
 
+    /// Which end of its quarter hour a time in the data file names; many feeds stamp the end
+    #[arg(long, value_enum, default_value_t = StampsArg::Start, requires = "data")]
+    pub(crate) stamps: StampsArg,
+
     /// How many days to settle [default: 1 of the bundled park, all of a data file]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=400))]
     pub(crate) days: Option<u64>,
@@ -51,6 +56,24 @@ pub(crate) struct ProfileArgs {
     #[arg(long, value_name = "DATE", conflicts_with = "data",
         default_value_t = wattle_testnet::datasets::DEFAULT_FIRST_DAY)]
     pub(crate) from: Date,
+}
+
+/// Which end of its quarter hour a stamp names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum StampsArg {
+    /// The start
+    Start,
+    /// The end
+    End,
+}
+
+impl From<StampsArg> for Stamps {
+    fn from(stamps: StampsArg) -> Self {
+        match stamps {
+            StampsArg::Start => Self::Start,
+            StampsArg::End => Self::End,
+        }
+    }
 }
 
 /// How a park is run.

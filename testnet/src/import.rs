@@ -19,6 +19,12 @@
 //! * **Negative generation** (an inverter draws power at night): taken as 0. Any other meter below
 //!   zero is refused.
 //! * **Gap**: the interval stays without a value, and settlement substitutes one by its own rules.
+//! * **Zeros**: a load meter that reads exactly 0 for an hour or more, though not always, is taken
+//!   at its word. Many feeds write 0 where they have nothing; only a person can tell.
+//!
+//! Many feeds stamp a quarter hour with its **end** ([`Stamps::End`]). Nothing in a file proves
+//! that, so it must be said. Midnight then belongs to the day before; a feed that writes it with
+//! yesterday's date names an interval a day earlier, and both that and the gap are flagged.
 //!
 //! # Days
 //! A day is 96 intervals, counted from the midnight before the earliest reading on the clock that
@@ -67,6 +73,16 @@ pub const METERS_MAX: usize = 300;
 
 /// The most days between a file's first reading and its last.
 pub const DAYS_MAX: u64 = 400;
+
+/// Which end of its quarter hour a stamp names.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Stamps {
+    /// The start, as the column's name says.
+    #[default]
+    Start,
+    /// The end.
+    End,
+}
 
 /// Why a data file cannot be used.
 #[derive(Debug, Error)]
@@ -140,6 +156,13 @@ impl fmt::Display for ImportFlag {
                     park_time(first)
                 )
             }
+            MeterFlag::Zeros { first, intervals } => {
+                let from = park_time(first);
+                write!(
+                    formatter,
+                    "exactly 0 for {intervals} interval(s) from {from}, kept"
+                )
+            }
             MeterFlag::NegativeTakenAsZero { interval, found } => {
                 write!(
                     formatter,
@@ -180,7 +203,7 @@ pub struct Imported {
 ///
 /// # Errors
 /// [`ImportError`], whose text names the line and the reason where one line is at fault.
-pub fn read_file(path: &Path, days: Option<u64>) -> Result<Imported, ImportError> {
+pub fn read_file(path: &Path, days: Option<u64>, stamps: Stamps) -> Result<Imported, ImportError> {
     let read_error = |source| ImportError::Read {
         path: path.to_owned(),
         source,
@@ -195,7 +218,7 @@ pub fn read_file(path: &Path, days: Option<u64>) -> Result<Imported, ImportError
         .file_name()
         .unwrap_or(path.as_os_str())
         .to_string_lossy();
-    read(&bytes, &format!("data file {name}"), days)
+    read_stamped(&bytes, &format!("data file {name}"), days, stamps)
 }
 
 /// Reads the content of a data file, as [`read_file`] does. `source` is what the profile says of
@@ -204,13 +227,26 @@ pub fn read_file(path: &Path, days: Option<u64>) -> Result<Imported, ImportError
 /// # Errors
 /// As [`read_file`].
 pub fn read(bytes: &[u8], source: &str, days: Option<u64>) -> Result<Imported, ImportError> {
+    read_stamped(bytes, source, days, Stamps::Start)
+}
+
+/// Reads the content of a data file whose stamps say what they are told to.
+///
+/// # Errors
+/// As [`read_file`].
+pub fn read_stamped(
+    bytes: &[u8],
+    source: &str,
+    days: Option<u64>,
+    stamps: Stamps,
+) -> Result<Imported, ImportError> {
     if bytes.len() as u64 > FILE_BYTES_MAX {
         return Err(ImportError::TooLarge);
     }
     if days == Some(0) {
         return Err(ImportError::NoDays);
     }
-    let mut readings = collect(bytes)?;
+    let mut readings = collect(bytes, stamps)?;
     let calendar = Calendar::of(&readings)?;
     if let Some(wanted) = days.filter(|wanted| *wanted > calendar.settled_days()) {
         let available = calendar.settled_days();
@@ -221,6 +257,7 @@ pub fn read(bytes: &[u8], source: &str, days: Option<u64>) -> Result<Imported, I
     let first_settled = calendar.first_settled().0;
     let end_settled = first_settled + settled_days * DeliveryInterval::PER_DAY;
     readings.flag_gaps(calendar.start.0..end_settled);
+    readings.flag_zeros();
     let flags = std::mem::take(&mut readings.flags);
     let mut profile = numbering::number(&readings, source, &flags);
     profile.first_interval = calendar.first_settled();

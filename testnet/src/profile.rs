@@ -155,6 +155,14 @@ pub enum MeterFlag {
         /// What the source said.
         found: i64,
     },
+    /// A load meter read exactly 0 for an hour or more, though not always: many feeds write 0 where
+    /// they have nothing. Taken as it stands.
+    Zeros {
+        /// First interval of them.
+        first: DeliveryInterval,
+        /// How many in a row.
+        intervals: u64,
+    },
     /// The interval came more than once; the value that came first was kept.
     Repeated {
         /// The interval concerned.

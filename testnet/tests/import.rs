@@ -6,7 +6,7 @@ use proptest::prelude::*;
 use wattle_market::interval::DeliveryInterval;
 use wattle_market::units::WattHours;
 use wattle_testnet::import::{
-    DAYS_MAX, FILE_BYTES_MAX, HEADER, ImportError, Imported, METERS_MAX, read,
+    DAYS_MAX, FILE_BYTES_MAX, HEADER, ImportError, Imported, METERS_MAX, Stamps, read, read_stamped,
 };
 use wattle_testnet::profile::{MeterFlag, MeterKind, first_interval_of, park_time};
 
@@ -545,4 +545,159 @@ proptest! {
             Err(error) => prop_assert!(error.to_string().starts_with("line "), "{}", error),
         }
     }
+}
+
+/// The quarter hours of two days as a feed writes that stamps their ends.
+fn ends(midnight_of_yesterday: bool) -> Vec<String> {
+    let mut lines = Vec::new();
+    for day in [8u64, 9] {
+        for quarter in 1..=96 {
+            let at = match quarter {
+                96 if midnight_of_yesterday => stamp(day, 0),
+                96 => stamp(day + 1, 0),
+                quarter => stamp(day, quarter),
+            };
+            lines.push(format!("mill,North,load,{at},{}", 10_000 + quarter - 1));
+        }
+    }
+    lines
+}
+
+#[test]
+fn a_feed_that_stamps_ends_is_the_same_park_once_that_is_said() {
+    let text = file(&ends(false));
+    let imported = read_stamped(text.as_bytes(), "test", None, Stamps::End).unwrap();
+    assert_eq!(imported.flags, []);
+    let starts: Vec<String> = two_days()
+        .into_iter()
+        .filter(|line| line.starts_with("mill,North,load"))
+        .collect();
+    assert_eq!(imported.profile, import(&starts).profile);
+    // Read as starts the same file is a quarter of an hour late, and its first quarter lacks.
+    let unsaid = import(&ends(false));
+    assert_eq!(unsaid.readings_cut_off, 1);
+    assert!(unsaid.flags.iter().any(|flag| {
+        let first = interval(8, 0);
+        flag.kind
+            == MeterFlag::Gap {
+                first,
+                intervals: 1,
+            }
+    }));
+}
+
+#[test]
+fn midnight_with_yesterday_s_date_is_flagged_and_not_believed() {
+    let text = file(&ends(true));
+    let imported = read_stamped(text.as_bytes(), "test", None, Stamps::End).unwrap();
+    // Each midnight says that it ended a day earlier: one before the first day, one again.
+    let gaps: Vec<_> = imported
+        .flags
+        .iter()
+        .filter_map(|flag| match flag.kind {
+            MeterFlag::Gap { first, intervals } => Some((first, intervals)),
+            _ => None,
+        })
+        .collect();
+    assert!(gaps.contains(&(interval(7, 0), 95)), "{gaps:?}");
+    assert!(gaps.contains(&(interval(9, 95), 1)), "{gaps:?}");
+}
+
+#[test]
+fn an_hour_that_the_clock_skips_is_a_gap_only_for_who_does_not_say_the_offset() {
+    // On the night of the change 02:00 is followed by 03:00 an hour of offset later: no gap.
+    let line = |stamp: String| format!("mill,North,load,{stamp},1000");
+    let time = |quarter: u64| format!("{:02}:{:02}:00", quarter / 4, quarter % 4 * 15);
+    let night = |quarters: std::ops::Range<u64>, offset: &str| -> Vec<String> {
+        let stamps = quarters.map(|quarter| format!("2016-03-27T{}{offset}", time(quarter)));
+        stamps.map(line).collect()
+    };
+    let mut said = night(0..8, "+01:00");
+    said.extend(night(12..96, "+02:00"));
+    let imported = import(&said);
+    let lacks = |imported: &Imported| -> Vec<u64> {
+        let flags = imported.flags.iter();
+        let gaps = flags.filter_map(|flag| match flag.kind {
+            MeterFlag::Gap { intervals, .. } => Some(intervals),
+            _ => None,
+        });
+        gaps.collect()
+    };
+    // The day has 92 quarters, so a day of 96 ends in the next one.
+    assert_eq!(lacks(&imported), [4]);
+    let last = imported.flags.last().unwrap().kind;
+    let MeterFlag::Gap { first, .. } = last else {
+        panic!("{last:?}")
+    };
+    assert_eq!(
+        first,
+        imported.profile.first_interval.plus(92),
+        "at its end"
+    );
+    // Who goes on with one offset lacks the hour itself.
+    let mut unsaid = night(0..8, "+01:00");
+    unsaid.extend(night(12..96, "+01:00"));
+    let imported = import(&unsaid);
+    assert_eq!(lacks(&imported), [4]);
+    let MeterFlag::Gap { first, .. } = imported.flags[0].kind else {
+        panic!("{:?}", imported.flags)
+    };
+    assert_eq!(first, imported.profile.first_interval.plus(8));
+}
+
+#[test]
+fn a_silent_correction_between_two_copies_is_told_by_its_line() {
+    let first = two_days();
+    let mut second = two_days();
+    let at = stamp(9, 50);
+    *line_of(&mut second, &format!("office,South,load,{at}")) =
+        format!("office,South,load,{at},4001");
+    let both = [first.clone(), second].concat();
+    let imported = import(&both);
+    let differing: Vec<_> = imported
+        .flags
+        .iter()
+        .filter(|flag| matches!(flag.kind, MeterFlag::Repeated { differs: true, .. }))
+        .collect();
+    let [flag] = differing[..] else {
+        panic!("{differing:?}")
+    };
+    let line = both
+        .iter()
+        .position(|line| line.ends_with(",4001"))
+        .unwrap()
+        + 2;
+    assert_eq!(flag.line, Some(line as u64));
+    assert_eq!(imported.flags.len(), first.len());
+}
+
+#[test]
+fn zeros_of_a_load_meter_are_kept_and_flagged_from_an_hour_on() {
+    let zeros = |quarters: std::ops::Range<u64>| {
+        let mut lines = two_days();
+        for quarter in quarters {
+            let at = format!("office,South,load,{}", stamp(9, quarter));
+            *line_of(&mut lines, &at) = format!("{at},0");
+        }
+        import(&lines)
+    };
+    assert_eq!(zeros(20..23).flags, []);
+    let imported = zeros(20..26);
+    let flags: Vec<_> = imported.flags.iter().map(|flag| flag.kind).collect();
+    let first = interval(9, 20);
+    assert_eq!(
+        flags,
+        [MeterFlag::Zeros {
+            first,
+            intervals: 6
+        }]
+    );
+    let office = imported.profile.points[1].point;
+    let net = imported.profile.net_energy(office, interval(9, 22));
+    assert_eq!(net, Some(WattHours(0)));
+    let text = imported.flags[0].to_string();
+    assert!(
+        text.contains("exactly 0 for 6 interval(s) from 2016-07-09 05:00, kept"),
+        "{text}"
+    );
 }

@@ -93,7 +93,7 @@ pub(crate) fn load(args: &ProfileArgs, output: &mut impl Write) -> Result<ParkPr
         return datasets::bundled(args.from, args.days.unwrap_or(1))
             .map_err(|error| Failure::Usage(error.into()));
     };
-    let imported = import::read_file(path, args.days)
+    let imported = import::read_file(path, args.days, args.stamps.into())
         .with_context(|| format!("{} cannot be used", path.display()))
         .map_err(Failure::Usage)?;
     show_flags(&imported, output)?;

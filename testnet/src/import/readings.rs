@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use wattle_market::interval::DeliveryInterval;
 
 use super::row::{self, Row, parse_row};
-use super::{ImportError, ImportFlag, LineReason, METERS_MAX};
+use super::{ImportError, ImportFlag, LineReason, METERS_MAX, Stamps};
 use crate::profile::{MeterFlag, MeterKind};
 
 /// Names one meter: participant, building, kind. Sorted by point, then kind.
@@ -22,7 +22,7 @@ pub(super) struct Readings {
 }
 
 /// Reads every line, keeping the first value of each interval.
-pub(super) fn collect(bytes: &[u8]) -> Result<Readings, ImportError> {
+pub(super) fn collect(bytes: &[u8], stamps: Stamps) -> Result<Readings, ImportError> {
     let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
     let mut reader = csv::ReaderBuilder::new()
         .has_headers(false)
@@ -55,7 +55,7 @@ pub(super) fn collect(bytes: &[u8]) -> Result<Readings, ImportError> {
         let line = lines.line_of_record(start);
         let refuse = |reason| ImportError::Line { line, reason };
         if header_seen {
-            let row = parse_row(&record).map_err(refuse)?;
+            let row = parse_row(&record, stamps).map_err(refuse)?;
             readings.add(line, row).map_err(refuse)?;
         } else {
             row::check_header(&record).map_err(refuse)?;
@@ -191,6 +191,43 @@ impl Readings {
                 }
                 expected = found + 1;
             }
+        }
+    }
+
+    /// Flags each hour or more in which a load meter that does count read exactly 0.
+    pub(super) fn flag_zeros(&mut self) {
+        for ((participant, building, meter), values) in &self.meters {
+            let counts = values.values().any(|energy| *energy != 0);
+            if *meter != MeterKind::Load || !counts {
+                continue;
+            }
+            let mut run: Option<(DeliveryInterval, u64)> = None;
+            let mut runs = Vec::new();
+            for (interval, energy) in values {
+                run = match run {
+                    _ if *energy != 0 => {
+                        runs.extend(run);
+                        None
+                    }
+                    Some((first, count)) if first.plus(count) == *interval => {
+                        Some((first, count + 1))
+                    }
+                    earlier => {
+                        runs.extend(earlier);
+                        Some((*interval, 1))
+                    }
+                };
+            }
+            runs.extend(run);
+            runs.retain(|(_, intervals)| *intervals >= DeliveryInterval::PER_HOUR);
+            let flags = runs.into_iter().map(|(first, intervals)| ImportFlag {
+                line: None,
+                participant: participant.clone(),
+                building: building.clone(),
+                meter: *meter,
+                kind: MeterFlag::Zeros { first, intervals },
+            });
+            self.flags.extend(flags);
         }
     }
 }

@@ -6,7 +6,7 @@ use jiff::fmt::temporal::Pieces;
 use thiserror::Error;
 use wattle_market::interval::DeliveryInterval;
 
-use super::{DAYS_MAX, HEADER, METERS_MAX};
+use super::{DAYS_MAX, HEADER, METERS_MAX, Stamps};
 use crate::profile::MeterKind;
 
 /// The most characters of a participant's or a building's name.
@@ -130,7 +130,7 @@ pub(super) fn check_header(record: &ByteRecord) -> Result<(), LineReason> {
 }
 
 /// Reads a line of five fields, each with or without blanks around it.
-pub(super) fn parse_row(record: &ByteRecord) -> Result<Row, LineReason> {
+pub(super) fn parse_row(record: &ByteRecord, stamps: Stamps) -> Result<Row, LineReason> {
     if record.len() != HEADER.len() {
         return Err(LineReason::FieldCount {
             found: record.len(),
@@ -145,7 +145,7 @@ pub(super) fn parse_row(record: &ByteRecord) -> Result<Row, LineReason> {
     let word = field(2)?;
     let meter =
         MeterKind::from_name(word).ok_or_else(|| LineReason::Meter { found: shown(word) })?;
-    let (interval, midnight) = interval(field(3)?)?;
+    let (interval, midnight) = interval(field(3)?, stamps)?;
     let watt_hours = energy(field(4)?)?;
     if watt_hours < 0 && meter != MeterKind::Pv {
         return Err(LineReason::Negative {
@@ -182,9 +182,12 @@ fn name(field: &'static str, text: &str) -> Result<String, LineReason> {
     }
 }
 
-/// The interval that starts at a time, and the one that starts at the midnight before it on the
-/// same clock.
-fn interval(text: &str) -> Result<(DeliveryInterval, DeliveryInterval), LineReason> {
+/// The interval that starts or ends at a time, and the one that starts at the midnight before it on
+/// the same clock.
+fn interval(
+    text: &str,
+    stamps: Stamps,
+) -> Result<(DeliveryInterval, DeliveryInterval), LineReason> {
     let malformed = || LineReason::Time { found: shown(text) };
     let pieces = Pieces::parse(text).map_err(|_| malformed())?;
     let (Some(time), Some(offset), None) = (
@@ -205,7 +208,12 @@ fn interval(text: &str) -> Result<(DeliveryInterval, DeliveryInterval), LineReas
     };
     // Where midnight is not on a quarter hour, the offset itself is to blame.
     match (index(time), index(Time::midnight())) {
-        (Some(start), Some(midnight)) => Ok((start, midnight)),
+        (Some(start), Some(midnight)) if stamps == Stamps::Start => Ok((start, midnight)),
+        // What ends at midnight is the last of the day before.
+        (Some(end), Some(midnight)) if end == midnight => {
+            Ok((end.minus(1), midnight.minus(DeliveryInterval::PER_DAY)))
+        }
+        (Some(end), Some(midnight)) => Ok((end.minus(1), midnight)),
         _ => Err(LineReason::NotQuarterHour { found: shown(text) }),
     }
 }
