@@ -26,13 +26,17 @@ class Sums:
 def check_books(entries, fail):
     """Walks the derived leaves; calls `fail(claim, entry, reason)`."""
     auctions, fills, runs, present = {}, {}, {}, None
+    check_transfers(entries, fail)
+    check_joint(entries, fail)
     for at, (kind, fields) in enumerate(entries):
         if kind != f.DERIVED_LEAF:
             continue
         number, fact = fields[2]
         if number == f.INTERVAL_CLEARED:
             auctions.setdefault(fact[0], Auction(at, fact[2]))
-        elif number == f.ORDER_CLOSED:
+        elif number == f.CONTINUOUS_CLOSED:
+            auctions.setdefault(fact[0], Auction(at, fact[2].volume))
+        elif number in (f.ORDER_CLOSED, f.ORDER_MATCHED):
             key = (fact[1].interval, fact[1].side)
             fills[key] = fills.get(key, 0) + fact[2]
         elif number in READERS:
@@ -54,6 +58,94 @@ def check_books(entries, fail):
             fail("trades", auction.entry, reason)
     for sums in runs.values():
         _check_sums(sums, fail)
+
+
+def check_transfers(entries, fail):
+    """What one participant gives of a certificate another gets, in the same batch."""
+    header, moved = None, {}
+    for at, (kind, fields) in enumerate([*entries, (f.BATCH_LEAF, None)]):
+        if kind == f.BATCH_LEAF:
+            for name in (name for name, rest in moved.items() if rest):
+                fail(CERTIFICATES, header, "transfers of the certificate %s do not add up" % (tuple(name),))
+            header, moved = at, {}
+        elif kind == f.DERIVED_LEAF and fields[2][0] == f.CERTIFICATE:
+            number, fact = fields[2][1]
+            if number == f.TRANSFERRED:
+                name, giver, receiver, quantity = fact
+                sign = {receiver: 1, giver: -1}.get(fields[0], 0)
+                moved[name] = moved.get(name, 0) + sign * quantity
+
+
+def check_joint(entries, fail):
+    """What follows a JointCleared in its batch comes to what it says."""
+    cleared, at_clearing, bundles, fills = None, None, [], []
+    for at, (kind, fields) in enumerate([*entries, (f.BATCH_LEAF, None)]):
+        number, fact = fields[2] if kind == f.DERIVED_LEAF else (None, None)
+        if cleared is not None and kind == f.BATCH_LEAF:
+            prices = {one.interval: one.price for one in cleared.intervals}
+            sound = all(bundle.day == cleared.day and _bundle_sound(bundle, prices) for bundle in bundles)
+            sound = sound and all(_fill_sound(filled, prices) for filled in fills)
+            # What is unsound by itself differs from replay at its own leaf.
+            if sound and not _joint_adds_up(cleared, bundles, fills):
+                fail(
+                    "trades",
+                    at_clearing,
+                    "the joint auction's bundles and fills are not its volumes and counts",
+                )
+            cleared, bundles, fills = None, [], []
+        if number == f.JOINT_CLEARED:
+            cleared, at_clearing = fact, at
+        elif number == f.BUNDLE_CLOSED:
+            bundles.append(fact)
+        elif number == f.JOINT_FILLED:
+            fills.append(fact)
+
+
+def _bundle_sound(bundle, prices):
+    """A bundle's legs are at their intervals' prices and sum to its cash; it is accepted for no less than its limit."""
+    if bundle.state == f.LEFT_OUT:
+        return (bundle.prices, bundle.cash, bundle.surplus) == ((), None, None)
+    if len(bundle.prices) != len(bundle.legs) or None in (bundle.cash, bundle.surplus):
+        return False
+    pairs = list(zip(bundle.legs, bundle.prices))
+    cash = sum(leg.quantity * price * (1 if leg.side == f.SELL else -1) for leg, price in pairs)
+    return (
+        all(prices.get(leg.interval, price) == price for leg, price in pairs)
+        and bundle.cash == cash
+        and bundle.surplus == cash - bundle.limit
+        and (bundle.state != f.ACCEPTED or bundle.surplus >= 0)
+    )
+
+
+def _fill_sound(fact, prices):
+    """An order is filled at its interval's price, within its limit and what was open."""
+    _, order, filled, price = fact
+    within = order.limit <= price if order.side == f.SELL else price <= order.limit
+    return prices.get(order.interval) == price and within and 0 < filled <= order.quantity
+
+
+def _joint_adds_up(cleared, bundles, fills):
+    """Counts, and for each interval V, S and B."""
+    states = [bundle.state for bundle in bundles]
+    profitable = sum(bundle.state == f.REJECTED and (bundle.surplus or 0) > 0 for bundle in bundles)
+    counts = (states.count(f.ACCEPTED), states.count(f.REJECTED), profitable, states.count(f.LEFT_OUT))
+    if counts != (cleared.accepted, cleared.rejected, cleared.profitable, cleared.left_out):
+        return False
+    sums = {}
+    for bundle in bundles:
+        for leg in bundle.legs if bundle.state == f.ACCEPTED else ():
+            for part in ((leg.interval, leg.side, "legs"), (leg.interval, leg.side, "all")):
+                sums[part] = sums.get(part, 0) + leg.quantity
+    for _, order, filled, _ in fills:
+        part = (order.interval, order.side, "all")
+        sums[part] = sums.get(part, 0) + filled
+    said = {}
+    for one in cleared.intervals:
+        said[one.interval, f.SELL, "legs"] = one.sold
+        said[one.interval, f.BUY, "legs"] = one.bought
+        said[one.interval, f.SELL, "all"] = said[one.interval, f.BUY, "all"] = one.volume
+    nothing = {part: 0 for part in sums.keys() | said.keys()}
+    return {**nothing, **sums} == {**nothing, **said} and cleared.rounds == cleared.rejected + 1
 
 
 def _check_sums(sums, fail):
