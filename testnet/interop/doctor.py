@@ -317,7 +317,12 @@ def _dearer_day(fact):
     return None if fact[3].price is None else fact[:3] + (fact[3]._replace(price=fact[3].price + 1),)
 
 
-LATER = []  # names of these forgeries
+def _more_released(fact):
+    number, (*name, quantity) = fact
+    return (number, (*name, quantity + 1)) if number == f.RELEASED else None
+
+
+LATER = {}  # name of such a forgery -> number of its fact
 for _name, _claim, _number, _change in (
     ("adjusted_posting", "journal", f.POINT_ADJUSTED, _one_posting_more),
     ("adjusted_line", "energy balance", f.POINT_ADJUSTED, _lighter),
@@ -335,9 +340,18 @@ for _name, _claim, _number, _change in (
     ("cancelled_more", "trades", f.ORDERS_CANCELLED, _other_place(0)),
     ("restarted_elsewhere", "replay", f.REGISTER_RESTARTED, _other_place(3)),
     ("dearer_day", "trades", f.DAY_PRICED, _dearer_day),
+    ("released_more", "certificates", f.CERTIFICATE, _more_released),
+    ("matched_more", "trades", f.ORDER_MATCHED, _other_place(2)),
+    ("continuous_with_more", "trades", f.CONTINUOUS_CLOSED, _other_place(1)),
+    ("invoiced_more", "journal", f.MONTH_INVOICED, lambda fact: _one_of(fact, gross=1)),
+    ("balanced_otherwise", "journal", f.MONTH_BALANCED, lambda fact: _one_of(fact, collected=1)),
+    ("residue_of_more", "journal", f.RESIDUE_MOVED, lambda fact: fact + 1),
+    ("joint_with_more", "trades", f.JOINT_CLEARED, lambda fact: _one_of(fact, rejected=1, rounds=1)),
+    ("bundle_with_more", "trades", f.BUNDLE_CLOSED, lambda fact: _one_of(fact, limit=1)),
+    ("filled_jointly_by_more", "trades", f.JOINT_FILLED, _other_place(2)),
 ):
     forgery(_claim, by_files=False, sign=True)(_change_leaf(_number, _change), _name)
-    LATER.append(_name)
+    LATER[_name] = _number
 
 
 @forgery("journal", by_files=False, sign=True)
@@ -688,7 +702,7 @@ def main():
     parser.add_argument("export")
     parser.add_argument("policy")
     parser.add_argument("out", help="a folder that does not exist yet")
-    parser.add_argument("--later", action="store_true", help="only forgeries of what the later rules leave")
+    parser.add_argument("--facts", type=int, help="only forgeries of later facts, of this number and above")
     parser.add_argument("--entries", type=int, default=2**40, help="doctor only so much of a longer log")
     args = parser.parse_args()
     export = Export(args.export)
@@ -698,7 +712,7 @@ def main():
     if test_keys and len(export.leaves) > args.entries:
         export = shortened(export, args.entries, os.path.join(args.out, "shortened"))
     for name, make, _, _, sign in FORGERIES:
-        if (sign and not test_keys) or (args.later and name not in LATER):
+        if (sign and not test_keys) or (args.facts is not None and LATER.get(name, -1) < args.facts):
             continue
         try:
             make(export, os.path.join(args.out, name))
