@@ -113,6 +113,17 @@ impl Fixture {
         }
     }
 
+    /// An export has what is sealed, so that everything recorded so far must be.
+    fn wait_for_seal(&self) {
+        let client = client(&[self.park.park.nodes()[0].url().to_owned()]).unwrap();
+        let recorded = client.status().unwrap().tree_size;
+        wait_for("a seal", Duration::from_secs(60), || {
+            let sealed = client.status()?.sealed;
+            Ok(sealed.filter(|sealed| sealed.size >= recorded).map(|_| ()))
+        })
+        .unwrap();
+    }
+
     fn list(&self, key: &str) -> Value {
         let interval = self.interval.0;
         self.done(
@@ -213,6 +224,7 @@ fn reports(fixture: &Fixture, offices: u32) {
     let folder = fixture.park.folder.path();
     let out = folder.join("export");
     let out = out.to_str().unwrap();
+    fixture.wait_for_seal();
     fixture.done("regulator.pem", &format!("log export --out {out}"));
     let policy = fixture.park.park.folder().join("policy");
     let export = format!("--export {out} --policy {}", policy.to_str().unwrap());
