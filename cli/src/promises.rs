@@ -27,10 +27,10 @@ pub(crate) fn keep(settings: &Settings, event: &SignedEvent, receipt: &str) -> R
         eprintln!("the node's receipt is none for this event; it was not kept");
         return Ok(());
     };
-    let data_dir = settings.data_dir()?.join(FOLDER);
-    folder::create(&data_dir)?;
+    let receipts = settings.data_dir()?.join(FOLDER);
+    folder::create(&receipts)?;
     let body = event.body();
-    let path = data_dir.join(format!("{}-{}.{ENDING}", body.author, body.sequence));
+    let path = receipts.join(format!("{}-{}.{ENDING}", body.author, body.sequence));
     if path.exists() {
         return Ok(());
     }
@@ -72,13 +72,13 @@ pub(crate) fn replace(path: &Path, promise: &Promise) -> Result<(), Failure> {
 
 /// All promises of the data folder, by file name.
 pub(crate) fn all(settings: &Settings) -> Result<Vec<(PathBuf, Promise)>, Failure> {
-    let data_dir = settings.data_dir()?.join(FOLDER);
-    if !data_dir.exists() {
+    let receipts = settings.data_dir()?.join(FOLDER);
+    if !receipts.exists() {
         return Ok(Vec::new());
     }
-    let failed = |error| Failure::file("list", &data_dir, &error);
+    let failed = |error| Failure::file("list", &receipts, &error);
     let mut paths = Vec::new();
-    for entry in fs::read_dir(&data_dir).map_err(failed)? {
+    for entry in fs::read_dir(&receipts).map_err(failed)? {
         let path = entry.map_err(failed)?.path();
         if path.extension().is_some_and(|ending| ending == ENDING) {
             paths.push(path);

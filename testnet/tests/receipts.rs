@@ -144,6 +144,8 @@ fn doctored_files_are_found(tenant: &Tenant, promise: &str, proof: &str) {
     tenant.fails(&verify(other), 5, "event");
     let cut = changed(promise, "cut.promise", |bytes| bytes.truncate(100));
     tenant.fails(&verify(cut), 1, "neither a promise nor a proof");
+    let policy = format!("receipt verify {promise} --policy {}", tenant.policy());
+    tenant.fails(&policy, 2, "--export");
     let leaf = changed(proof, "leaf.tlog-proof", |bytes| {
         let place = bytes.windows(6).position(|part| part == b"extra ").unwrap();
         bytes[place + 40] = if bytes[place + 40] == b'A' {

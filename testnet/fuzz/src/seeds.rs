@@ -14,6 +14,7 @@ use wattle_ledger::log::tree::leaf_hash;
 use wattle_ledger::log::{Checkpoint, Cosignature, Note, TlogProof};
 use wattle_ledger::receipt::{Promise, Receipt};
 use wattle_ledger::registration::NodeId;
+use wattle_replica::message::PeerMessage;
 
 /// The leaves of a short log, with the signed events and the header that made them.
 struct Log {
@@ -62,15 +63,19 @@ fn log() -> Log {
     }
 }
 
-/// The sealed checkpoint of a log, signed and cosigned.
-fn checkpoint(log: &Log) -> Note {
-    let genesis = genesis();
+fn tiles(log: &Log) -> TileBuilder {
     let mut builder = TileBuilder::new();
     for leaf in &log.leaves {
         builder.push(leaf);
     }
+    builder
+}
+
+/// The sealed checkpoint of a log, signed and cosigned.
+fn checkpoint(log: &Log) -> Note {
+    let genesis = genesis();
     let size = log.leaves.len() as u64;
-    let checkpoint = Checkpoint::new(genesis.origin(), size, builder.root())
+    let checkpoint = Checkpoint::new(genesis.origin(), size, tiles(log).root())
         .expect("a genesis's origin is a name");
     let mut note = checkpoint.to_note();
     note.add(checkpoint.sign(&key(42)))
@@ -91,11 +96,7 @@ fn proof(log: &Log) -> TlogProof {
 }
 
 fn bundles(log: &Log) -> Vec<Vec<u8>> {
-    let mut builder = TileBuilder::new();
-    for leaf in &log.leaves {
-        builder.push(leaf);
-    }
-    let files = builder.partials();
+    let files = tiles(log).partials();
     let with_width = |width: u16, bytes: &[u8]| [&[(width - 1) as u8], bytes].concat();
     files
         .iter()
@@ -109,14 +110,15 @@ fn paths(log: &Log) -> Vec<Vec<u8>> {
         sequence: 7,
         item: 3,
     };
-    let mut builder = TileBuilder::new();
-    for leaf in &log.leaves {
-        builder.push(leaf);
-    }
     let far = wattle_ledger::log::tiles::TilePath::new(TileKind::Entries, 1_234_067, 256)
         .expect("a bundle of a long log");
     let mut texts = vec![order.to_string(), far.to_string()];
-    texts.extend(builder.partials().iter().map(|file| file.path.to_string()));
+    texts.extend(
+        tiles(log)
+            .partials()
+            .iter()
+            .map(|file| file.path.to_string()),
+    );
     texts.into_iter().map(String::into_bytes).collect()
 }
 
@@ -131,11 +133,21 @@ fn promise(log: &Log) -> Promise {
     }
 }
 
-/// Messages of every kind begin with these numbers; the fuzzer finds the rest.
-fn peer_messages() -> Vec<Vec<u8>> {
-    (0..8u32)
-        .map(|kind| [&kind.to_le_bytes()[..], &[0; 96]].concat())
-        .collect()
+/// What is carried to a leader and his answer; and how messages of Raft and cosignatures begin,
+/// of which the fuzzer finds the rest.
+fn peer_messages(log: &Log) -> Vec<Vec<u8>> {
+    let events = log.events[..3].to_vec();
+    let receipts = promise(log).receipts;
+    let receipts = receipts.iter().map(|receipt| receipt.bytes().to_vec());
+    let receipts = receipts.collect();
+    let mut messages = vec![
+        PeerMessage::Forward { events }.encode(),
+        PeerMessage::Receipts { receipts }.encode(),
+    ];
+    for kind in 0..4u32 {
+        messages.push([&kind.to_le_bytes()[..], &[0; 217]].concat());
+    }
+    messages
 }
 
 /// All actions, each by its author, with an hour between them; and each alone.
@@ -169,7 +181,7 @@ pub fn seeds(target: &str) -> Vec<Vec<u8>> {
         "bundle" => bundles(&log),
         "path" => paths(&log),
         "promise" => vec![promise(&log).encode()],
-        "peer_message" => peer_messages(),
+        "peer_message" => peer_messages(&log),
         "actions" => steps(),
         _ => {
             let names: Vec<&str> = TARGETS.iter().map(|target| target.name).collect();

@@ -49,7 +49,11 @@ pub(super) fn run(
             };
             judged(&promise, &Export::open(&args)?, output)
         }
-        (None, _) => promised(&promise, &own_genesis(settings)?, output),
+        (None, Some(_)) => Err(Failure::usage(
+            "a policy says nothing of a promise by itself",
+            "name the export that shows whether it was kept: --export DIR",
+        )),
+        (None, None) => promised(&promise, &own_genesis(settings)?, output),
     }
 }
 

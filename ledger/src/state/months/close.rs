@@ -90,7 +90,10 @@ impl State {
         let (demand, fees) = (park_money(demand)?, park_money(fees)?);
         postings.push((AccountId::Grid, demand));
         postings.push((AccountId::Fees, fees));
-        let entry = JournalEntry::new(postings).expect("charges are what is paid for them");
+        // Whoever has a point that is counted has an account that is; were that ever wrong, the
+        // month would wait, and no node would stop.
+        let entry = JournalEntry::new(postings)
+            .ok_or_else(|| "the postings do not sum to zero".to_owned())?;
         let sums = self.months.park.get(&month).copied().unwrap_or_default();
         let totals = Totals {
             invoices: u32::try_from(invoices.len()).expect("a park has 10,000 participants"),
