@@ -38,6 +38,22 @@ pub fn sha256(parts: &[&[u8]]) -> Hash {
     Hash(hasher.finalize().into())
 }
 
+/// SHA-256 over bytes that come in pieces.
+#[derive(Debug, Clone, Default)]
+pub struct RunningHash(Sha256);
+
+impl RunningHash {
+    /// Takes the next bytes in.
+    pub fn update(&mut self, bytes: &[u8]) {
+        self.0.update(bytes);
+    }
+
+    /// The digest of all of them.
+    pub fn finish(self) -> Hash {
+        Hash(self.0.finalize().into())
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -167,6 +167,21 @@ impl Ledger {
         }
     }
 
+    /// A ledger whose parts were read back from a snapshot.
+    pub(crate) fn from_parts(
+        genesis: Genesis,
+        state: State,
+        tree: Tree,
+        signatures: SignatureCheck,
+    ) -> Ledger {
+        Ledger {
+            genesis,
+            state,
+            tree,
+            signatures,
+        }
+    }
+
     /// What the park was founded with.
     pub fn genesis(&self) -> &Genesis {
         &self.genesis
@@ -175,6 +190,15 @@ impl Ledger {
     /// The state.
     pub fn state(&self) -> &State {
         &self.state
+    }
+
+    pub(crate) fn state_mut(&mut self) -> &mut State {
+        &mut self.state
+    }
+
+    /// The log's tree, as its right edge.
+    pub fn tree(&self) -> &Tree {
+        &self.tree
     }
 
     /// Leaves in the log.

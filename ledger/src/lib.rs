@@ -11,7 +11,7 @@
 //! * names and refusals: [`registration`] · [`certificate`] · [`rejection`] · [`limits`]
 //! * cryptography: [`hash`] · [`keys`] · [`hex`]
 //! * the log: [`log`] (tree, tiles, proofs, signed notes, checkpoints, cosignatures, policy)
-//! * the state: [`state`] · [`journal`] · [`ledger`]
+//! * the state: [`state`] · [`journal`] · [`ledger`] · [`snapshot`]
 //! * the regulator: [`verify`]
 //!
 //! ```
@@ -47,5 +47,6 @@ pub mod log;
 pub mod receipt;
 pub mod registration;
 pub mod rejection;
+pub mod snapshot;
 pub mod state;
 pub mod verify;

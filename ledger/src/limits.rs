@@ -61,6 +61,9 @@ pub const VOTERS_MAX: usize = 7;
 pub const SEAL_INTERVAL_MS: u64 = 60_000;
 /// Money moved by one deposit, withdrawal or credit limit: ten million yuan, in nano-yuan.
 pub const TREASURY_AMOUNT_MAX: i64 = 10_000_000 * 1_000_000_000;
+/// A snapshot of the state is at most this long, 64 GiB: readings of ten thousand meters over
+/// five years. A longer one is not read.
+pub const SNAPSHOT_BYTES_MAX: u64 = 1 << 36;
 
 const _: () = assert!(EVENT_BYTES_MAX + ITEMS_MAX * 2 + 64 < LEAF_BYTES_MAX);
 const _: () = assert!(EVENT_BYTES_MAX < BATCH_BYTES_MAX);

@@ -22,6 +22,7 @@ pub mod outcomes;
 pub mod readings;
 pub mod registers;
 pub mod registry;
+pub mod rows;
 pub mod runs;
 pub mod schedule;
 pub mod settlement;
@@ -42,8 +43,10 @@ use months::Months;
 use orders::Orders;
 use readings::Readings;
 use registry::Registry;
+use rows::{Part as _, RowError, Rows, parts};
 use runs::Runs;
 use settlement::Pins;
+use std::collections::BTreeMap;
 use table::Table;
 use trading::Trading;
 use trie::Trie;
@@ -143,6 +146,11 @@ pub struct State {
     trie: Trie,
 }
 
+parts!(State {
+    clock, registry, accounts, orders, joint, trading, readings, pins, certificates, runs, months,
+    outcomes
+} beside { trie });
+
 impl State {
     /// The state right after leaf 0.
     pub fn found(genesis: &Genesis) -> State {
@@ -181,18 +189,69 @@ impl State {
 
     /// The state root; costs what changed since it was last asked for.
     pub fn root(&mut self) -> Hash {
-        self.clock.commit(&mut self.trie);
-        self.registry.commit(&mut self.trie);
-        self.accounts.commit(&mut self.trie);
-        self.orders.commit(&mut self.trie);
-        self.joint.commit(&mut self.trie);
-        self.trading.commit(&mut self.trie);
-        self.readings.commit(&mut self.trie);
-        self.pins.commit(&mut self.trie);
-        self.certificates.commit(&mut self.trie);
-        self.outcomes.commit(&mut self.trie);
-        self.runs.commit(&mut self.trie);
-        self.months.commit(&mut self.trie);
+        let mut trie = std::mem::take(&mut self.trie);
+        let mut tables = Vec::new();
+        self.tables_mut(&mut tables);
+        for table in tables {
+            table.commit(&mut trie);
+        }
+        self.trie = trie;
         self.trie.root()
+    }
+
+    /// The state root as the seal states it that is the log's last leaf: it counts no leaf but
+    /// those before it.
+    pub fn root_in_seal(&mut self) -> Hash {
+        let leaves = self.clock().leaves;
+        self.clock_mut().leaves = leaves.saturating_sub(1);
+        let root = self.root();
+        self.clock_mut().leaves = leaves;
+        root
+    }
+
+    /// All tables by their numbers: the order in which a snapshot has them.
+    pub fn by_number(&self) -> BTreeMap<u8, &dyn Rows> {
+        rows::by_number(self)
+    }
+
+    /// A state without rows, to read some back into.
+    pub(crate) fn without_rows(genesis: &Genesis) -> State {
+        let mut state = State::found(genesis);
+        let mut tables = Vec::new();
+        state.tables_mut(&mut tables);
+        for table in tables {
+            table.clear();
+        }
+        state
+    }
+
+    /// Reads rows back, each as key bytes and value bytes.
+    ///
+    /// # Errors
+    /// [`RowError`], of the first that cannot be one.
+    pub(crate) fn load<'a>(
+        &mut self,
+        rows: impl Iterator<Item = (&'a [u8], &'a [u8])>,
+    ) -> Result<(), RowError> {
+        let mut trie = std::mem::take(&mut self.trie);
+        let loaded = rows::load(self, &mut trie, rows);
+        self.trie = trie;
+        loaded
+    }
+
+    /// Builds what follows from rows, once all are read back, and checks what every rule relies
+    /// on.
+    ///
+    /// # Errors
+    /// [`RowError::Missing`].
+    pub(crate) fn complete(&mut self) -> Result<(), RowError> {
+        if self.clock.get(&()).is_none() {
+            return Err(RowError::Missing("a clock"));
+        }
+        self.registry.check()?;
+        self.accounts.check()?;
+        self.orders.index();
+        self.trading.affiliates.index();
+        Ok(())
     }
 }

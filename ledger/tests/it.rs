@@ -20,6 +20,7 @@ mod it {
     mod rejections;
     pub(crate) mod runs;
     mod schedule;
+    mod snapshot;
     mod storage;
     mod tenancy;
     pub(crate) mod trading;

@@ -4,9 +4,9 @@ use crate::journal::{AccountId, JournalEntry};
 use crate::limits::TREASURY_AMOUNT_MAX;
 use crate::registration::ParticipantId;
 use crate::rejection::Rejection;
+use crate::state::rows::{RowError, parts};
 use crate::state::table::Table;
 use crate::state::table_number;
-use crate::state::trie::Trie;
 use wattle_market::units::Money;
 
 /// One account, in nano-yuan.
@@ -35,6 +35,8 @@ pub struct Accounts {
     rows: Table<AccountId, Account>,
 }
 
+parts!(Accounts { rows });
+
 impl Accounts {
     pub(crate) fn found() -> Accounts {
         let mut rows = Table::new(table_number::ACCOUNTS);
@@ -42,6 +44,15 @@ impl Accounts {
             rows.insert(id, Account::default());
         }
         Accounts { rows }
+    }
+
+    /// Whether there are the accounts that every park has had since its genesis.
+    pub(crate) fn check(&self) -> Result<(), RowError> {
+        let mut founded = AccountId::OF_THE_PARK.iter();
+        if founded.any(|id| !self.rows.contains(id)) {
+            return Err(RowError::Missing("the park's own accounts"));
+        }
+        Ok(())
     }
 
     /// An account; one that nothing was posted to is empty.
@@ -149,10 +160,6 @@ impl Accounts {
             return Err(Rejection::InsufficientFunds);
         }
         self.post(&JournalEntry::transfer(AccountId::Cash, id, amount))
-    }
-
-    pub(crate) fn commit(&mut self, trie: &mut Trie) {
-        self.rows.commit(trie);
     }
 }
 

@@ -4,9 +4,9 @@ use crate::limits::AFFILIATES_MAX;
 use crate::registration::{AffiliateGroupId, ParticipantId};
 use crate::rejection::Rejection;
 use crate::state::registry::Registry;
+use crate::state::rows::parts;
 use crate::state::table::Table;
 use crate::state::table_number;
-use crate::state::trie::Trie;
 use std::collections::BTreeMap;
 
 /// Groups of affiliates.
@@ -16,6 +16,8 @@ pub struct Affiliates {
     /// The group of each member; follows from `groups`.
     group_of: BTreeMap<ParticipantId, AffiliateGroupId>,
 }
+
+parts!(Affiliates { groups } beside { group_of });
 
 impl Default for Affiliates {
     fn default() -> Affiliates {
@@ -30,6 +32,13 @@ impl Affiliates {
     /// Groups by id, members in the order of their ids.
     pub fn groups(&self) -> &Table<AffiliateGroupId, Vec<ParticipantId>> {
         &self.groups
+    }
+
+    /// Finds each member's group again, after the groups were read back.
+    pub(crate) fn index(&mut self) {
+        let groups = self.groups.iter();
+        let members = groups.flat_map(|(group, members)| members.iter().map(|one| (*one, *group)));
+        self.group_of = members.collect();
     }
 
     /// The affiliates of a participant, himself left out.
@@ -74,9 +83,5 @@ impl Affiliates {
                 .extend(members.iter().map(|member| (*member, group)));
         }
         Ok(())
-    }
-
-    pub(crate) fn commit(&mut self, trie: &mut Trie) {
-        self.groups.commit(trie);
     }
 }

@@ -10,9 +10,9 @@ use crate::registration::{BoundaryMeter, Meter, MeterId, MeterKind};
 use crate::rejection::Rejection;
 use crate::state::State;
 use crate::state::readings::check_register;
+use crate::state::rows::parts;
 use crate::state::table::Table;
 use crate::state::table_number;
-use crate::state::trie::Trie;
 use wattle_market::interval::DeliveryInterval;
 use wattle_market::point::PointId;
 use wattle_market::units::WattHours;
@@ -22,6 +22,8 @@ use wattle_market::units::WattHours;
 pub struct BoundaryMeters {
     rows: Table<MeterId, BoundaryMeter>,
 }
+
+parts!(BoundaryMeters { rows });
 
 impl Default for BoundaryMeters {
     fn default() -> BoundaryMeters {
@@ -60,10 +62,6 @@ impl BoundaryMeters {
         if let Some(row) = self.rows.get_mut(&meter) {
             row.key = key;
         }
-    }
-
-    pub(crate) fn commit(&mut self, trie: &mut Trie) {
-        self.rows.commit(trie);
     }
 }
 

@@ -3,9 +3,9 @@
 use crate::event::OrderItem;
 use crate::rejection::Rejection;
 use crate::state::clock::Clock;
+use crate::state::rows::parts;
 use crate::state::table::Table;
 use crate::state::table_number;
-use crate::state::trie::Trie;
 use wattle_market::interval::DeliveryInterval;
 use wattle_market::limits::PRICE_MAX;
 use wattle_market::units::Price;
@@ -18,6 +18,8 @@ pub type FloorAndCap = (Price, Price);
 pub struct PriceBounds {
     rows: Table<DeliveryInterval, FloorAndCap>,
 }
+
+parts!(PriceBounds { rows });
 
 impl Default for PriceBounds {
     fn default() -> PriceBounds {
@@ -67,9 +69,5 @@ impl PriceBounds {
         for from in begun {
             self.rows.remove(&from);
         }
-    }
-
-    pub(crate) fn commit(&mut self, trie: &mut Trie) {
-        self.rows.commit(trie);
     }
 }

@@ -11,9 +11,9 @@ pub mod storage;
 
 use crate::event::Action;
 use crate::rejection::Rejection;
+use crate::state::rows::parts;
 use crate::state::table::Table;
 use crate::state::table_number;
-use crate::state::trie::Trie;
 use crate::state::{Facts, State};
 use life::Holdings;
 use month::Months;
@@ -84,6 +84,13 @@ pub struct Certificates {
     pub months: Months,
 }
 
+parts!(Certificates {
+    bundles,
+    holdings,
+    storage,
+    months
+});
+
 impl Default for Certificates {
     fn default() -> Certificates {
         Certificates {
@@ -138,13 +145,6 @@ impl Certificates {
         } else {
             self.issue(interval, point, bundle);
         }
-    }
-
-    pub(crate) fn commit(&mut self, trie: &mut Trie) {
-        self.bundles.commit(trie);
-        self.holdings.commit(trie);
-        self.storage.commit(trie);
-        self.months.commit(trie);
     }
 }
 

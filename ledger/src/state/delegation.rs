@@ -7,9 +7,9 @@ use crate::registration::{DelegationLimits, ParticipantId};
 use crate::rejection::Rejection;
 use crate::state::orders::Candidate;
 use crate::state::registry::Registry;
+use crate::state::rows::parts;
 use crate::state::table::Table;
 use crate::state::table_number;
-use crate::state::trie::Trie;
 use wattle_market::interval::{DeliveryInterval, LocalQuarter};
 use wattle_market::units::WattHours;
 
@@ -57,6 +57,8 @@ pub struct Delegations {
     /// By the first interval of the local day.
     uses: Table<(DeliveryInterval, PublicKey), DayUse>,
 }
+
+parts!(Delegations { rows, uses });
 
 impl Default for Delegations {
     fn default() -> Delegations {
@@ -181,11 +183,6 @@ impl Delegations {
         for key in over {
             self.uses.remove(&key);
         }
-    }
-
-    pub(crate) fn commit(&mut self, trie: &mut Trie) {
-        self.rows.commit(trie);
-        self.uses.commit(trie);
     }
 }
 

@@ -3,9 +3,9 @@
 use crate::limits::HALTS_MAX;
 use crate::rejection::Rejection;
 use crate::state::clock::Clock;
+use crate::state::rows::parts;
 use crate::state::table::Table;
 use crate::state::table_number;
-use crate::state::trie::Trie;
 use wattle_market::interval::DeliveryInterval;
 
 /// Halts by their first interval; each with the first interval after it, if it has an end.
@@ -13,6 +13,8 @@ use wattle_market::interval::DeliveryInterval;
 pub struct Halts {
     rows: Table<DeliveryInterval, Option<DeliveryInterval>>,
 }
+
+parts!(Halts { rows });
 
 impl Default for Halts {
     fn default() -> Halts {
@@ -91,9 +93,5 @@ impl Halts {
         for from in over {
             self.rows.remove(&from);
         }
-    }
-
-    pub(crate) fn commit(&mut self, trie: &mut Trie) {
-        self.rows.commit(trie);
     }
 }

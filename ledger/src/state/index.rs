@@ -3,9 +3,9 @@
 use crate::derived::{AveragePrice, Fact};
 use crate::rejection::Rejection;
 use crate::state::delegation::day_of;
+use crate::state::rows::parts;
 use crate::state::table::Table;
 use crate::state::table_number;
-use crate::state::trie::Trie;
 use crate::state::{Facts, State};
 use wattle_market::interval::DeliveryInterval;
 use wattle_market::units::{Price, WattHours};
@@ -65,6 +65,8 @@ pub struct PriceIndex {
     days: Table<DeliveryInterval, DayTurnover>,
 }
 
+parts!(PriceIndex { from, days });
+
 impl Default for PriceIndex {
     fn default() -> PriceIndex {
         PriceIndex {
@@ -82,11 +84,6 @@ impl PriceIndex {
 
     fn covers(&self, day: DeliveryInterval) -> bool {
         self.from.get(&()).is_some_and(|from| *from <= day)
-    }
-
-    pub(crate) fn commit(&mut self, trie: &mut Trie) {
-        self.from.commit(trie);
-        self.days.commit(trie);
     }
 }
 

@@ -12,9 +12,9 @@ use crate::registration::ParticipantId;
 use crate::rejection::Rejection;
 use crate::state::State;
 use crate::state::delegation::day_of;
+use crate::state::rows::parts;
 use crate::state::table::Table;
 use crate::state::table_number;
-use crate::state::trie::Trie;
 pub(crate) use place::BundleFigures;
 use wattle_market::interval::{DeliveryInterval, Timestamp};
 use wattle_market::joint::Leg;
@@ -66,6 +66,8 @@ pub struct Joint {
     bundles: Table<(DeliveryInterval, OrderId), OpenBundle>,
 }
 
+parts!(Joint { course, bundles });
+
 impl Default for Joint {
     fn default() -> Joint {
         Joint {
@@ -108,11 +110,6 @@ impl Joint {
     fn is_committed(&self, point: PointId, from: DeliveryInterval) -> bool {
         let mut bundles = self.bundles.iter().map(|(_, bundle)| bundle);
         bundles.any(|bundle| bundle.point == point && bundle.reaches(from))
-    }
-
-    pub(crate) fn commit(&mut self, trie: &mut Trie) {
-        self.course.commit(trie);
-        self.bundles.commit(trie);
     }
 }
 

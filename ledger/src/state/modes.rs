@@ -4,9 +4,9 @@ use crate::limits::MARKET_MODES_MAX;
 use crate::registration::MarketMode;
 use crate::rejection::Rejection;
 use crate::state::clock::Clock;
+use crate::state::rows::parts;
 use crate::state::table::Table;
 use crate::state::table_number;
-use crate::state::trie::Trie;
 use wattle_market::interval::DeliveryInterval;
 
 /// Modes of the market by their first interval.
@@ -14,6 +14,8 @@ use wattle_market::interval::DeliveryInterval;
 pub struct Modes {
     rows: Table<DeliveryInterval, MarketMode>,
 }
+
+parts!(Modes { rows });
 
 impl Default for Modes {
     fn default() -> Modes {
@@ -60,9 +62,5 @@ impl Modes {
         for from in begun {
             self.rows.remove(&from);
         }
-    }
-
-    pub(crate) fn commit(&mut self, trie: &mut Trie) {
-        self.rows.commit(trie);
     }
 }

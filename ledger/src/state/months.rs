@@ -12,9 +12,9 @@ use crate::billing::{MonthCloseTerms, UtilityBill};
 use crate::registration::ParticipantId;
 use crate::rejection::Rejection;
 use crate::state::State;
+use crate::state::rows::parts;
 use crate::state::table::Table;
 use crate::state::table_number;
-use crate::state::trie::Trie;
 use std::collections::BTreeMap;
 use wattle_market::interval::{DeliveryInterval, LocalMonth, Timestamp};
 use wattle_market::point::PointId;
@@ -112,6 +112,18 @@ pub struct Months {
     covers: Table<(LocalMonth, ParticipantId), DefaultCover>,
 }
 
+parts!(Months {
+    terms,
+    from,
+    demands,
+    accounts,
+    park,
+    closed,
+    invoices,
+    defaulters,
+    covers
+});
+
 impl Default for Months {
     fn default() -> Months {
         Months {
@@ -177,18 +189,6 @@ impl Months {
 
     fn covers_interval(&self, interval: DeliveryInterval) -> bool {
         self.from().is_some_and(|from| from <= interval)
-    }
-
-    pub(crate) fn commit(&mut self, trie: &mut Trie) {
-        self.terms.commit(trie);
-        self.from.commit(trie);
-        self.demands.commit(trie);
-        self.accounts.commit(trie);
-        self.park.commit(trie);
-        self.closed.commit(trie);
-        self.invoices.commit(trie);
-        self.defaulters.commit(trie);
-        self.covers.commit(trie);
     }
 }
 

@@ -9,9 +9,9 @@ mod place;
 
 use crate::event::{OrderId, OrderItem};
 use crate::registration::ParticipantId;
+use crate::state::rows::parts;
 use crate::state::table::Table;
 use crate::state::table_number;
-use crate::state::trie::Trie;
 use book::IntervalBook;
 pub use continuous::{Arrival, Session};
 pub(crate) use place::{Candidate, Placement};
@@ -63,6 +63,8 @@ pub struct Orders {
     /// Open orders by holder; follows from `open`.
     held: BTreeMap<ParticipantId, BTreeSet<(DeliveryInterval, OrderId)>>,
 }
+
+parts!(Orders { open, minimums, positions, arrivals, sessions } beside { books, counts, held });
 
 impl Default for Orders {
     fn default() -> Orders {
@@ -156,6 +158,18 @@ impl Orders {
         }
     }
 
+    /// Counts open orders and finds their holders again, after the rows were read back. Books are
+    /// built when they are asked for.
+    pub(crate) fn index(&mut self) {
+        self.books.clear();
+        self.counts.clear();
+        self.held.clear();
+        for (key, order) in self.open.iter() {
+            *self.counts.entry(key.0).or_default() += 1;
+            self.held.entry(order.participant).or_default().insert(*key);
+        }
+    }
+
     fn remove(&mut self, key: &OrderKey) -> Option<OpenOrder> {
         let order = self.open.remove(key)?;
         let count = self
@@ -228,13 +242,5 @@ impl Orders {
         point: PointId,
     ) -> Option<Position> {
         self.positions.remove(&(interval, point))
-    }
-
-    pub(crate) fn commit(&mut self, trie: &mut Trie) {
-        self.open.commit(trie);
-        self.minimums.commit(trie);
-        self.positions.commit(trie);
-        self.arrivals.commit(trie);
-        self.sessions.commit(trie);
     }
 }

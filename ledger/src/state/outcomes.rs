@@ -3,9 +3,9 @@
 use crate::hash::Hash;
 use crate::keys::PublicKey;
 use crate::limits::OUTCOMES_PER_KEY_MAX;
+use crate::state::rows::parts;
 use crate::state::table::Table;
 use crate::state::table_number;
-use crate::state::trie::Trie;
 
 /// What became of a recorded event.
 #[derive(Debug, Clone, PartialEq, Eq, bincode::Encode, bincode::Decode, serde::Serialize)]
@@ -23,6 +23,8 @@ pub struct RecordedOutcome {
 pub struct Outcomes {
     rows: Table<(PublicKey, u64), RecordedOutcome>,
 }
+
+parts!(Outcomes { rows });
 
 impl Default for Outcomes {
     fn default() -> Outcomes {
@@ -44,9 +46,5 @@ impl Outcomes {
         if let Some(old) = sequence.checked_sub(OUTCOMES_PER_KEY_MAX) {
             self.rows.remove(&(key, old));
         }
-    }
-
-    pub(crate) fn commit(&mut self, trie: &mut Trie) {
-        self.rows.commit(trie);
     }
 }

@@ -10,9 +10,9 @@ use crate::registration::{Meter, MeterId, is_name};
 use crate::rejection::Rejection;
 use crate::state::registers::{Break, Breaks};
 use crate::state::registry::REGISTER_MAX;
+use crate::state::rows::parts;
 use crate::state::table::Table;
 use crate::state::table_number;
-use crate::state::trie::Trie;
 use crate::state::{Facts, State};
 use gap::Gap;
 use std::collections::BTreeMap;
@@ -38,6 +38,8 @@ pub struct Readings {
     /// Keys that contradicted themselves, with the two registers.
     frozen: Table<PublicKey, Frozen>,
 }
+
+parts!(Readings { registers, breaks, corrected, frozen } beside { gaps });
 
 /// Why a meter's key may sign nothing until the registrar lifts it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, bincode::Encode, bincode::Decode, serde::Serialize)]
@@ -244,13 +246,6 @@ impl Readings {
     /// Sets the register a meter starts with.
     pub(crate) fn start(&mut self, meter: &Meter) {
         self.set(meter.id, meter.from.minus(1), meter.register);
-    }
-
-    pub(crate) fn commit(&mut self, trie: &mut Trie) {
-        self.registers.commit(trie);
-        self.breaks.commit(trie);
-        self.corrected.commit(trie);
-        self.frozen.commit(trie);
     }
 }
 

@@ -11,9 +11,9 @@ use crate::limits::{ORDER_HORIZON_INTERVALS, READING_AGE_INTERVALS_MAX};
 use crate::registration::{Meter, MeterId};
 use crate::rejection::Rejection;
 use crate::state::readings::check_register;
+use crate::state::rows::parts;
 use crate::state::table::Table;
 use crate::state::table_number;
-use crate::state::trie::Trie;
 use crate::state::{Facts, State};
 use wattle_market::interval::DeliveryInterval;
 use wattle_market::units::WattHours;
@@ -77,6 +77,8 @@ pub struct Break {
 pub struct Breaks {
     rows: Table<(MeterId, DeliveryInterval), Break>,
 }
+
+parts!(Breaks { rows });
 
 impl Default for Breaks {
     fn default() -> Breaks {
@@ -148,10 +150,6 @@ impl Breaks {
             return Err(Rejection::RegisterRunsBackwards);
         }
         Ok(())
-    }
-
-    pub(crate) fn commit(&mut self, trie: &mut Trie) {
-        self.rows.commit(trie);
     }
 }
 

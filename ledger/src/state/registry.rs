@@ -10,10 +10,10 @@ use crate::registration::{
 use crate::rejection::Rejection;
 use crate::state::boundary::BoundaryMeters;
 use crate::state::clock::Clock;
+use crate::state::rows::{RowError, parts};
 use crate::state::table::Table;
 use crate::state::table_number;
 use crate::state::tenancy::Tenancy;
-use crate::state::trie::Trie;
 use std::collections::BTreeSet;
 use wattle_market::interval::DeliveryInterval;
 use wattle_market::point::PointId;
@@ -73,6 +73,12 @@ pub struct Registry {
     first_interval: DeliveryInterval,
 }
 
+parts!(Registry {
+    participants, points, meters, keys, tariffs, terms, factors, instructions, tenancy, boundary
+} beside {
+    node_keys, utc_offset_minutes, first_interval
+});
+
 impl Registry {
     pub(crate) fn found(genesis: &Genesis) -> Registry {
         let body = genesis.body();
@@ -106,6 +112,18 @@ impl Registry {
         registry.terms.insert(first, body.terms);
         registry.factors.insert(first, body.factor.clone());
         registry
+    }
+
+    /// Whether there are the rows that every park has had since its genesis.
+    pub(crate) fn check(&self) -> Result<(), RowError> {
+        let first = self.first_interval;
+        if self.terms.range(..=first).next().is_none() {
+            return Err(RowError::Missing("terms from the first interval on"));
+        }
+        if self.factors.range(..=first).next().is_none() {
+            return Err(RowError::Missing("a factor from the first interval on"));
+        }
+        Ok(())
     }
 
     /// Participants by id.
@@ -503,19 +521,6 @@ impl Registry {
         }
         self.instructions.insert(point, instruction);
         Ok(())
-    }
-
-    pub(crate) fn commit(&mut self, trie: &mut Trie) {
-        self.participants.commit(trie);
-        self.points.commit(trie);
-        self.meters.commit(trie);
-        self.keys.commit(trie);
-        self.tariffs.commit(trie);
-        self.terms.commit(trie);
-        self.factors.commit(trie);
-        self.instructions.commit(trie);
-        self.tenancy.commit(trie);
-        self.boundary.commit(trie);
     }
 }
 

@@ -12,9 +12,9 @@ use crate::registration::MeterKind;
 use crate::rejection::Rejection;
 use crate::state::certificates::{Bundle, LastRun};
 use crate::state::clock::Due;
+use crate::state::rows::parts;
 use crate::state::table::Table;
 use crate::state::table_number;
-use crate::state::trie::Trie;
 use crate::state::{Facts, State};
 use std::collections::BTreeMap;
 use wattle_market::interval::{DeliveryInterval, LocalMonth, LocalQuarter, Timestamp};
@@ -72,6 +72,8 @@ pub struct Runs {
     course: Table<(), Course>,
     settled: Table<(DeliveryInterval, PointId), SettledInput>,
 }
+
+parts!(Runs { course, settled });
 
 impl Default for Runs {
     fn default() -> Runs {
@@ -136,11 +138,6 @@ impl Runs {
         for point in self.of_interval(interval).into_keys() {
             self.settled.remove(&(interval, point));
         }
-    }
-
-    pub(crate) fn commit(&mut self, trie: &mut Trie) {
-        self.course.commit(trie);
-        self.settled.commit(trie);
     }
 }
 

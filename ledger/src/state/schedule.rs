@@ -5,9 +5,9 @@ use crate::limits::SCHEDULE_ENTRIES_MAX;
 use crate::registration::ParticipantId;
 use crate::rejection::Rejection;
 use crate::state::registry::Registry;
+use crate::state::rows::parts;
 use crate::state::table::Table;
 use crate::state::table_number;
-use crate::state::trie::Trie;
 use wattle_market::interval::{DeliveryInterval, LocalQuarter};
 use wattle_market::limits::PRICE_MAX;
 use wattle_market::point::PointId;
@@ -18,6 +18,8 @@ use wattle_market::settlement::PointTerms;
 pub struct Schedules {
     rows: Table<PointId, Vec<ScheduleEntry>>,
 }
+
+parts!(Schedules { rows });
 
 impl Default for Schedules {
     fn default() -> Schedules {
@@ -109,10 +111,6 @@ impl Schedules {
             self.rows.insert(point, entries.to_vec());
         }
         Ok(())
-    }
-
-    pub(crate) fn commit(&mut self, trie: &mut Trie) {
-        self.rows.commit(trie);
     }
 }
 

@@ -6,9 +6,9 @@ use crate::journal::{AccountId, JournalEntry};
 use crate::registration::{Meter, MeterKind, Point};
 use crate::state::certificates::{Bundle, LastRun};
 use crate::state::index::Venue;
+use crate::state::rows::parts;
 use crate::state::table::Table;
 use crate::state::table_number;
-use crate::state::trie::Trie;
 use crate::state::{Facts, State};
 use std::collections::BTreeMap;
 use wattle_market::interval::DeliveryInterval;
@@ -26,6 +26,8 @@ pub struct Pins {
     park: Table<DeliveryInterval, ParkTerms>,
     points: Table<(DeliveryInterval, PointId), PointTerms>,
 }
+
+parts!(Pins { park, points });
 
 impl Default for Pins {
     fn default() -> Pins {
@@ -59,11 +61,6 @@ impl Pins {
             self.points.remove(&(interval, point));
         }
         self.park.remove(&interval);
-    }
-
-    pub(crate) fn commit(&mut self, trie: &mut Trie) {
-        self.park.commit(trie);
-        self.points.commit(trie);
     }
 }
 

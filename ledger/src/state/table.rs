@@ -29,6 +29,11 @@ where
         }
     }
 
+    /// The table's number.
+    pub fn number(&self) -> u8 {
+        self.number
+    }
+
     /// The row of a key.
     pub fn get(&self, key: &K) -> Option<&V> {
         self.rows.get(key)
@@ -86,6 +91,18 @@ where
     /// Whether there is no row.
     pub fn is_empty(&self) -> bool {
         self.rows.is_empty()
+    }
+
+    /// Puts a row behind all others without counting it as changed; whether its key comes last.
+    pub(crate) fn append(&mut self, key: K, value: V) -> bool {
+        let ascends = self
+            .rows
+            .last_key_value()
+            .is_none_or(|(last, _)| *last < key);
+        if ascends {
+            self.rows.insert(key, value);
+        }
+        ascends
     }
 
     /// Carries what changed since the last call over to the trie.

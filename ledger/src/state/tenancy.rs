@@ -9,9 +9,9 @@ use crate::registration::{Meter, MeterId, MeterKind, ParticipantId};
 use crate::rejection::Rejection;
 use crate::state::State;
 use crate::state::registry::check_metering;
+use crate::state::rows::parts;
 use crate::state::table::Table;
 use crate::state::table_number;
-use crate::state::trie::Trie;
 use wattle_market::interval::DeliveryInterval;
 use wattle_market::point::PointId;
 
@@ -23,6 +23,8 @@ pub struct Tenancy {
     /// The point that a meter measures from an interval on.
     meters: Table<(MeterId, DeliveryInterval), PointId>,
 }
+
+parts!(Tenancy { ends, meters });
 
 impl Default for Tenancy {
     fn default() -> Tenancy {
@@ -71,11 +73,6 @@ impl Tenancy {
         self.meters
             .range((meter, interval.next())..=(meter, DeliveryInterval(u64::MAX)))
             .map(|(_, point)| *point)
-    }
-
-    pub(crate) fn commit(&mut self, trie: &mut Trie) {
-        self.ends.commit(trie);
-        self.meters.commit(trie);
     }
 }
 

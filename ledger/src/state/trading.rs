@@ -10,8 +10,8 @@ use crate::state::delegation::Delegations;
 use crate::state::halt::Halts;
 use crate::state::index::PriceIndex;
 use crate::state::modes::Modes;
+use crate::state::rows::parts;
 use crate::state::schedule::Schedules;
-use crate::state::trie::Trie;
 use wattle_market::interval::DeliveryInterval;
 
 /// What bounds trading.
@@ -33,6 +33,16 @@ pub struct Trading {
     pub modes: Modes,
 }
 
+parts!(Trading {
+    affiliates,
+    halts,
+    bounds,
+    delegations,
+    index,
+    schedules,
+    modes
+});
+
 impl Trading {
     /// Whether the market takes this order at all.
     pub(crate) fn check(&self, item: &OrderItem) -> Result<(), Rejection> {
@@ -51,16 +61,6 @@ impl Trading {
         self.bounds.forget_before(next);
         self.modes.forget_before(next);
         self.delegations.forget_before(next, utc_offset_minutes);
-    }
-
-    pub(crate) fn commit(&mut self, trie: &mut Trie) {
-        self.affiliates.commit(trie);
-        self.halts.commit(trie);
-        self.bounds.commit(trie);
-        self.delegations.commit(trie);
-        self.index.commit(trie);
-        self.schedules.commit(trie);
-        self.modes.commit(trie);
     }
 }
 

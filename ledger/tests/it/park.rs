@@ -7,7 +7,7 @@ use wattle_ledger::batch::Batch;
 use wattle_ledger::event::{Action, EventBody, OrderItem, Reading, SignedEvent};
 use wattle_ledger::genesis::{Genesis, GenesisBody, NodeRecord};
 use wattle_ledger::keys::{PublicKey, SigningKey};
-use wattle_ledger::ledger::{Applied, Ledger};
+use wattle_ledger::ledger::{Applied, Ledger, SignatureCheck};
 use wattle_ledger::registration::Role;
 use wattle_ledger::registration::{
     CarbonFactor, Meter, MeterId, MeterKind, Metering, NodeId, Participant, ParticipantId, Point,
@@ -86,6 +86,9 @@ pub(crate) struct Park {
     pub(crate) leaves: Vec<Vec<u8>>,
     pub(crate) now: Timestamp,
     sequences: BTreeMap<PublicKey, u64>,
+    /// A second ledger that was read back from a snapshot of the first and goes on beside it.
+    restored: Ledger,
+    batches: u64,
     pub(crate) seals: Vec<u64>,
 }
 
@@ -105,6 +108,8 @@ impl Park {
         let ledger = Ledger::found(&genesis);
         Park {
             leaves: vec![genesis.leaf()],
+            restored: ledger.clone(),
+            batches: 0,
             ledger,
             now: first.gate_closure().minus_millis(600_000),
             sequences: BTreeMap::new(),
@@ -200,10 +205,29 @@ impl Park {
         let batch = Batch::sign(park, (NodeId(1), &leader), 1, self.now, events);
         let applied = self.ledger.apply(1, &batch.encode());
         assert_eq!(applied.refused, None);
+        let again = self.restored.apply(1, &batch.encode());
+        assert_eq!(
+            again, applied,
+            "a restored ledger goes on as the first does"
+        );
+        self.restore();
         self.leaves.extend(applied.leaves.iter().cloned());
         self.seals
             .extend(applied.sealed.iter().map(|checkpoint| checkpoint.size()));
         applied
+    }
+
+    /// Reads the second ledger back from a snapshot of the first: after each of the first batches,
+    /// later now and then, so that it also runs on for a while.
+    fn restore(&mut self) {
+        self.batches += 1;
+        if self.batches > 16 && !self.batches.is_multiple_of(61) {
+            return;
+        }
+        let bytes = self.ledger.snapshot().to_bytes();
+        self.restored = Ledger::restore(&bytes, SignatureCheck::Verify).unwrap();
+        assert_eq!(self.restored.checkpoint(), self.ledger.checkpoint());
+        assert_eq!(self.restored.snapshot().to_bytes(), bytes);
     }
 
     /// Applies one event and gives its codes.

@@ -21,6 +21,7 @@ struct Log {
     leaves: Vec<Vec<u8>>,
     events: Vec<Vec<u8>>,
     batch: Batch,
+    snapshot: Vec<u8>,
 }
 
 fn log() -> Log {
@@ -57,6 +58,7 @@ fn log() -> Log {
     let mut leaves = vec![genesis.leaf()];
     leaves.extend(applied.leaves);
     Log {
+        snapshot: ledger.snapshot().to_bytes(),
         leaves,
         events,
         batch,
@@ -181,6 +183,7 @@ pub fn seeds(target: &str) -> Vec<Vec<u8>> {
         "bundle" => bundles(&log),
         "path" => paths(&log),
         "promise" => vec![promise(&log).encode()],
+        "snapshot" => vec![log.snapshot],
         "peer_message" => peer_messages(&log),
         "actions" => steps(),
         _ => {

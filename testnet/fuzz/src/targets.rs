@@ -5,10 +5,12 @@ use wattle_ledger::batch::{Batch, SignedHeader};
 use wattle_ledger::entry::Entry;
 use wattle_ledger::event::{OrderId, SignedEvent};
 use wattle_ledger::genesis::Genesis;
-use wattle_ledger::hash::Hash;
+use wattle_ledger::hash::{Hash, sha256};
+use wattle_ledger::ledger::SignatureCheck;
 use wattle_ledger::log::tiles::{TilePath, encode_bundle, parse_bundle, parse_hash_tile};
 use wattle_ledger::log::{Checkpoint, Note, Policy, TlogProof};
 use wattle_ledger::receipt::Promise;
+use wattle_ledger::snapshot::Restoring;
 use wattle_replica::message::PeerMessage;
 
 /// A parser with what must hold of it.
@@ -69,6 +71,10 @@ pub const TARGETS: &[Target] = &[
     Target {
         name: "peer_message",
         run: peer_message,
+    },
+    Target {
+        name: "snapshot",
+        run: snapshot,
     },
     Target {
         name: "actions",
@@ -180,6 +186,22 @@ fn promise(bytes: &[u8]) {
     if let Ok(promise) = Promise::parse(bytes) {
         assert_eq!(promise.encode(), bytes, "one encoding for each promise");
         let _ = promise.verify(&park::genesis());
+    }
+}
+
+/// A snapshot that is accepted is the one that its ledger writes. Its last 32 bytes are made anew:
+/// no fuzzer finds them.
+fn snapshot(bytes: &[u8]) {
+    let end = bytes.len().saturating_sub(32);
+    let whole = [&bytes[..end], &sha256(&[&bytes[..end]]).0].concat();
+    let mut restoring = Restoring::new(SignatureCheck::Verify);
+    let (first, second) = whole.split_at(whole.len() / 2);
+    if restoring.push(first).and(restoring.push(second)).is_err() {
+        return;
+    }
+    if let Ok(mut ledger) = restoring.finish() {
+        let again = ledger.snapshot().to_bytes();
+        assert_eq!(again, whole, "one snapshot for each ledger");
     }
 }
 

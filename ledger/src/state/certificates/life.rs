@@ -10,9 +10,9 @@ use crate::derived::Fact;
 use crate::limits::HOLDERS_PER_CERTIFICATE_MAX;
 use crate::registration::{ParticipantId, is_name};
 use crate::rejection::Rejection;
+use crate::state::rows::parts;
 use crate::state::table::Table;
 use crate::state::table_number;
-use crate::state::trie::Trie;
 use crate::state::{Facts, State};
 use wattle_market::interval::{DeliveryInterval, Timestamp};
 use wattle_market::point::PointId;
@@ -63,6 +63,13 @@ pub struct Holdings {
     /// Metered use that no certificate covers yet.
     unclaimed: Table<(DeliveryInterval, PointId), WattHours>,
 }
+
+parts!(Holdings {
+    course,
+    lives,
+    rows,
+    unclaimed
+});
 
 impl Default for Holdings {
     fn default() -> Holdings {
@@ -239,13 +246,6 @@ impl Holdings {
             Some(held) if *held < quantity => Err(Rejection::CertificateShort),
             Some(_) => Ok(()),
         }
-    }
-
-    pub(crate) fn commit(&mut self, trie: &mut Trie) {
-        self.course.commit(trie);
-        self.lives.commit(trie);
-        self.rows.commit(trie);
-        self.unclaimed.commit(trie);
     }
 }
 

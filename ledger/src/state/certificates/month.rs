@@ -6,9 +6,9 @@ use crate::registration::{ParticipantId, is_name};
 use crate::rejection::Rejection;
 use crate::state::certificates::Bundle;
 use crate::state::certificates::life::End;
+use crate::state::rows::parts;
 use crate::state::table::Table;
 use crate::state::table_number;
-use crate::state::trie::Trie;
 use crate::state::{Facts, State};
 use wattle_market::interval::DeliveryInterval;
 use wattle_market::point::PointId;
@@ -46,6 +46,12 @@ pub struct Months {
     closed: Table<(PointId, LocalMonth), ClosedMonth>,
     numbers: Table<String, (PointId, LocalMonth, u32, bool)>,
 }
+
+parts!(Months {
+    open,
+    closed,
+    numbers
+});
 
 impl Default for Months {
     fn default() -> Months {
@@ -115,12 +121,6 @@ impl Months {
             closed.push((point, row));
         }
         closed
-    }
-
-    pub(crate) fn commit(&mut self, trie: &mut Trie) {
-        self.open.commit(trie);
-        self.closed.commit(trie);
-        self.numbers.commit(trie);
     }
 }
 

@@ -5,9 +5,9 @@ use crate::derived::Fact;
 use crate::limits::{CERTIFICATE_POLICIES_MAX, LOT_AGE_INTERVALS_MAX};
 use crate::registration::ParticipantId;
 use crate::rejection::Rejection;
+use crate::state::rows::parts;
 use crate::state::table::Table;
 use crate::state::table_number;
-use crate::state::trie::Trie;
 use crate::state::{Facts, State};
 use wattle_market::interval::DeliveryInterval;
 use wattle_market::point::PointId;
@@ -21,6 +21,8 @@ pub struct Storage {
     policies: Table<DeliveryInterval, CertificatePolicy>,
     lots: Table<(PointId, DeliveryInterval), Lot>,
 }
+
+parts!(Storage { policies, lots });
 
 impl Default for Storage {
     fn default() -> Storage {
@@ -62,11 +64,6 @@ impl Storage {
         } else {
             self.lots.insert((point, origin), lot);
         }
-    }
-
-    pub(crate) fn commit(&mut self, trie: &mut Trie) {
-        self.policies.commit(trie);
-        self.lots.commit(trie);
     }
 }
 
