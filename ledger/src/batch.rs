@@ -43,6 +43,33 @@ pub struct SignedHeader {
 }
 
 impl SignedHeader {
+    /// Signs a header as the leader of `term`; `events` commits to what it stands for.
+    pub(crate) fn sign(
+        park: Hash,
+        leader: (NodeId, &SigningKey),
+        term: u64,
+        time: Timestamp,
+        events: Hash,
+    ) -> SignedHeader {
+        let (node, key) = leader;
+        let body = HeaderBody {
+            version: 0,
+            park,
+            node,
+            term,
+            time,
+            events,
+        };
+        let mut bytes = codec::encode(&body);
+        let signature = key.sign(&message(&bytes));
+        bytes.extend_from_slice(&signature.0);
+        SignedHeader {
+            body,
+            signature,
+            bytes,
+        }
+    }
+
     /// Reads `body ‖ signature`; the signature is not checked yet.
     pub fn parse(bytes: &[u8]) -> Result<SignedHeader, CodecError> {
         let Some((body, signature)) = bytes.split_last_chunk::<64>() else {
@@ -132,25 +159,8 @@ impl Batch {
         events: Vec<Vec<u8>>,
     ) -> Batch {
         let hashes: Vec<Hash> = events.iter().map(|event| event_hash(event)).collect();
-        let (node, key) = leader;
-        let events_hash = events_hash(&hashes);
-        let body = HeaderBody {
-            version: 0,
-            park,
-            node,
-            term,
-            time,
-            events: events_hash,
-        };
-        let mut bytes = codec::encode(&body);
-        let signature = key.sign(&message(&bytes));
-        bytes.extend_from_slice(&signature.0);
         Batch {
-            header: SignedHeader {
-                body,
-                signature,
-                bytes,
-            },
+            header: SignedHeader::sign(park, leader, term, time, events_hash(&hashes)),
             events,
         }
     }

@@ -3,7 +3,8 @@
 use crate::codec::{self, CodecError};
 use crate::derived::Fact;
 use crate::hash::Hash;
-use crate::registration::ParticipantId;
+use crate::membership::MemberChange;
+use crate::registration::{NodeId, ParticipantId};
 
 /// What one leaf says; its bytes are this value's encoding. Variants are only ever appended.
 #[derive(Debug, Clone, PartialEq, Eq, bincode::Encode, bincode::Decode)]
@@ -39,6 +40,15 @@ pub enum Entry {
         /// Root of the state trie with everything before this leaf applied.
         state_root: Hash,
     },
+    /// A step of the membership, the second leaf of its batch.
+    Voters {
+        /// The step.
+        change: MemberChange,
+        /// Who votes from here on, ids ascending.
+        voters: Vec<NodeId>,
+        /// Who learns from here on, ids ascending.
+        learners: Vec<NodeId>,
+    },
 }
 
 /// An event of a batch that left no leaf: repeated, or one that no key in good standing signed in
@@ -70,6 +80,7 @@ impl Entry {
             Entry::Event { .. } => "event",
             Entry::Derived { fact, .. } => fact.name(),
             Entry::Seal { .. } => "seal",
+            Entry::Voters { .. } => "voters",
         }
     }
 }

@@ -7,12 +7,14 @@
 use crate::billing::{MonthCloseTerms, UtilityBill};
 use crate::certificate::{CancelItem, CertificatePolicy, ExternalLink, TransferItem, Withdrawal};
 use crate::codec;
+use crate::genesis::NodeRecord;
 use crate::hash::{Hash, sha256};
 use crate::keys::{PublicKey, Signature, SigningKey};
 use crate::limits::EVENT_BYTES_MAX;
+use crate::membership::NodeStanding;
 use crate::registration::{
     AffiliateGroupId, BoundaryMeter, CarbonFactor, DelegationLimits, MarketMode, Meter, MeterId,
-    Participant, ParticipantId, Point, Role, RuleSet, TariffId,
+    NodeId, Participant, ParticipantId, Point, Role, RuleSet, TariffId,
 };
 use crate::rejection::Rejection;
 use crate::state::registers::Ratio;
@@ -361,6 +363,15 @@ pub enum Action {
         /// The bundle.
         bundle: OrderId,
     },
+    /// Registrar: a node that gets the log as a learner, until it is made a voter.
+    RegisterNode(NodeRecord),
+    /// Registrar: what a node shall be from now on.
+    SetNodeStanding {
+        /// Which node.
+        node: NodeId,
+        /// Voter, learner or removed for good.
+        standing: NodeStanding,
+    },
 }
 
 impl Action {
@@ -417,6 +428,8 @@ impl Action {
             Action::ClearDefault { .. } => "clear_default",
             Action::PlaceBundle { .. } => "place_bundle",
             Action::CancelBundle { .. } => "cancel_bundle",
+            Action::RegisterNode(_) => "register_node",
+            Action::SetNodeStanding { .. } => "set_node_standing",
         }
     }
 }

@@ -10,6 +10,7 @@ use crate::keys::{KeyError, PublicKey, Signature, SigningKey};
 use crate::limits::{NAME_BYTES_MAX, VOTERS_MAX};
 use crate::log::policy::Policy;
 use crate::log::tree::leaf_hash;
+use crate::membership;
 use crate::registration::{CarbonFactor, NodeId, TariffId};
 use wattle_market::interval::DeliveryInterval;
 use wattle_market::point::BuildingId;
@@ -196,25 +197,14 @@ impl Genesis {
 
     /// How many of the founding voters must cosign a checkpoint: floor(2n/3) + 1.
     pub fn seal_quorum(&self) -> usize {
-        self.body.nodes.len() * 2 / 3 + 1
+        membership::seal_quorum(self.body.nodes.len())
     }
 
     /// The policy (C2SP tlog-policy) that trusts the founding nodes' keys. A regulator pins its
-    /// text when the park is founded; what an export says of itself is never trusted.
+    /// text when the park is founded; what an export says of itself is never trusted. For the
+    /// voters of a later day it is [`membership::policy`].
     pub fn policy(&self) -> Policy {
-        let nodes = &self.body.nodes;
-        let log_keys: Vec<PublicKey> = nodes.iter().map(|node| node.log).collect();
-        let cosigners: Vec<(String, PublicKey)> = nodes
-            .iter()
-            .map(|node| (self.cosigner_name(node.id), node.cosigner))
-            .collect();
-        Policy::for_park(
-            &self.origin(),
-            &log_keys,
-            &cosigners,
-            self.seal_quorum() as u64,
-        )
-        .expect("a genesis has distinct keys and a quorum of its own nodes")
+        membership::policy(self, &self.body.nodes)
     }
 }
 

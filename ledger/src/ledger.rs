@@ -2,6 +2,7 @@
 //!
 //! [`Ledger::apply`] is the only way anything changes, on every node and at the regulator's.
 
+mod change;
 mod perform;
 mod trading;
 
@@ -14,9 +15,11 @@ use crate::keys::PublicKey;
 use crate::limits::{DUE_PER_BATCH_MAX, EVENTS_PER_KEY_AND_HOUR_MAX, SEAL_INTERVAL_MS};
 use crate::log::checkpoint::Checkpoint;
 use crate::log::tree::{Tree, leaf_hash};
+use crate::membership::{ChangeBatch, MemberChange};
 use crate::registration::NodeId;
 use crate::rejection::Rejection;
 use crate::state::clock::{Due, TIME_MAX};
+use crate::state::members::Members;
 use crate::state::outcomes::RecordedOutcome;
 use crate::state::{Facts, State};
 use wattle_market::interval::Timestamp;
@@ -73,6 +76,14 @@ pub enum BatchRefusal {
     /// Its leader is not a node of the park.
     #[error("no node has id {0}")]
     UnknownNode(NodeId),
+    /// Its leader does not vote at this place of the log.
+    #[error("node {0} does not vote and cannot lead")]
+    NotAVoter(NodeId),
+    /// The registry does not want the step of the membership, or not yet.
+    #[error(
+        "the registry does not want node {} to become {:?} now", .0.node, .0.standing
+    )]
+    StepNotWanted(MemberChange),
     /// The leader's signature does not verify.
     #[error("the signature of node {0} over the batch does not verify")]
     BadSignature(NodeId),
@@ -108,6 +119,8 @@ pub struct Applied {
     pub outcomes: Vec<EventOutcome>,
     /// The checkpoint that ends with this batch's seal, where it sealed.
     pub sealed: Option<Checkpoint>,
+    /// The step of the membership that was taken, where the batch was one.
+    pub changed: Option<MemberChange>,
 }
 
 /// One event of a batch.
@@ -217,9 +230,14 @@ impl Ledger {
             .expect("a genesis's origin is a name and a log stays below 2^40 leaves")
     }
 
-    /// The node with an id.
+    /// The park's nodes.
+    pub fn members(&self) -> &Members {
+        self.state.registry.members()
+    }
+
+    /// The node with an id, also one that was removed.
     pub fn node(&self, id: NodeId) -> Option<&NodeRecord> {
-        self.genesis.body().nodes.iter().find(|node| node.id == id)
+        self.members().node(id)
     }
 
     /// When the clock next makes something due.
@@ -328,6 +346,9 @@ impl Ledger {
         let node = self
             .node(header.node)
             .ok_or(BatchRefusal::UnknownNode(header.node))?;
+        if self.members().voter(header.node).is_none() {
+            return Err(BatchRefusal::NotAVoter(header.node));
+        }
         let verify = self.signatures == SignatureCheck::Verify;
         if verify && !signed.is_signed_by(&node.batch) {
             return Err(BatchRefusal::BadSignature(header.node));
@@ -337,19 +358,15 @@ impl Ledger {
 
     /// Applies the data of a committed Raft entry of `term`.
     pub fn apply(&mut self, term: u64, data: &[u8]) -> Applied {
-        let refused = |refusal| Applied {
-            first: self.size(),
-            leaves: Vec::new(),
-            refused: Some(refusal),
-            outcomes: Vec::new(),
-            sealed: None,
-        };
+        if ChangeBatch::is_marked(data) {
+            return self.apply_change(term, data);
+        }
         let batch = match Batch::decode(data) {
             Ok(batch) => batch,
-            Err(error) => return refused(error.into()),
+            Err(error) => return self.refused(error.into()),
         };
         if let Err(refusal) = self.check_header(term, &batch.header) {
-            return refused(refusal);
+            return self.refused(refusal);
         }
         let slots: Vec<Slot> = batch
             .events
@@ -357,6 +374,17 @@ impl Ledger {
             .map(|event| Slot::Event(event))
             .collect();
         self.apply_checked(&batch.header, &slots)
+    }
+
+    fn refused(&self, refusal: BatchRefusal) -> Applied {
+        Applied {
+            first: self.size(),
+            leaves: Vec::new(),
+            refused: Some(refusal),
+            outcomes: Vec::new(),
+            sealed: None,
+            changed: None,
+        }
     }
 
     /// Applies a batch as its leaves tell it: the header, the recorded events' bytes, and the
@@ -414,16 +442,22 @@ impl Ledger {
         }
         .encode();
         let sealed = self.seal_if_due(settled, &mut leaves);
+        self.close(leaves, outcomes, sealed)
+    }
+
+    /// Appends a batch's leaves to the log.
+    fn close(&mut self, leaves: Leaves, outcomes: Vec<EventOutcome>, sealed: bool) -> Applied {
         for leaf in &leaves.bytes {
             self.tree.push(leaf_hash(leaf));
         }
         self.state.clock_mut().leaves = self.tree.size();
         Applied {
-            first,
+            first: leaves.first,
             leaves: leaves.bytes,
             refused: None,
             outcomes,
             sealed: sealed.then(|| self.checkpoint()),
+            changed: None,
         }
     }
 
@@ -560,16 +594,19 @@ impl Ledger {
         let clock = self.state.clock();
         let waited = clock.time >= clock.sealed_at.plus_millis(SEAL_INTERVAL_MS);
         let due = settled || (clock.unsealed && waited);
-        if !due {
-            return false;
+        if due {
+            self.seal(leaves);
         }
+        due
+    }
+
+    fn seal(&mut self, leaves: &mut Leaves) {
         let clock = self.state.clock_mut();
         clock.sealed_at = clock.time;
         clock.unsealed = false;
         clock.leaves = leaves.next_index();
         let state_root = self.state.root();
         leaves.push(&Entry::Seal { state_root });
-        true
     }
 }
 

@@ -44,6 +44,7 @@ pub mod keys;
 pub mod ledger;
 pub mod limits;
 pub mod log;
+pub mod membership;
 pub mod receipt;
 pub mod registration;
 pub mod rejection;

@@ -57,6 +57,10 @@ pub const REGISTRATIONS_MAX: usize = 10_000;
 pub const BOUNDARY_METERS_MAX: usize = 16;
 /// Voters of a park (DESIGN: at most seven), so that a checkpoint stays within 16 signature lines.
 pub const VOTERS_MAX: usize = 7;
+/// Voters and learners that a park shall have at a time; the next registration is refused.
+pub const MEMBERS_MAX: usize = 64;
+/// Nodes of a park in all its life, removed ones included, since ids and keys never come back.
+pub const NODES_MAX: usize = 1_024;
 /// A seal follows a recorded event after this much park time, in milliseconds.
 pub const SEAL_INTERVAL_MS: u64 = 60_000;
 /// Money moved by one deposit, withdrawal or credit limit: ten million yuan, in nano-yuan.

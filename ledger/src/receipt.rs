@@ -7,7 +7,7 @@
 
 use crate::codec::{self, CodecError};
 use crate::event::{Action, OrderItem, SignedEvent};
-use crate::genesis::Genesis;
+use crate::genesis::NodeRecord;
 use crate::hash::Hash;
 use crate::keys::{PublicKey, Signature, SigningKey};
 use crate::registration::NodeId;
@@ -110,22 +110,27 @@ impl Receipt {
         &self.bytes
     }
 
-    /// Checks that a node of the park promised this event.
+    /// Checks that a node of the park promised this event. `nodes` are all that the park ever had,
+    /// as far as the caller knows: what a node promised it has to keep, also after it is removed.
     ///
     /// # Errors
     /// The first [`ReceiptError`] that applies.
-    pub fn verify(&self, genesis: &Genesis, event: &SignedEvent) -> Result<(), ReceiptError> {
+    pub fn verify<'a>(
+        &self,
+        park: Hash,
+        nodes: impl IntoIterator<Item = &'a NodeRecord>,
+        event: &SignedEvent,
+    ) -> Result<(), ReceiptError> {
         let body = &self.body;
-        if body.park != genesis.park() {
+        if body.park != park {
             return Err(ReceiptError::OtherPark(body.park));
         }
         let named = (body.event, body.author, body.sequence);
         if named != (event.hash(), event.body().author, event.body().sequence) {
             return Err(ReceiptError::OtherEvent(body.event));
         }
-        let nodes = &genesis.body().nodes;
         let node = nodes
-            .iter()
+            .into_iter()
             .find(|node| node.id == body.node)
             .ok_or(ReceiptError::UnknownNode(body.node))?;
         let signed = &self.bytes[..self.bytes.len() - 64];
@@ -229,11 +234,11 @@ impl Promise {
     /// # Errors
     /// The first [`ReceiptError`]; [`ReceiptError::OtherEvent`] where the event's own signature
     /// does not hold, since nobody has to record that.
-    pub fn verify(&self, genesis: &Genesis) -> Result<(), ReceiptError> {
-        let signed = self.event.verify(&genesis.park());
+    pub fn verify(&self, park: Hash, nodes: &[NodeRecord]) -> Result<(), ReceiptError> {
+        let signed = self.event.verify(&park);
         signed.map_err(|_| ReceiptError::OtherEvent(self.event.hash()))?;
         self.receipts
             .iter()
-            .try_for_each(|receipt| receipt.verify(genesis, &self.event))
+            .try_for_each(|receipt| receipt.verify(park, nodes, &self.event))
     }
 }

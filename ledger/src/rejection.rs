@@ -102,6 +102,15 @@ rejections! {
     168 MonthTermsMissing "month_terms_missing" "No terms of month closes are given at or before this interval; set them first.";
     169 MonthTermsInvalid "month_terms_invalid" "A demand price is 0 to 1,000 CNY/kW, a fee 0 to a million yuan, a VAT rate 0 to 10,000 basis points; correct them.";
 
+    170 NodeIdInvalid "node_id_invalid" "A node's id is 1 to 2^53; choose another.";
+    171 NodeIdTaken "node_id_taken" "A node has or had this id, and ids never come back; choose an unused one.";
+    172 TooManyNodes "too_many_nodes" "A park has at most 64 members at a time and 1,024 nodes in its life; remove one first.";
+    173 UnknownNode "unknown_node" "No node has this id; register it first.";
+    174 NodeRemoved "node_removed" "The node was removed for good; register another under a new id and with new keys.";
+    175 StandingUnchanged "standing_unchanged" "The node has this standing already; nothing is left to do.";
+    176 LastVoter "last_voter" "The last voter cannot be removed or demoted; promote another node first.";
+    177 TooManyVoters "too_many_voters" "A park has at most seven voters; remove or demote one first.";
+
     200 QuantityZero "quantity_zero" "The quantity is zero; order at least 1 Wh.";
     201 QuantityTooLarge "quantity_too_large" "The quantity is beyond what any order may have; check the unit (Wh).";
     202 PriceOutOfBounds "price_out_of_bounds" "The limit is not between 0 and 100 CNY/kWh; check the unit (micro-yuan per kWh).";

@@ -15,6 +15,7 @@ pub mod delivery;
 pub mod halt;
 pub mod index;
 pub mod joint;
+pub mod members;
 pub mod modes;
 pub mod months;
 pub mod orders;
@@ -111,6 +112,9 @@ pub mod table_number {
     pub const INVOICES: u8 = 62;
     pub const DEFAULTERS: u8 = 63;
     pub const DEFAULT_COVERS: u8 = 64;
+    pub const REGISTERED_NODES: u8 = 65;
+    pub const NODE_STANDINGS: u8 = 66;
+    pub const MEMBERSHIP: u8 = 67;
 }
 
 /// What a change derives, each fact with whom it concerns; none: the park.

@@ -13,6 +13,7 @@ mod it {
     pub(crate) mod joint;
     mod joint_properties;
     mod lifecycle;
+    mod membership;
     mod months;
     pub(crate) mod park;
     mod promise;

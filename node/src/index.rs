@@ -106,7 +106,7 @@ impl Index {
 
     fn take(&mut self, entry: Entry, place: u64) {
         match entry {
-            Entry::Genesis(_) => {}
+            Entry::Genesis(_) | Entry::Voters { .. } => {}
             Entry::Batch { header, .. } => {
                 let header = SignedHeader::parse(&header).expect("a recorded header decodes");
                 self.time = header.body().time;

@@ -175,6 +175,8 @@ fn signed(entry: &Entry, genesis: &Genesis) -> anyhow::Result<Option<Signed>> {
                 signature: *event.signature(),
             })
         }
-        Entry::Genesis(_) | Entry::Derived { .. } | Entry::Seal { .. } => None,
+        Entry::Genesis(_) | Entry::Derived { .. } | Entry::Seal { .. } | Entry::Voters { .. } => {
+            None
+        }
     })
 }

@@ -5,6 +5,7 @@ use std::path::Path;
 
 use wattle_client::api::RegisteredNode;
 use wattle_client::keyfile;
+use wattle_ledger::genesis::NodeRecord;
 use wattle_ledger::keys::PublicKey;
 use wattle_ledger::registration::NodeId;
 use wattle_market::point::BuildingId;
@@ -43,7 +44,7 @@ pub(super) fn run(
         let passphrase = passphrase.as_ref().map(|text| text.as_str());
         Ok(keyfile::generate(&keys.join(format!("{name}.pem")), passphrase)?.public())
     };
-    let record = RegisteredNode {
+    let record = RegisteredNode::of(&NodeRecord {
         id: NodeId(args.id),
         building: BuildingId(args.building),
         transport: make("transport")?,
@@ -51,7 +52,7 @@ pub(super) fn run(
         cosigner: make("cosigner")?,
         batch: make("batch")?,
         receipt: make("receipt")?,
-    };
+    });
     let json = serde_json::to_string_pretty(&record).expect("a record is plain JSON");
     folder::write_new(&data_dir.join(CONFIG_FILE), config.as_bytes(), true)?;
     folder::write_new(

@@ -153,15 +153,7 @@ fn read_record(path: &Path) -> Result<NodeRecord, Failure> {
             "give the node.json that `wattle node init` wrote",
         )
     })?;
-    Ok(NodeRecord {
-        id: node.id,
-        building: node.building,
-        transport: node.transport,
-        log: node.log,
-        cosigner: node.cosigner,
-        batch: node.batch,
-        receipt: node.receipt,
-    })
+    Ok(node.record())
 }
 
 /// The genesis but for the park's own keys, which are zero here.

@@ -8,6 +8,7 @@ use serde::Serialize;
 use wattle_client::ClientError;
 use wattle_client::api::{EventOutcome, EventState};
 use wattle_ledger::entry::Entry;
+use wattle_ledger::genesis::NodeRecord;
 use wattle_ledger::hash::Hash;
 use wattle_ledger::hex;
 use wattle_ledger::log::proof::prove_inclusion;
@@ -107,10 +108,12 @@ fn fetch(file: &Path, settings: &Settings, output: &mut Output<'_>) -> Result<()
         ),
         other => other.into(),
     })?;
+    let nodes = nodes(&park)?;
+    let id = park.genesis.park();
     for text in &found.receipts {
         let receipt = hex::decode(text).ok();
         let receipt = receipt.and_then(|bytes| Receipt::parse(&bytes).ok());
-        let Some(receipt) = receipt.filter(|it| it.verify(&park.genesis, &promise.event).is_ok())
+        let Some(receipt) = receipt.filter(|it| it.verify(id, &nodes, &promise.event).is_ok())
         else {
             eprintln!("the node sent something that is no receipt for this event; not kept");
             continue;
@@ -129,6 +132,18 @@ fn fetch(file: &Path, settings: &Settings, output: &mut Output<'_>) -> Result<()
     output.print(&row, |writer| {
         writeln!(writer, "promised by {}", nodes_text(&row.nodes))
     })
+}
+
+/// The founding nodes, and those that the answering node says were registered since: its own word
+/// until an export shows it.
+fn nodes(park: &Park<'_>) -> Result<Vec<NodeRecord>, Failure> {
+    let mut nodes = park.genesis.body().nodes.clone();
+    for node in park.client.registry()?.nodes {
+        if nodes.iter().all(|known| known.id != node.id) {
+            nodes.push(node.record());
+        }
+    }
+    Ok(nodes)
 }
 
 /// A proof that was made.

@@ -127,6 +127,10 @@ impl Ledger {
             }
             Action::SetTerms { from, terms } => registry.set_terms(clock, *from, terms)?,
             Action::SetFactor { from, factor } => registry.set_factor(clock, *from, factor)?,
+            Action::RegisterNode(record) => registry.register_node(record, leaf)?,
+            Action::SetNodeStanding { node, standing } => {
+                registry.members_mut().set_standing(*node, *standing)?;
+            }
             _ => return Err(Rejection::NotAllowed),
         }
         Ok(vec![0])

@@ -1,6 +1,6 @@
 //! Who and what is registered, and the prices in force.
 
-use crate::genesis::Genesis;
+use crate::genesis::{Genesis, NodeRecord};
 use crate::keys::PublicKey;
 use crate::limits::{DELEGATES_PER_PARTICIPANT_MAX, REGISTRATIONS_MAX};
 use crate::registration::{
@@ -10,11 +10,11 @@ use crate::registration::{
 use crate::rejection::Rejection;
 use crate::state::boundary::BoundaryMeters;
 use crate::state::clock::Clock;
+use crate::state::members::Members;
 use crate::state::rows::{RowError, parts};
 use crate::state::table::Table;
 use crate::state::table_number;
 use crate::state::tenancy::Tenancy;
-use std::collections::BTreeSet;
 use wattle_market::interval::DeliveryInterval;
 use wattle_market::point::PointId;
 use wattle_market::settlement::{ParkTerms, PointTerms};
@@ -67,16 +67,17 @@ pub struct Registry {
     instructions: Table<PointId, StandingInstruction>,
     tenancy: Tenancy,
     boundary: BoundaryMeters,
-    /// Keys that the genesis gave to nodes, which take no other role.
-    node_keys: BTreeSet<PublicKey>,
+    /// Nodes, whose keys take no other role.
+    members: Members,
     utc_offset_minutes: i16,
     first_interval: DeliveryInterval,
 }
 
 parts!(Registry {
-    participants, points, meters, keys, tariffs, terms, factors, instructions, tenancy, boundary
+    participants, points, meters, keys, tariffs, terms, factors, instructions, tenancy, boundary,
+    members
 } beside {
-    node_keys, utc_offset_minutes, first_interval
+    utc_offset_minutes, first_interval
 });
 
 impl Registry {
@@ -94,12 +95,7 @@ impl Registry {
             instructions: Table::new(table_number::INSTRUCTIONS),
             tenancy: Tenancy::default(),
             boundary: BoundaryMeters::default(),
-            node_keys: body
-                .nodes
-                .iter()
-                .flat_map(|n| n.keys())
-                .map(|(_, key)| key)
-                .collect(),
+            members: Members::found(genesis),
             utc_offset_minutes: body.utc_offset_minutes,
             first_interval: first,
         };
@@ -123,7 +119,7 @@ impl Registry {
         if self.factors.range(..=first).next().is_none() {
             return Err(RowError::Missing("a factor from the first interval on"));
         }
-        Ok(())
+        self.members.check()
     }
 
     /// Participants by id.
@@ -144,6 +140,28 @@ impl Registry {
     /// Meters at the park's connections to the utility.
     pub fn boundary(&self) -> &BoundaryMeters {
         &self.boundary
+    }
+
+    /// The park's nodes.
+    pub fn members(&self) -> &Members {
+        &self.members
+    }
+
+    pub(crate) fn members_mut(&mut self) -> &mut Members {
+        &mut self.members
+    }
+
+    /// Registers a node, whose keys nobody ever had.
+    pub(crate) fn register_node(
+        &mut self,
+        record: &NodeRecord,
+        leaf: u64,
+    ) -> Result<(), Rejection> {
+        self.members.check_id(record.id)?;
+        for (_, key) in record.keys() {
+            self.check_new_key(&key)?;
+        }
+        self.members.register(record, leaf)
     }
 
     pub(crate) fn boundary_mut(&mut self) -> &mut BoundaryMeters {
@@ -267,7 +285,7 @@ impl Registry {
 
     pub(crate) fn check_new_key(&self, key: &PublicKey) -> Result<(), Rejection> {
         key.check().map_err(|_| Rejection::KeyRefused)?;
-        if self.keys.contains(key) || self.node_keys.contains(key) {
+        if self.keys.contains(key) || self.members.has_key(key) {
             return Err(Rejection::KeyTaken);
         }
         Ok(())

@@ -28,6 +28,8 @@ pub(crate) struct Authors {
     authors: BTreeMap<PublicKey, Author>,
     /// The nodes' batch keys.
     leaders: BTreeMap<NodeId, DecodedKey>,
+    /// Who votes, as the last leaf on voters says.
+    voters: BTreeSet<NodeId>,
     /// Delegated keys, each with the tenant's key that answers for it.
     delegated: BTreeMap<PublicKey, PublicKey>,
     /// The keys that ever signed for each meter.
@@ -49,6 +51,7 @@ impl Authors {
                 .iter()
                 .map(|node| (node.id, node.batch.decoded()))
                 .collect(),
+            voters: body.nodes.iter().map(|node| node.id).collect(),
             delegated: BTreeMap::new(),
             meters: BTreeMap::new(),
         }
@@ -64,6 +67,10 @@ impl Authors {
         match entry {
             Entry::Batch { header, .. } => self.header(index, header, findings),
             Entry::Event { signed, outcome } => self.event(index, signed, outcome, findings),
+            Entry::Voters { voters, .. } => {
+                self.voters = voters.iter().copied().collect();
+                None
+            }
             Entry::Genesis(_) | Entry::Derived { .. } | Entry::Seal { .. } => None,
         }
     }
@@ -83,6 +90,10 @@ impl Authors {
             findings.fail(Claim::KeyValidity, Some(index), reason);
             return None;
         };
+        if !self.voters.contains(&leader) {
+            let reason = format!("node {leader} led this batch and did not vote");
+            findings.fail(Claim::KeyValidity, Some(index), reason);
+        }
         let message = header.message();
         Some(Job {
             entry: index,
@@ -148,6 +159,9 @@ impl Authors {
             Action::RegisterMeter(meter) => {
                 self.authors.entry(meter.key).or_default();
                 self.meters.entry(meter.id).or_default().insert(meter.key);
+            }
+            Action::RegisterNode(record) => {
+                self.leaders.insert(record.id, record.batch.decoded());
             }
             Action::RegisterBoundaryMeter(meter) => {
                 self.authors.entry(meter.key).or_default();

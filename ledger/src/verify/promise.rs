@@ -102,7 +102,6 @@ struct Judge<'a> {
 /// Any [`JudgeError`].
 pub fn judge(source: &dyn Source, promise: &Promise) -> Result<Verdict, JudgeError> {
     let genesis = genesis(source)?;
-    promise.verify(&genesis)?;
     let mut judge = Judge {
         promise,
         fates: vec![Fate::Open; promise.receipts.len()],
@@ -125,6 +124,8 @@ pub fn judge(source: &dyn Source, promise: &Promise) -> Result<Verdict, JudgeErr
     if findings.has_failed() {
         return Err(JudgeError::Replay);
     }
+    let nodes: Vec<_> = replay.ledger().members().records().cloned().collect();
+    promise.verify(genesis.park(), &nodes)?;
     Ok(judge.verdict())
 }
 

@@ -5,6 +5,7 @@ use crate::derived::Fact;
 use crate::entry::{Dropped, Entry};
 use crate::genesis::Genesis;
 use crate::ledger::{Ledger, SignatureCheck, Slot};
+use crate::membership::MemberChange;
 use crate::verify::claim::{Claim, Findings};
 use std::collections::BTreeMap;
 
@@ -85,12 +86,17 @@ impl Replay {
             self.stop(first.index, "the batch header is malformed", findings);
             return;
         };
-        let Some(slots) = slots(leaves, dropped) else {
-            let reason = "the header's list of dropped events does not fit the batch";
-            self.stop(first.index, reason, findings);
-            return;
+        let applied = if let Some(change) = step(leaves) {
+            self.ledger.replay_change(&header, change)
+        } else {
+            let Some(slots) = slots(leaves, dropped) else {
+                let reason = "the header's list of dropped events does not fit the batch";
+                self.stop(first.index, reason, findings);
+                return;
+            };
+            self.ledger.replay(&header, &slots)
         };
-        let applied = match self.ledger.replay(&header, &slots) {
+        let applied = match applied {
             Ok(applied) => applied,
             Err(refusal) => {
                 self.stop(
@@ -138,6 +144,14 @@ impl Replay {
         findings.fail(Claim::Replay, Some(index), reason);
         findings.stop(&RESTING, &format!("the replay ended at entry {index}"));
     }
+}
+
+/// The step that the batch is, where it is one.
+fn step(leaves: &[Leaf]) -> Option<&MemberChange> {
+    leaves.iter().find_map(|leaf| match &leaf.entry {
+        Entry::Voters { change, .. } => Some(change),
+        _ => None,
+    })
 }
 
 /// The batch's events by place: recorded ones from their leaves, dropped ones by their hashes.

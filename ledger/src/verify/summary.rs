@@ -161,7 +161,7 @@ impl Summary {
             Entry::Derived {
                 participant, fact, ..
             } => self.fact(*participant, fact),
-            Entry::Genesis(_) | Entry::Seal { .. } => {}
+            Entry::Genesis(_) | Entry::Seal { .. } | Entry::Voters { .. } => {}
         }
     }
 

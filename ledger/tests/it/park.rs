@@ -8,6 +8,7 @@ use wattle_ledger::event::{Action, EventBody, OrderItem, Reading, SignedEvent};
 use wattle_ledger::genesis::{Genesis, GenesisBody, NodeRecord};
 use wattle_ledger::keys::{PublicKey, SigningKey};
 use wattle_ledger::ledger::{Applied, Ledger, SignatureCheck};
+use wattle_ledger::membership::{ChangeBatch, MemberChange};
 use wattle_ledger::registration::Role;
 use wattle_ledger::registration::{
     CarbonFactor, Meter, MeterId, MeterKind, Metering, NodeId, Participant, ParticipantId, Point,
@@ -35,7 +36,7 @@ pub(crate) fn key(seed: u8) -> SigningKey {
     SigningKey::from_seed(&[seed; 32])
 }
 
-fn node_key(node: u64, role: u8) -> SigningKey {
+pub(crate) fn node_key(node: u64, role: u8) -> SigningKey {
     let mut seed = [role; 32];
     seed[0] = 0xee;
     seed[1] = u8::try_from(node).unwrap();
@@ -228,6 +229,24 @@ impl Park {
         self.restored = Ledger::restore(&bytes, SignatureCheck::Verify).unwrap();
         assert_eq!(self.restored.checkpoint(), self.ledger.checkpoint());
         assert_eq!(self.restored.snapshot().to_bytes(), bytes);
+    }
+
+    /// Applies a step of the membership that a node signs at the park's time.
+    pub(crate) fn step(&mut self, leader: u64, change: MemberChange) -> Applied {
+        let park = self.ledger.genesis().park();
+        let key = node_key(leader, 4);
+        let step = ChangeBatch::sign(park, (NodeId(leader), &key), 1, self.now, change);
+        let applied = self.ledger.apply(1, &step.encode());
+        let again = self.restored.apply(1, &step.encode());
+        assert_eq!(
+            again, applied,
+            "a restored ledger goes on as the first does"
+        );
+        self.restore();
+        self.leaves.extend(applied.leaves.iter().cloned());
+        self.seals
+            .extend(applied.sealed.iter().map(|checkpoint| checkpoint.size()));
+        applied
     }
 
     /// Applies one event and gives its codes.

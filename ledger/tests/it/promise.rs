@@ -131,31 +131,31 @@ fn receipts_of_others_promise_nothing() {
     let event = park.event(ALICE, place_order());
     let other = park.event(ALICE, place_order());
     let honest = promise(&park, &event, 60_000);
-    let genesis = park.ledger.genesis();
-    assert_eq!(honest.verify(genesis), Ok(()));
+    let id = park.ledger.genesis().park();
+    let nodes = &park.ledger.genesis().body().nodes;
+    assert_eq!(honest.verify(id, nodes), Ok(()));
 
     let mut swapped = honest.clone();
     swapped.event = SignedEvent::parse(&other).unwrap();
-    let refusal = swapped.verify(genesis);
+    let refusal = swapped.verify(id, nodes);
     assert!(matches!(refusal, Err(ReceiptError::OtherEvent(_))));
 
     let mut bytes = honest.receipts[0].bytes().to_vec();
     let end = bytes.len() - 65;
     bytes[end] ^= 1;
     let later = Receipt::parse(&bytes).unwrap();
-    let refusal = later.verify(genesis, &honest.event);
+    let refusal = later.verify(id, nodes, &honest.event);
     assert_eq!(refusal, Err(ReceiptError::BadSignature(NodeId(1))));
 
     let elsewhere = Park::founded_at(DeliveryInterval(FIRST.0 + 96));
-    let refusal = honest.verify(elsewhere.ledger.genesis());
+    let refusal = honest.verify(elsewhere.ledger.genesis().park(), nodes);
     assert!(refusal.is_err());
 
     let stranger = SigningKey::from_seed(&[99; 32]);
     let times = (park.now, park.now);
-    let id = genesis.park();
     let node = NodeId(9);
     let receipt = Receipt::sign(id, (node, &stranger), &honest.event, times);
-    let refusal = receipt.verify(genesis, &honest.event);
+    let refusal = receipt.verify(id, nodes, &honest.event);
     assert_eq!(refusal, Err(ReceiptError::UnknownNode(node)));
 }
 

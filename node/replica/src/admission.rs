@@ -128,6 +128,7 @@ impl Replica {
     /// A leader's receipts for events that this node carried to it. Those for events that are not
     /// promised any more are passed over.
     pub(crate) fn on_receipts(&mut self, from: NodeId, receipts: &[Vec<u8>]) -> Result<(), String> {
+        let park = self.ledger.genesis().park();
         for bytes in receipts {
             let receipt = Receipt::parse(bytes).map_err(|error| error.to_string())?;
             if receipt.body().node != from {
@@ -137,7 +138,7 @@ impl Replica {
                 continue;
             };
             receipt
-                .verify(self.ledger.genesis(), event)
+                .verify(park, self.ledger.members().records(), event)
                 .map_err(|error| error.to_string())?;
             let stored = stored_receipt(&receipt);
             if self.pending.keep(receipt, self.node) {

@@ -76,18 +76,17 @@ impl FromRequestParts<Api> for Reader {
 }
 
 async fn reader(api: &Api, key: PublicKey) -> Result<Option<Reader>, Failure> {
-    let nodes = &api.genesis.body().nodes;
-    if nodes
-        .iter()
-        .flat_map(|node| node.keys())
-        .any(|(_, own)| own == key)
-    {
+    let (is_node, record) = api
+        .ask(move |view| {
+            let registry = &view.ledger().state().registry;
+            let is_node = registry.members().is_key_in_force(&key);
+            (is_node, registry.keys().get(&key).cloned())
+        })
+        .await?;
+    if is_node {
         return Ok(Some(Reader::Office));
     }
-    let record = api
-        .ask(move |view| view.ledger().state().registry.keys().get(&key).cloned())
-        .await?
-        .filter(|record| record.revoked.is_none());
+    let record = record.filter(|record| record.revoked.is_none());
     Ok(match record.map(|record| record.role) {
         Some(Role::Registrar | Role::Treasurer | Role::Regulator) => Some(Reader::Office),
         Some(Role::Tenant(participant) | Role::Delegate(participant)) => {

@@ -26,6 +26,7 @@ pub(super) async fn status(State(api): State<Api>) -> Result<Json<Status>, Failu
 fn status_of(api: &Api, view: &View) -> Status {
     let replica = view.replica;
     let clock = view.ledger().state().clock();
+    let membership = view.ledger().members().membership();
     Status {
         park: api.genesis.park(),
         name: api.genesis.body().name.clone(),
@@ -46,13 +47,8 @@ fn status_of(api: &Api, view: &View) -> Status {
         root: view.ledger().root(),
         state_root: view.index.state_root(),
         sealed: sealed(view),
-        voters: api
-            .genesis
-            .body()
-            .nodes
-            .iter()
-            .map(|node| node.id)
-            .collect(),
+        voters: membership.voters,
+        learners: membership.learners,
         window_bytes: replica.window_bytes(),
         window_bytes_max: api.window_bytes_max,
         version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -170,7 +166,7 @@ fn registry_of(api: &Api, view: &View) -> Registry {
             })
             .collect(),
         month_close_from: state.months.from(),
-        nodes: api.genesis.body().nodes.iter().map(node).collect(),
+        nodes: nodes(view),
         tariffs: registry
             .tariffs()
             .iter()
@@ -181,14 +177,14 @@ fn registry_of(api: &Api, view: &View) -> Registry {
     }
 }
 
-fn node(record: &NodeRecord) -> RegisteredNode {
-    RegisteredNode {
-        id: record.id,
-        building: record.building,
-        transport: record.transport,
-        log: record.log,
-        cosigner: record.cosigner,
-        batch: record.batch,
-        receipt: record.receipt,
-    }
+/// All nodes that the park ever had.
+fn nodes(view: &View) -> Vec<RegisteredNode> {
+    let members = view.ledger().members();
+    let membership = members.membership();
+    let node = |record: &NodeRecord| RegisteredNode {
+        standing: membership.standing(record.id),
+        wanted: members.wanted(record.id),
+        ..RegisteredNode::of(record)
+    };
+    members.records().map(node).collect()
 }

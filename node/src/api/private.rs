@@ -234,6 +234,15 @@ fn entry_record(index: u64, entry: &Entry) -> EntryRecord {
             (*participant, value)
         }
         Entry::Seal { state_root } => (None, serde_json::json!({ "state_root": state_root })),
+        Entry::Voters {
+            change,
+            voters,
+            learners,
+        } => {
+            let value =
+                serde_json::json!({ "change": change, "voters": voters, "learners": learners });
+            (None, value)
+        }
     };
     EntryRecord {
         index,

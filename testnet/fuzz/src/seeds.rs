@@ -12,6 +12,7 @@ use wattle_ledger::log::proof::{LeafHashes, prove_inclusion};
 use wattle_ledger::log::tiles::{TileBuilder, TileKind};
 use wattle_ledger::log::tree::leaf_hash;
 use wattle_ledger::log::{Checkpoint, Cosignature, Note, TlogProof};
+use wattle_ledger::membership::{ChangeBatch, MemberChange, NodeStanding};
 use wattle_ledger::receipt::{Promise, Receipt};
 use wattle_ledger::registration::NodeId;
 use wattle_replica::message::PeerMessage;
@@ -152,6 +153,15 @@ fn peer_messages(log: &Log) -> Vec<Vec<u8>> {
     messages
 }
 
+fn change() -> ChangeBatch {
+    let change = MemberChange {
+        node: NodeId(2),
+        standing: NodeStanding::Learner,
+    };
+    let time = crate::park::FIRST.start();
+    ChangeBatch::sign(genesis().park(), (NodeId(1), &key(44)), 1, time, change)
+}
+
 /// All actions, each by its author, with an hour between them; and each alone.
 fn steps() -> Vec<Vec<u8>> {
     let actions = actions::actions();
@@ -176,6 +186,7 @@ pub fn seeds(target: &str) -> Vec<Vec<u8>> {
         "event" => log.events,
         "header" => vec![log.batch.header.bytes().to_vec()],
         "batch" => vec![log.batch.encode()],
+        "change" => vec![change().encode()],
         "genesis" => vec![genesis().signed().to_vec()],
         "note" => vec![checkpoint(&log).to_string().into_bytes()],
         "policy" => vec![genesis().policy().to_string().into_bytes()],

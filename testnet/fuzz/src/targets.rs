@@ -9,6 +9,7 @@ use wattle_ledger::hash::{Hash, sha256};
 use wattle_ledger::ledger::SignatureCheck;
 use wattle_ledger::log::tiles::{TilePath, encode_bundle, parse_bundle, parse_hash_tile};
 use wattle_ledger::log::{Checkpoint, Note, Policy, TlogProof};
+use wattle_ledger::membership::ChangeBatch;
 use wattle_ledger::receipt::Promise;
 use wattle_ledger::snapshot::Restoring;
 use wattle_replica::message::PeerMessage;
@@ -39,6 +40,10 @@ pub const TARGETS: &[Target] = &[
     Target {
         name: "batch",
         run: batch,
+    },
+    Target {
+        name: "change",
+        run: change,
     },
     Target {
         name: "genesis",
@@ -109,6 +114,14 @@ fn header(bytes: &[u8]) {
 fn batch(bytes: &[u8]) {
     if let Ok(batch) = Batch::decode(bytes) {
         assert_eq!(batch.encode(), bytes, "one encoding for each batch");
+    }
+}
+
+/// A step of the membership has one encoding and is never a batch as well.
+fn change(bytes: &[u8]) {
+    if let Ok(step) = ChangeBatch::decode(bytes) {
+        assert_eq!(step.encode(), bytes, "one encoding for each step");
+        assert!(Batch::decode(bytes).is_err(), "a step is no batch");
     }
 }
 
@@ -185,7 +198,8 @@ fn path(bytes: &[u8]) {
 fn promise(bytes: &[u8]) {
     if let Ok(promise) = Promise::parse(bytes) {
         assert_eq!(promise.encode(), bytes, "one encoding for each promise");
-        let _ = promise.verify(&park::genesis());
+        let genesis = park::genesis();
+        let _ = promise.verify(genesis.park(), &genesis.body().nodes);
     }
 }
 

@@ -10,7 +10,7 @@ use wattle_ledger::hash::Hash;
 use wattle_ledger::log::policy::Policy;
 use wattle_ledger::log::tree::leaf_hash;
 use wattle_ledger::log::{Checkpoint, TlogProof};
-use wattle_ledger::receipt::Promise;
+use wattle_ledger::receipt::{Promise, ReceiptError};
 use wattle_ledger::registration::NodeId;
 use wattle_ledger::rejection::Rejection;
 use wattle_ledger::verify::promise::{Verdict, Void, judge};
@@ -166,10 +166,18 @@ struct SaidBy {
 }
 
 fn promised(promise: &Promise, genesis: &Genesis, output: &mut Output<'_>) -> Result<(), Failure> {
-    let next = "keep the file as it was received";
     promise
-        .verify(genesis)
-        .map_err(|error| Failure::of(Exit::Verification, &error, next))?;
+        .verify(genesis.park(), &genesis.body().nodes)
+        .map_err(|error| {
+            let next = match error {
+                ReceiptError::UnknownNode(_) => {
+                    "it may have been registered after the founding, which an export shows: \
+                     --export DIR --policy FILE"
+                }
+                _ => "keep the file as it was received",
+            };
+            Failure::of(Exit::Verification, &error, next)
+        })?;
     let offset = genesis.body().utc_offset_minutes;
     let bodies = promise.receipts.iter().map(|receipt| receipt.body());
     let said = Said {

@@ -222,7 +222,7 @@ impl Gathered {
                 }
             }
             Entry::Derived { fact, .. } => self.fact(entry, fact)?,
-            Entry::Seal { .. } => {}
+            Entry::Seal { .. } | Entry::Voters { .. } => {}
         }
         Ok(false)
     }

@@ -86,7 +86,7 @@ impl Watch {
     pub(super) fn entry(&mut self, entry: &IndexedEntry) -> Result<(), SurveillanceError> {
         let malformed = |_| SurveillanceError::Malformed(entry.index);
         match &entry.entry {
-            Entry::Genesis(_) | Entry::Seal { .. } => {}
+            Entry::Genesis(_) | Entry::Seal { .. } | Entry::Voters { .. } => {}
             Entry::Batch { header, .. } => {
                 self.now = SignedHeader::parse(header).map_err(malformed)?.body().time;
                 self.sum_up(self.now);

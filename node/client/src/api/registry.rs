@@ -2,8 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 use wattle_ledger::billing::MonthCloseTerms;
+use wattle_ledger::genesis::NodeRecord;
 use wattle_ledger::hash::Hash;
 use wattle_ledger::keys::PublicKey;
+use wattle_ledger::membership::NodeStanding;
 use wattle_ledger::registration::{
     BoundaryMeter, CarbonFactor, Meter, NodeId, Participant, Point, TariffId,
 };
@@ -75,6 +77,42 @@ pub struct RegisteredNode {
     pub batch: PublicKey,
     /// Signs promise receipts, and the node's own requests.
     pub receipt: PublicKey,
+    /// What it is at present; none if it has no part in the log.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub standing: Option<NodeStanding>,
+    /// What the registrar wants it to be.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub wanted: Option<NodeStanding>,
+}
+
+impl RegisteredNode {
+    /// A node's record as it is shown; what it is and shall be is left out.
+    pub fn of(record: &NodeRecord) -> RegisteredNode {
+        RegisteredNode {
+            id: record.id,
+            building: record.building,
+            transport: record.transport,
+            log: record.log,
+            cosigner: record.cosigner,
+            batch: record.batch,
+            receipt: record.receipt,
+            standing: None,
+            wanted: None,
+        }
+    }
+
+    /// The record as it is signed.
+    pub fn record(&self) -> NodeRecord {
+        NodeRecord {
+            id: self.id,
+            building: self.building,
+            transport: self.transport,
+            log: self.log,
+            cosigner: self.cosigner,
+            batch: self.batch,
+            receipt: self.receipt,
+        }
+    }
 }
 
 /// A tariff that is in force or will be.

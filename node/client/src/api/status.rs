@@ -49,6 +49,9 @@ pub struct Status {
     pub sealed: Option<Sealed>,
     /// The voters.
     pub voters: Vec<NodeId>,
+    /// Nodes that get the log and do not vote.
+    #[serde(default)]
+    pub learners: Vec<NodeId>,
     /// Bytes of Raft entries that are not compacted.
     pub window_bytes: u64,
     /// What they may at most be; past it the park takes no events.

@@ -10,9 +10,11 @@ use wattle_ledger::event::{
     Action, OrderChange, OrderId, OrderItem, OrderWithMinimum, Reading, ScheduleEntry,
     delegation_message, rotation_message,
 };
+use wattle_ledger::genesis::NodeRecord;
+use wattle_ledger::membership::NodeStanding;
 use wattle_ledger::registration::{
     AffiliateGroupId, BoundaryMeter, CarbonFactor, DelegationLimits, MarketMode, Meter, MeterId,
-    MeterKind, Metering, Participant, ParticipantId, Point, Role, RuleSet, TariffId,
+    MeterKind, Metering, NodeId, Participant, ParticipantId, Point, Role, RuleSet, TariffId,
 };
 use wattle_ledger::state::registers::Ratio;
 use wattle_market::interval::{DeliveryInterval, LocalMonth};
@@ -58,6 +60,7 @@ fn readings(each: i64) -> Action {
 pub(super) fn actions() -> Vec<(u8, Action)> {
     let mut actions = tenants();
     actions.extend(registrars());
+    actions.extend(nodes());
     actions.extend(delivery());
     actions.extend(certificates());
     actions.extend(months());
@@ -457,6 +460,29 @@ fn months() -> Vec<(u8, Action)> {
                 participant: ParticipantId(2),
             },
         ),
+    ]
+}
+
+/// A node that comes, shall vote, and shall go.
+fn nodes() -> Vec<(u8, Action)> {
+    let public = |seed| key(seed).public();
+    let record = NodeRecord {
+        id: NodeId(2),
+        building: BuildingId(2),
+        transport: public(51),
+        log: public(52),
+        cosigner: public(53),
+        batch: public(54),
+        receipt: public(55),
+    };
+    let set = |standing| Action::SetNodeStanding {
+        node: NodeId(2),
+        standing,
+    };
+    vec![
+        (1, Action::RegisterNode(record)),
+        (1, set(NodeStanding::Voter)),
+        (1, set(NodeStanding::Removed)),
     ]
 }
 

@@ -21,7 +21,10 @@ fn a_client_gets_a_receipt_first_and_the_same_again_while_the_event_waits() {
     assert_eq!(park.nodes[at].answer(1), None);
     let receipt = Receipt::parse(&bytes).unwrap();
     let follower = NodeId(at as u64 + 1);
-    assert_eq!(receipt.verify(&genesis(3), &event), Ok(()));
+    assert_eq!(
+        receipt.verify(genesis(3).park(), &genesis(3).body().nodes, &event),
+        Ok(())
+    );
     assert_eq!(receipt.body().node, follower);
     assert_eq!(receipt.body().promised_at, park.now);
     assert_eq!(receipt.body().deadline, park.now.plus_millis(60_000));
@@ -38,7 +41,10 @@ fn the_leaders_receipt_stands_behind_the_nodes_and_survives_a_restart() {
     let genesis = genesis(3);
     let chain = |node: &Node| {
         let promise = node.replica.promised(&event.hash()).unwrap();
-        assert_eq!(promise.verify(&genesis), Ok(()));
+        assert_eq!(
+            promise.verify(genesis.park(), &genesis.body().nodes),
+            Ok(())
+        );
         let nodes = promise.receipts.iter().map(|receipt| receipt.body().node);
         nodes.collect::<Vec<_>>()
     };

@@ -1,0 +1,70 @@
+//! Steps of the membership: how one is judged, and what it leaves.
+
+use crate::batch::{BatchError, SignedHeader};
+use crate::entry::Entry;
+use crate::ledger::{Applied, BatchRefusal, Leaves, Ledger};
+use crate::membership::{ChangeBatch, MemberChange, change_hash};
+
+impl Ledger {
+    /// Applies the data of a committed Raft entry that says it is a step.
+    pub(super) fn apply_change(&mut self, term: u64, data: &[u8]) -> Applied {
+        let taken = match ChangeBatch::decode(data) {
+            Ok(batch) => self
+                .check_header(term, &batch.header)
+                .and_then(|()| self.take_step(&batch.header, &batch.change)),
+            Err(error) => Err(error.into()),
+        };
+        taken.unwrap_or_else(|refusal| self.refused(refusal))
+    }
+
+    /// Applies a step as its leaves tell it: the regulator's way in.
+    ///
+    /// # Errors
+    /// Why the step leaves nothing.
+    pub fn replay_change(
+        &mut self,
+        header: &SignedHeader,
+        change: &MemberChange,
+    ) -> Result<Applied, BatchRefusal> {
+        if change_hash(change) != header.body().events {
+            return Err(BatchError::EventsDiffer.into());
+        }
+        self.check_header(header.body().term, header)?;
+        self.take_step(header, change)
+    }
+
+    /// The step is the registry's to allow; if it does, nothing below can be refused.
+    fn take_step(
+        &mut self,
+        header: &SignedHeader,
+        change: &MemberChange,
+    ) -> Result<Applied, BatchRefusal> {
+        let members = self.state.registry.members_mut();
+        let membership = members
+            .take_step(change)
+            .ok_or(BatchRefusal::StepNotWanted(*change))?;
+        let first = self.size();
+        let clock = self.state.clock_mut();
+        clock.time = header.body().time;
+        clock.term = header.body().term;
+        clock.record_signature(header.signature());
+        let mut leaves = Leaves {
+            first,
+            bytes: Vec::new(),
+        };
+        leaves.push(&Entry::Batch {
+            header: header.bytes().to_vec(),
+            dropped: Vec::new(),
+        });
+        leaves.push(&Entry::Voters {
+            change: *change,
+            voters: membership.voters,
+            learners: membership.learners,
+        });
+        self.seal(&mut leaves);
+        Ok(Applied {
+            changed: Some(*change),
+            ..self.close(leaves, Vec::new(), true)
+        })
+    }
+}
