@@ -54,9 +54,50 @@ impl RunningHash {
     }
 }
 
+/// Initial state of SHA-256 (FIPS 180-4, section 5.3.3).
+const INITIAL: [u32; 8] = [
+    0x6a09_e667,
+    0xbb67_ae85,
+    0x3c6e_f372,
+    0xa54f_f53a,
+    0x510e_527f,
+    0x9b05_688c,
+    0x1f83_d9ab,
+    0x5be0_cd19,
+];
+
+/// SHA-256 over one byte and two hashes, which is what trees hash most: the same digest as
+/// [`sha256`]'s, with its padding known beforehand.
+pub fn sha256_pair(domain: u8, left: &Hash, right: &Hash) -> Hash {
+    let mut blocks = [[0; 64]; 2];
+    blocks[0][0] = domain;
+    blocks[0][1..33].copy_from_slice(&left.0);
+    blocks[0][33..].copy_from_slice(&right.0[..31]);
+    blocks[1][0] = right.0[31];
+    // One bit after the message, and its length of 65 bytes, in bits, at the end.
+    blocks[1][1] = 0x80;
+    blocks[1][56..].copy_from_slice(&(65u64 * 8).to_be_bytes());
+    let mut state = INITIAL;
+    sha2::block_api::compress256(&mut state, &blocks);
+    let mut digest = [0; 32];
+    for (bytes, word) in digest.chunks_exact_mut(4).zip(state) {
+        bytes.copy_from_slice(&word.to_be_bytes());
+    }
+    Hash(digest)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn a_pair_has_the_digest_of_its_bytes(domain: u8, left: [u8; 32], right: [u8; 32]) {
+            let expected = sha256(&[&[domain], &left, &right]);
+            prop_assert_eq!(sha256_pair(domain, &Hash(left), &Hash(right)), expected);
+        }
+    }
 
     #[test]
     fn digest_equals_the_published_vectors() {

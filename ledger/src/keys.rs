@@ -6,6 +6,8 @@
 //! [`PublicKey::verify`] for every signature. What passes both is accepted by every
 //! implementation of RFC 8032 that we know of, cofactored or not.
 
+pub mod together;
+
 use std::fmt;
 
 use bincode::{Decode, Encode};
@@ -81,12 +83,19 @@ impl PublicKey {
     /// # Errors
     /// [`SignatureError`] where the rule does not hold, also for bytes that are no key at all.
     pub fn verify(&self, message: &[u8], signature: &Signature) -> Result<(), SignatureError> {
-        self.decoded().verify(message, signature)
+        let key = self.decode().ok_or(SignatureError)?;
+        let signature = ed25519_dalek::Signature::from_bytes(&signature.0);
+        key.verify_strict(message, &signature)
+            .map_err(|_| SignatureError)
     }
 
-    /// The key with its point decoded once, for many signatures.
+    /// The key with its point decoded once, for many signatures: see [`together`].
     pub fn decoded(&self) -> DecodedKey {
-        DecodedKey(self.decode())
+        DecodedKey(self.decode().map(|key| KeyPoint {
+            bytes: self.0,
+            negated: -key.to_edwards(),
+            is_weak: key.is_weak(),
+        }))
     }
 
     fn decode(&self) -> Option<ed25519_dalek::VerifyingKey> {
@@ -98,19 +107,14 @@ impl PublicKey {
 ///
 /// It accepts exactly what the key itself accepts, since the point follows from the bytes alone.
 #[derive(Clone, Debug)]
-pub struct DecodedKey(Option<ed25519_dalek::VerifyingKey>);
+pub struct DecodedKey(Option<KeyPoint>);
 
-impl DecodedKey {
-    /// The one rule of acceptance: see [`PublicKey::verify`].
-    ///
-    /// # Errors
-    /// [`SignatureError`] where the rule does not hold, also for bytes that are no key at all.
-    pub fn verify(&self, message: &[u8], signature: &Signature) -> Result<(), SignatureError> {
-        let key = self.0.as_ref().ok_or(SignatureError)?;
-        let signature = ed25519_dalek::Signature::from_bytes(&signature.0);
-        key.verify_strict(message, &signature)
-            .map_err(|_| SignatureError)
-    }
+/// A key's point as the equation needs it.
+#[derive(Clone, Debug)]
+struct KeyPoint {
+    bytes: [u8; 32],
+    negated: curve25519_dalek::EdwardsPoint,
+    is_weak: bool,
 }
 
 /// An Ed25519 private key. It is wiped from memory when dropped, is never printed, and has no

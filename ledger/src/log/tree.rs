@@ -5,7 +5,7 @@ use bincode::error::DecodeError;
 use bincode::{Decode, Encode};
 
 use super::MAX_SIZE;
-use crate::hash::{Hash, sha256};
+use crate::hash::{Hash, sha256, sha256_pair};
 
 /// The root of a log without leaves: SHA-256 of nothing.
 pub const EMPTY_ROOT: Hash = Hash([
@@ -20,7 +20,7 @@ pub fn leaf_hash(leaf: &[u8]) -> Hash {
 
 /// The hash of an inner node: SHA-256 of `0x01` and the hashes of its two children.
 pub fn node_hash(left: &Hash, right: &Hash) -> Hash {
-    sha256(&[&[1], &left.0, &right.0])
+    sha256_pair(1, left, right)
 }
 
 /// A tree of any size in at most 40 hashes: the roots of the complete subtrees that its leaves

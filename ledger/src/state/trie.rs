@@ -6,13 +6,19 @@
 //! root therefore depends on the content alone and not on the order it came about in, and a change
 //! costs the hashes along its path.
 
-use crate::hash::{Hash, sha256};
+use crate::hash::{Hash, sha256, sha256_pair};
 
-/// The trie, with hashes computed when they are asked for.
+/// The trie. Changes are taken down as they come, and carried into it together when the root is
+/// asked for: each subtree that changed is then gone through once, and hashed once.
 #[derive(Debug, Clone, Default)]
 pub struct Trie {
     root: Node,
+    /// What a path's leaf becomes; of several changes of one path the last one holds.
+    changes: Vec<Change>,
 }
+
+/// A path, and its leaf's hash from now on; none: no leaf.
+type Change = (Hash, Option<Hash>);
 
 #[derive(Debug, Clone, Default)]
 enum Node {
@@ -22,9 +28,9 @@ enum Node {
         path: Hash,
         hash: Hash,
     },
-    /// `hash` is none while something below has changed since it was computed.
+    /// At least two leaves lie below.
     Branch {
-        hash: Option<Hash>,
+        hash: Hash,
         children: Box<[Node; 2]>,
     },
 }
@@ -33,18 +39,23 @@ impl Trie {
     /// Sets a key to a value.
     pub fn insert(&mut self, key: &[u8], value: &[u8]) {
         let path = sha256(&[key]);
-        let hash = sha256(&[&[0x02], &path.0, &sha256(&[value]).0]);
-        self.root.insert(path, hash, 0);
+        let hash = sha256_pair(0x02, &path, &sha256(&[value]));
+        self.changes.push((path, Some(hash)));
     }
 
     /// Removes a key; one that is not there is no change.
     pub fn remove(&mut self, key: &[u8]) {
-        let path = sha256(&[key]);
-        self.root.remove(&path, 0);
+        self.changes.push((sha256(&[key]), None));
     }
 
     /// The hash that commits to the content.
     pub fn root(&mut self) -> Hash {
+        let mut changes = std::mem::take(&mut self.changes);
+        // Newest first, so that of each path the last change stays.
+        changes.reverse();
+        changes.sort_by_key(|(path, _)| *path);
+        changes.dedup_by_key(|(path, _)| *path);
+        self.root.apply(&changes, 0);
         self.root.hash()
     }
 }
@@ -53,75 +64,99 @@ fn bit(path: &Hash, depth: usize) -> usize {
     usize::from(path.0[depth / 8] >> (7 - depth % 8) & 1)
 }
 
+/// Paths that share their first `depth` bits, in order: those that go left, and those that go right.
+fn split<T>(sorted: &[(Hash, T)], depth: usize) -> [&[(Hash, T)]; 2] {
+    let left = match sorted {
+        [(path, _)] => 1 - bit(path, depth),
+        _ => sorted.partition_point(|(path, _)| bit(path, depth) == 0),
+    };
+    sorted.split_at(left).into()
+}
+
 impl Node {
-    fn hash(&mut self) -> Hash {
+    fn hash(&self) -> Hash {
         match self {
             Node::Empty => Hash::ZERO,
-            Node::Leaf { hash, .. } => *hash,
-            Node::Branch {
-                hash: Some(hash), ..
-            } => *hash,
-            Node::Branch { hash, children } => {
-                let [left, right] = &mut **children;
-                let computed = sha256(&[&[0x03], &left.hash().0, &right.hash().0]);
-                *hash = Some(computed);
-                computed
+            Node::Leaf { hash, .. } | Node::Branch { hash, .. } => *hash,
+        }
+    }
+
+    /// The subtree of leaves that share their first `depth` bits, in the order of their paths.
+    fn build(leaves: &[(Hash, Hash)], depth: usize) -> Node {
+        match leaves {
+            [] => Node::Empty,
+            [(path, hash)] => Node::Leaf {
+                path: *path,
+                hash: *hash,
+            },
+            _ => {
+                let [left, right] = split(leaves, depth);
+                let children = [Node::build(left, depth + 1), Node::build(right, depth + 1)];
+                Node::branch(Box::new(children))
             }
         }
     }
 
-    fn insert(&mut self, path: Hash, hash: Hash, depth: usize) {
-        match self {
-            Node::Empty => *self = Node::Leaf { path, hash },
-            Node::Leaf {
-                path: other,
-                hash: other_hash,
-            } if *other == path => *other_hash = hash,
-            Node::Leaf { path: other, .. } => {
-                // Two leaves share the path down to here: push the old one a level deeper.
-                let side = bit(other, depth);
-                let mut children = Box::new([Node::Empty, Node::Empty]);
-                children[side] = std::mem::take(self);
-                children[bit(&path, depth)].insert(path, hash, depth + 1);
-                *self = Node::Branch {
-                    hash: None,
-                    children,
-                };
-            }
-            Node::Branch {
-                hash: cached,
-                children,
-            } => {
-                *cached = None;
-                children[bit(&path, depth)].insert(path, hash, depth + 1);
-            }
+    fn branch(children: Box<[Node; 2]>) -> Node {
+        let hash = Hash::ZERO;
+        let mut node = Node::Branch { hash, children };
+        node.settle();
+        node
+    }
+
+    /// Hashes a branch whose children have changed; with at most one leaf below it is that leaf.
+    fn settle(&mut self) {
+        let Node::Branch { hash, children } = self else {
+            return;
+        };
+        match &mut **children {
+            [Node::Empty, only @ (Node::Empty | Node::Leaf { .. })]
+            | [only @ Node::Leaf { .. }, Node::Empty] => *self = std::mem::take(only),
+            [left, right] => *hash = sha256_pair(0x03, &left.hash(), &right.hash()),
         }
     }
 
-    fn remove(&mut self, path: &Hash, depth: usize) {
+    /// Carries changes into the subtree: sorted, one for each path, with the subtree's own first
+    /// `depth` bits.
+    fn apply(&mut self, changes: &[Change], depth: usize) {
         match self {
-            Node::Empty => {}
-            Node::Leaf { path: other, .. } => {
-                if other == path {
-                    *self = Node::Empty;
+            Node::Branch { children, .. } => {
+                let [left, right] = split(changes, depth);
+                if !left.is_empty() {
+                    children[0].apply(left, depth + 1);
                 }
+                if !right.is_empty() {
+                    children[1].apply(right, depth + 1);
+                }
+                self.settle();
             }
-            Node::Branch { hash, children } => {
-                *hash = None;
-                children[bit(path, depth)].remove(path, depth + 1);
-                // A subtree with at most one leaf is that leaf.
-                let only = match &**children {
-                    [Node::Empty, Node::Empty] => Some(Node::Empty),
-                    [leaf @ Node::Leaf { .. }, Node::Empty]
-                    | [Node::Empty, leaf @ Node::Leaf { .. }] => Some(leaf.clone()),
-                    _ => None,
-                };
-                if let Some(only) = only {
-                    *self = only;
-                }
+            Node::Leaf { path, hash } => {
+                let leaves = beside((*path, *hash), changes);
+                *self = Node::build(&leaves, depth);
+            }
+            Node::Empty => {
+                let leaves: Vec<(Hash, Hash)> = changes.iter().filter_map(leaf).collect();
+                *self = Node::build(&leaves, depth);
             }
         }
     }
+}
+
+fn leaf((path, hash): &Change) -> Option<(Hash, Hash)> {
+    hash.map(|hash| (*path, hash))
+}
+
+/// The leaves after changes where there was one: in the order of their paths.
+fn beside(old: (Hash, Hash), changes: &[Change]) -> Vec<(Hash, Hash)> {
+    let place = changes.partition_point(|(path, _)| *path < old.0);
+    let is_changed = changes.get(place).is_some_and(|(path, _)| *path == old.0);
+    let (before, after) = changes.split_at(place);
+    let kept = (!is_changed).then_some(old);
+    let before = before.iter().filter_map(leaf);
+    before
+        .chain(kept)
+        .chain(after.iter().filter_map(leaf))
+        .collect()
 }
 
 #[cfg(test)]
@@ -150,19 +185,24 @@ mod tests {
     proptest! {
         #[test]
         fn incremental_root_is_that_of_the_content(
-            changes in prop::collection::vec((0u8..40, prop::option::of(any::<u16>())), 0..200)
+            rounds in prop::collection::vec(
+                prop::collection::vec((0u8..40, prop::option::of(any::<u16>())), 0..12),
+                0..40,
+            )
         ) {
             let mut trie = Trie::default();
             let mut content = BTreeMap::new();
-            for (key, value) in changes {
-                match value {
-                    Some(value) => {
-                        trie.insert(&[key], &value.to_le_bytes());
-                        content.insert(key, value);
-                    }
-                    None => {
-                        trie.remove(&[key]);
-                        content.remove(&key);
+            for round in rounds {
+                for (key, value) in round {
+                    match value {
+                        Some(value) => {
+                            trie.insert(&[key], &value.to_le_bytes());
+                            content.insert(key, value);
+                        }
+                        None => {
+                            trie.remove(&[key]);
+                            content.remove(&key);
+                        }
                     }
                 }
                 let leaves: Vec<(Hash, Hash)> = content

@@ -5,6 +5,7 @@
 //! else. So they are handed out in chunks, and the replay helps with them only where the other
 //! cores fall behind. Without other cores, as in a browser, it checks them itself.
 
+use crate::keys::together::{Check, hold};
 use crate::keys::{DecodedKey, Signature};
 use std::collections::VecDeque;
 use std::sync::{Condvar, Mutex, MutexGuard};
@@ -30,8 +31,12 @@ pub(crate) struct Job {
 }
 
 impl Job {
-    fn holds(&self) -> bool {
-        self.key.verify(&self.message, &self.signature).is_ok()
+    fn check(&self) -> Check<'_> {
+        Check {
+            key: &self.key,
+            message: &self.message,
+            signature: &self.signature,
+        }
     }
 }
 
@@ -59,7 +64,9 @@ impl Queue {
 
     /// Checks a chunk, whose entries ascend, and notes the first that does not hold.
     fn check(&self, chunk: &[Job]) {
-        if let Some(job) = chunk.iter().find(|job| !job.holds()) {
+        let verdicts = hold(chunk.iter().map(Job::check));
+        let mut judged = chunk.iter().zip(verdicts);
+        if let Some((job, _)) = judged.find(|(_, holds)| !holds) {
             let mut waiting = self.lock();
             let earlier = waiting.first_bad.into_iter().chain([job.entry]).min();
             waiting.first_bad = earlier;
