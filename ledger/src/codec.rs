@@ -31,6 +31,12 @@ pub fn encode<T: bincode::Encode>(value: &T) -> Vec<u8> {
         .expect("encoding into memory fails for no type of this package")
 }
 
+/// Encodes a value behind what a buffer holds already, for who encodes many.
+pub fn encode_onto<T: bincode::Encode>(value: &T, bytes: &mut Vec<u8>) {
+    bincode::encode_into_std_write(value, bytes, bincode::config::legacy())
+        .expect("encoding into memory fails for no type of this package");
+}
+
 /// Decodes a value that takes up all of `bytes`.
 pub fn decode<T: bincode::Decode<()>>(bytes: &[u8]) -> Result<T, CodecError> {
     let config = bincode::config::legacy().with_limit::<DECODE_BYTES_MAX>();
@@ -79,5 +85,8 @@ mod tests {
         assert_eq!(encode(&(1u16, 2u32)), [1, 0, 2, 0, 0, 0]);
         assert_eq!(encode(&Some(true)), [1, 1]);
         assert_eq!(encode(&vec![5u8]), [1, 0, 0, 0, 0, 0, 0, 0, 5]);
+        let mut bytes = vec![9];
+        encode_onto(&(1u16, 2u32), &mut bytes);
+        assert_eq!(bytes, [9, 1, 0, 2, 0, 0, 0]);
     }
 }

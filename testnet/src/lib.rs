@@ -10,6 +10,7 @@
 //! * [`strategy`]: how tenants trade forward, knowing yesterday only.
 //! * [`replay`]: the days settled in this process with the market's rules alone.
 //! * [`keyring`], [`script`]: who signs what, and when.
+//! * [`crowd`]: more tenants and days than there are, for measuring.
 //! * [`record`]: the days as a signed export of one node, made in this process.
 //! * [`solo`]: a park in this process that does what it is told, and its export.
 //! * [`scenario`]: what happens in such a park and what must come of it, in a small language.
@@ -42,6 +43,7 @@
 
 pub mod audit;
 pub mod bench;
+pub mod crowd;
 pub mod datasets;
 pub mod dispatch;
 pub mod doctor;

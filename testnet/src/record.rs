@@ -11,6 +11,8 @@ use wattle_ledger::batch::Batch;
 use wattle_ledger::event::{Action, EVENT_VERSION, EventBody, SignedEvent};
 use wattle_ledger::genesis::{Genesis, GenesisError};
 use wattle_ledger::ledger::Ledger;
+use wattle_ledger::limits::BATCH_BYTES_MAX;
+use wattle_ledger::log::tiles::TileFile;
 use wattle_ledger::log::{Checkpoint, Cosignature, TileBuilder};
 use wattle_ledger::registration::NodeId;
 use wattle_ledger::rejection::Rejection;
@@ -20,12 +22,15 @@ use wattle_market::point::BuildingId;
 use crate::keyring::{Keyring, NodeKey, Signer};
 use crate::profile::ParkProfile;
 use crate::replay::ParkPrices;
-use crate::script::Script;
+use crate::script::{Lists, Script};
 
 /// The one node of a recording.
 const NODE: NodeId = NodeId(1);
 /// Events put into one batch.
 const EVENTS_PER_BATCH: usize = 50;
+/// Bytes of events put into one batch, but for one that is longer.
+const EVENT_BYTES_PER_BATCH: usize = BATCH_BYTES_MAX - 2_048;
+const HOUR_MS: u64 = 3_600_000;
 
 /// Why a recording was not made.
 #[derive(Debug, Error)]
@@ -52,11 +57,14 @@ pub enum RecordError {
     },
 }
 
+/// Takes the next leaves of a log that is being recorded.
+type Sink<'a> = dyn FnMut(Vec<Vec<u8>>) -> Result<(), RecordError> + 'a;
+
 /// A ledger that one node leads alone.
 struct Recorder<'a> {
     keyring: &'a Keyring,
     ledger: Ledger,
-    leaves: Vec<Vec<u8>>,
+    sink: &'a mut Sink<'a>,
     sequences: BTreeMap<Signer, u64>,
     /// Whether the last batch has sealed.
     is_sealed: bool,
@@ -74,7 +82,7 @@ pub struct Recording {
 }
 
 /// Records a profile's days and writes `export/` and `policy` below a folder that does not exist
-/// yet or is empty.
+/// yet or is empty. The leaves go to their files as they come; how many there were.
 ///
 /// # Errors
 /// [`RecordError`].
@@ -82,14 +90,67 @@ pub fn record(
     profile: &ParkProfile,
     prices: &ParkPrices,
     keyring: &Keyring,
+    lists: Lists,
     out: &Path,
-) -> Result<(), RecordError> {
-    let recording = Recording::of(profile, prices, keyring)?;
-    for (path, bytes) in recording.files() {
-        write(&out.join("export").join(path), &bytes)?;
+) -> Result<u64, RecordError> {
+    let export = out.join("export");
+    let mut builder = TileBuilder::new();
+    let mut write_leaves = |leaves: Vec<Vec<u8>>| {
+        for leaf in &leaves {
+            builder.push(leaf);
+        }
+        write_tiles(&export, builder.take_full())
+    };
+    let (genesis, sealed_at) = run(profile, prices, keyring, lists, &mut write_leaves)?;
+    write_tiles(&export, builder.partials())?;
+    let checkpoint = Checkpoint::new(genesis.origin(), builder.size(), builder.root())
+        .expect("a genesis's origin is a name");
+    let note = signed(keyring, &genesis, &checkpoint, sealed_at);
+    write(&export.join("checkpoint"), note.as_bytes())?;
+    write(&out.join("policy"), genesis.policy().to_string().as_bytes())?;
+    Ok(builder.size())
+}
+
+/// Lives through a profile's days; the genesis, and when the last seal was made.
+fn run(
+    profile: &ParkProfile,
+    prices: &ParkPrices,
+    keyring: &Keyring,
+    lists: Lists,
+    sink: &mut Sink<'_>,
+) -> Result<(Genesis, Timestamp), RecordError> {
+    let script = Script::new(profile, prices, keyring).with_lists(lists);
+    let genesis = script.genesis(vec![keyring.node_record(NODE, BuildingId(1))])?;
+    sink(vec![genesis.leaf()])?;
+    let days = script.days();
+    let first = days.first().map_or(script.end(), |step| step.at);
+    let mut recorder = Recorder::new(keyring, &genesis, first, sink);
+    for (signer, action) in script.registrations() {
+        recorder.sign(&signer, &action)?;
     }
-    let policy = recording.genesis().policy().to_string();
-    write(&out.join("policy"), policy.as_bytes())
+    for step in days {
+        recorder.advance_to(step.at)?;
+        recorder.sign(&step.signer, &step.action)?;
+    }
+    recorder.advance_to(script.end())?;
+    assert!(recorder.is_sealed, "a settled day ends with a seal");
+    Ok((genesis, recorder.now))
+}
+
+/// A checkpoint with the signatures of the one node.
+fn signed(keyring: &Keyring, genesis: &Genesis, checkpoint: &Checkpoint, at: Timestamp) -> String {
+    let mut note = checkpoint.to_note();
+    let log = keyring.node_key(NODE, NodeKey::Log);
+    note.add(checkpoint.sign(&log))
+        .expect("a note takes two lines");
+    let cosigner = keyring.node_key(NODE, NodeKey::Cosigner);
+    let cosignature = Cosignature::sign(&checkpoint.text(), at.0 / 1_000, &cosigner)
+        .expect("park time is within a cosignature's bounds");
+    let name = genesis.cosigner_name(NODE);
+    let line = cosignature.to_note_signature(&name, &cosigner.public());
+    note.add(line.expect("a cosigner's name is a name"))
+        .expect("a note takes two lines");
+    note.to_string()
 }
 
 impl Recording {
@@ -102,23 +163,17 @@ impl Recording {
         prices: &ParkPrices,
         keyring: &Keyring,
     ) -> Result<Self, RecordError> {
-        let script = Script::new(profile, prices, keyring);
-        let genesis = script.genesis(vec![keyring.node_record(NODE, BuildingId(1))])?;
-        let mut recorder = Recorder::new(keyring, &genesis, profile);
-        for (signer, action) in script.registrations() {
-            recorder.sign(&signer, &action)?;
-        }
-        for step in script.days() {
-            recorder.advance_to(step.at)?;
-            recorder.sign(&step.signer, &step.action)?;
-        }
-        recorder.advance_to(script.end())?;
-        assert!(recorder.is_sealed, "a settled day ends with a seal");
+        let mut leaves = Vec::new();
+        let mut keep = |new: Vec<Vec<u8>>| {
+            leaves.extend(new);
+            Ok(())
+        };
+        let (genesis, sealed_at) = run(profile, prices, keyring, Lists::default(), &mut keep)?;
         Ok(Self {
             keyring: keyring.clone(),
             genesis,
-            leaves: recorder.leaves,
-            sealed_at: recorder.now,
+            leaves,
+            sealed_at,
         })
     }
 
@@ -170,39 +225,32 @@ impl Recording {
             .expect("a genesis's origin is a name");
         files.insert(
             "checkpoint".to_owned(),
-            self.signed(&checkpoint).into_bytes(),
+            signed(&self.keyring, &self.genesis, &checkpoint, self.sealed_at).into_bytes(),
         );
         files
-    }
-
-    fn signed(&self, checkpoint: &Checkpoint) -> String {
-        let mut note = checkpoint.to_note();
-        let log = self.keyring.node_key(NODE, NodeKey::Log);
-        note.add(checkpoint.sign(&log))
-            .expect("a note takes two lines");
-        let cosigner = self.keyring.node_key(NODE, NodeKey::Cosigner);
-        let time = self.sealed_at.0 / 1_000;
-        let cosignature = Cosignature::sign(&checkpoint.text(), time, &cosigner)
-            .expect("park time is within a cosignature's bounds");
-        let name = self.genesis.cosigner_name(NODE);
-        let line = cosignature.to_note_signature(&name, &cosigner.public());
-        note.add(line.expect("a cosigner's name is a name"))
-            .expect("a note takes two lines");
-        note.to_string()
     }
 }
 
 impl<'a> Recorder<'a> {
-    fn new(keyring: &'a Keyring, genesis: &Genesis, profile: &ParkProfile) -> Self {
+    /// Everything is entered an hour before the first order, or two hours before delivery.
+    fn new(
+        keyring: &'a Keyring,
+        genesis: &Genesis,
+        first: Timestamp,
+        sink: &'a mut Sink<'a>,
+    ) -> Self {
+        let delivery = genesis.body().first_interval.start();
+        let entered = first
+            .minus_millis(HOUR_MS)
+            .min(delivery.minus_millis(2 * HOUR_MS));
         Self {
             keyring,
             ledger: Ledger::found(genesis),
-            leaves: vec![genesis.leaf()],
+            sink,
             sequences: BTreeMap::new(),
             is_sealed: false,
             open: Vec::new(),
-            // Two hours before delivery everything is entered.
-            now: profile.first_interval.start().minus_millis(2 * 3_600_000),
+            now: entered,
         }
     }
 
@@ -218,10 +266,12 @@ impl<'a> Recorder<'a> {
             action: action.clone(),
         };
         let event = SignedEvent::sign(&self.ledger.genesis().park(), &body, &key);
-        self.open.push(event.bytes().to_vec());
-        if self.open.len() >= EVENTS_PER_BATCH {
+        let waiting: usize = self.open.iter().map(Vec::len).sum();
+        let is_full = waiting + event.bytes().len() > EVENT_BYTES_PER_BATCH;
+        if is_full || self.open.len() >= EVENTS_PER_BATCH {
             self.commit()?;
         }
+        self.open.push(event.bytes().to_vec());
         Ok(())
     }
 
@@ -248,7 +298,7 @@ impl<'a> Recorder<'a> {
             applied.refused, None,
             "the recorder signs batches as the rules ask"
         );
-        self.leaves.extend(applied.leaves);
+        (self.sink)(applied.leaves)?;
         self.is_sealed = applied.sealed.is_some();
         for (outcome, event) in applied.outcomes.iter().zip(&events) {
             if let Err(rejection) = outcome.result {
@@ -259,6 +309,11 @@ impl<'a> Recorder<'a> {
         }
         Ok(())
     }
+}
+
+fn write_tiles(export: &Path, files: Vec<TileFile>) -> Result<(), RecordError> {
+    let mut files = files.iter();
+    files.try_for_each(|file| write(&export.join(file.path.to_string()), &file.bytes))
 }
 
 fn write(path: &Path, bytes: &[u8]) -> Result<(), RecordError> {

@@ -4,7 +4,7 @@
 //!   tenant's opening deposit, and each tenant enrols his points in the surplus pool.
 //! * An hour before each hour of delivery every tenant places that hour's orders, by his strategy
 //!   and yesterday's readings ([`crate::strategy`]).
-//! * After each half hour every meter signs its two registers. A register starts at zero; where
+//! * After each half hour every meter signs its two registers; [`Lists`] can make both longer. A register starts at zero; where
 //!   the profile has no value it stands still and is not signed, so that no energy is invented:
 //!   the ledger shares what the meter shows after a gap over the gap's intervals.
 
@@ -12,6 +12,7 @@ use std::collections::BTreeMap;
 
 use wattle_ledger::event::{Action, OrderItem, Reading};
 use wattle_ledger::genesis::{Genesis, GenesisBody, GenesisError, NodeRecord};
+use wattle_ledger::limits::TREASURY_AMOUNT_MAX;
 use wattle_ledger::registration::{
     CarbonFactor, Meter, MeterId, MeterKind as Register, Metering, Participant, ParticipantId,
     Point, Role, TariffId,
@@ -27,14 +28,40 @@ use crate::strategy::{self, Knowledge};
 
 /// The one tariff of a testnet's park.
 const TARIFF: TariffId = TariffId(1);
-/// What each tenant deposits before the first gate: an assumption, 200,000 yuan.
+/// What each tenant deposits before the first gate for each two weeks: an assumption, 200,000 yuan.
 pub const OPENING_DEPOSIT: Money = Money(200_000 * Money::YUAN.0);
-/// Intervals whose orders are placed together, and as long before the first of them as they last.
-const ORDERS_TOGETHER: u64 = DeliveryInterval::PER_HOUR;
-/// Intervals whose readings are signed together.
-const READINGS_TOGETHER: u64 = 2;
+/// One opening deposit is for so many days.
+const DEPOSIT_DAYS: u64 = 14;
 /// A minute of park time: how long after an interval's end its readings come.
 const MINUTE_MS: u64 = 60_000;
+
+/// How many items stand under one signature.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Lists {
+    /// Intervals whose orders are placed together, and as long before the first of them as they
+    /// last.
+    pub orders: u64,
+    /// Intervals whose readings are signed together.
+    pub readings: u64,
+}
+
+impl Default for Lists {
+    /// An hour's orders and half an hour's readings.
+    fn default() -> Self {
+        Self {
+            orders: DeliveryInterval::PER_HOUR,
+            readings: 2,
+        }
+    }
+}
+
+impl Lists {
+    /// How many days before an interval lie the last readings that its orders can know of.
+    fn days_known_before(self) -> u64 {
+        // The first of them is placed as long before delivery as the list lasts, the last twice so.
+        (2 * self.orders).div_ceil(DeliveryInterval::PER_DAY).max(1)
+    }
+}
 
 /// One signed action.
 #[derive(Debug, Clone)]
@@ -52,6 +79,7 @@ pub struct Script<'a> {
     profile: &'a ParkProfile,
     prices: &'a ParkPrices,
     keyring: &'a Keyring,
+    lists: Lists,
 }
 
 impl<'a> Script<'a> {
@@ -62,7 +90,14 @@ impl<'a> Script<'a> {
             profile,
             prices,
             keyring,
+            lists: Lists::default(),
         }
+    }
+
+    /// The script with other lists.
+    #[must_use]
+    pub fn with_lists(self, lists: Lists) -> Self {
+        Self { lists, ..self }
     }
 
     /// The park's genesis with these nodes.
@@ -112,7 +147,7 @@ impl<'a> Script<'a> {
         for place in 0..self.profile.participants.len() {
             let deposit = Action::Deposit {
                 participant: participant_id(place),
-                amount: OPENING_DEPOSIT,
+                amount: self.deposit(),
                 reference: "opening deposit".to_owned(),
             };
             steps.push((Signer::Treasurer, deposit));
@@ -134,11 +169,13 @@ impl<'a> Script<'a> {
     pub fn days(&self) -> Vec<Step> {
         let mut steps = Vec::new();
         let intervals: Vec<DeliveryInterval> = self.profile.settled_intervals().collect();
-        for hour in intervals.chunks(ORDERS_TOGETHER as usize) {
-            let before = ORDERS_TOGETHER * DeliveryInterval::LENGTH_MS - MINUTE_MS;
-            let at = hour[0].start().minus_millis(before);
+        let orders_together = self.lists.orders as usize;
+        let readings_together = self.lists.readings as usize;
+        for together in intervals.chunks(orders_together) {
+            let before = self.lists.orders * DeliveryInterval::LENGTH_MS - MINUTE_MS;
+            let at = together[0].start().minus_millis(before);
             for place in 0..self.profile.participants.len() {
-                let orders = self.orders(place, hour);
+                let orders = self.orders(place, together);
                 if !orders.is_empty() {
                     let signer = Signer::Tenant(place);
                     let action = Action::PlaceOrders(orders);
@@ -148,7 +185,7 @@ impl<'a> Script<'a> {
         }
         for (place, meter) in self.profile.meters.iter().enumerate() {
             let registers = registers(meter, &intervals);
-            for together in intervals.chunks(READINGS_TOGETHER as usize) {
+            for together in intervals.chunks(readings_together) {
                 let readings: Vec<Reading> = together
                     .iter()
                     .filter_map(|interval| {
@@ -184,7 +221,9 @@ impl<'a> Script<'a> {
         for interval in intervals {
             for point in &own {
                 let public = self.prices.public(*interval);
-                let knowledge = Knowledge::of(self.profile, point, *interval, public);
+                let days = self.lists.days_known_before();
+                let knowledge =
+                    Knowledge::days_before(days, self.profile, point, *interval, public);
                 let Some(planned) = strategy::order(point, &knowledge) else {
                     continue;
                 };
@@ -198,6 +237,12 @@ impl<'a> Script<'a> {
             }
         }
         orders
+    }
+
+    fn deposit(&self) -> Money {
+        let days = self.profile.days().div_ceil(DEPOSIT_DAYS).max(1);
+        let deposits = i64::try_from(days).expect("a profile has at most a few years");
+        Money((OPENING_DEPOSIT.0 * deposits).min(TREASURY_AMOUNT_MAX))
     }
 
     /// The place of a point's tenant in the list of participants.

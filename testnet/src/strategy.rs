@@ -80,9 +80,22 @@ impl Knowledge {
         interval: DeliveryInterval,
         prices: PublicPrices,
     ) -> Self {
+        Self::days_before(1, profile, point, interval, prices)
+    }
+
+    /// The same for who orders so early that the day before is still to come: what stands for
+    /// yesterday is `days` days ago.
+    #[must_use]
+    pub fn days_before(
+        days: u64,
+        profile: &ParkProfile,
+        point: &PointProfile,
+        interval: DeliveryInterval,
+        prices: PublicPrices,
+    ) -> Self {
         let yesterday = interval
             .0
-            .checked_sub(DeliveryInterval::PER_DAY)
+            .checked_sub(days * DeliveryInterval::PER_DAY)
             .map(DeliveryInterval);
         let discharge = yesterday.and_then(|yesterday| {
             let meter = profile.meter(point.point, MeterKind::Discharge)?;

@@ -5,13 +5,21 @@ use wattle_testnet::datasets;
 use wattle_testnet::keyring::Keyring;
 use wattle_testnet::record::record;
 use wattle_testnet::replay::{ParkPrices, replay};
+use wattle_testnet::script::Lists;
 
 #[test]
 fn a_recording_verifies_and_agrees_with_the_replay_to_the_nano_yuan() {
     let profile = datasets::bundled(datasets::DEFAULT_FIRST_DAY, 1).unwrap();
     let prices = ParkPrices::bundled();
     let out = tempfile::tempdir().unwrap();
-    record(&profile, &prices, &Keyring::from_seed([3; 32]), out.path()).unwrap();
+    record(
+        &profile,
+        &prices,
+        &Keyring::from_seed([3; 32]),
+        Lists::default(),
+        out.path(),
+    )
+    .unwrap();
     let (export, policy) = (out.path().join("export"), out.path().join("policy"));
     let audit = audit(&export, &policy, &mut |_| {}).unwrap();
     assert!(audit.verified, "{:#?}", audit.claims);
@@ -46,7 +54,14 @@ fn a_recording_comes_out_the_same_twice() {
     let root = || {
         let out = tempfile::tempdir().unwrap();
         let keyring = Keyring::from_seed([4; 32]);
-        record(&profile, &ParkPrices::bundled(), &keyring, out.path()).unwrap();
+        record(
+            &profile,
+            &ParkPrices::bundled(),
+            &keyring,
+            Lists::default(),
+            out.path(),
+        )
+        .unwrap();
         std::fs::read_to_string(out.path().join("export/checkpoint")).unwrap()
     };
     assert_eq!(root(), root());

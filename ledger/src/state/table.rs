@@ -107,11 +107,17 @@ where
 
     /// Carries what changed since the last call over to the trie.
     pub fn commit(&mut self, trie: &mut Trie) {
+        let (mut path, mut value) = (Vec::new(), Vec::new());
         for key in std::mem::take(&mut self.changed) {
-            let mut path = vec![self.number];
-            path.extend(codec::encode(&key));
+            path.clear();
+            path.push(self.number);
+            codec::encode_onto(&key, &mut path);
             match self.rows.get(&key) {
-                Some(row) => trie.insert(&path, &codec::encode(row)),
+                Some(row) => {
+                    value.clear();
+                    codec::encode_onto(row, &mut value);
+                    trie.insert(&path, &value);
+                }
                 None => trie.remove(&path),
             }
         }

@@ -11,11 +11,12 @@ use std::collections::VecDeque;
 use std::sync::{Condvar, Mutex, MutexGuard};
 use std::thread;
 
-/// Signatures of one chunk: enough that handing it over costs nothing beside checking it.
-const CHUNK_JOBS: usize = 16;
+/// Signatures of one chunk: enough that handing it over, and the one inversion for all of them
+/// ([`hold`]), cost nothing beside checking them.
+const CHUNK_JOBS: usize = 32;
 /// Chunks that wait at most; beyond them the caller checks one itself. With the longest messages
 /// they take 30 MB.
-const CHUNKS_WAITING_MAX: usize = 32;
+const CHUNKS_WAITING_MAX: usize = 16;
 
 /// One signature to check.
 #[derive(Debug, Clone)]

@@ -1,5 +1,7 @@
 //! `wattle-testnet bench`: the market's rules measured beside something else.
 
+mod record;
+
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
@@ -42,6 +44,8 @@ enum BenchCommand {
     Settle(SettleArgs),
     /// Compute the state root after a few changes, beside the root of the whole state
     Root(RootArgs),
+    /// Record an export of a large park in this process
+    Record(record::RecordArgs),
     /// Verify an export beside a bare loop over its signatures
     Verify(VerifyArgs),
 }
@@ -228,6 +232,7 @@ pub(crate) fn run(args: &BenchArgs) -> Result<(), Failure> {
         BenchCommand::Joint(args) => clear_days(args),
         BenchCommand::Settle(args) => settle(args),
         BenchCommand::Root(args) => state_root(args),
+        BenchCommand::Record(args) => record::run(args),
         BenchCommand::Verify(args) => verify(args),
     }
 }

@@ -10,6 +10,7 @@ use wattle_testnet::keyring::Keyring;
 use wattle_testnet::profile::ParkProfile;
 use wattle_testnet::record::record;
 use wattle_testnet::replay::{ParkPrices, replay};
+use wattle_testnet::script::Lists;
 use wattle_testnet::{datasets, table};
 
 use super::Failure;
@@ -50,9 +51,15 @@ pub(crate) fn run(args: &ReplayArgs) -> Result<(), Failure> {
         .map_err(Failure::Failed)?;
     writeln!(output, "{}", report.render(&profile))?;
     if let Some(out) = &args.out {
-        record(&profile, &prices, &Keyring::from_seed(RECORDING_SEED), out)
-            .context("the recording stopped")
-            .map_err(Failure::Failed)?;
+        record(
+            &profile,
+            &prices,
+            &Keyring::from_seed(RECORDING_SEED),
+            Lists::default(),
+            out,
+        )
+        .context("the recording stopped")
+        .map_err(Failure::Failed)?;
         let out = out.display();
         writeln!(
             output,
