@@ -4,9 +4,11 @@
 //!   tenant's opening deposit, and each tenant enrols his points in the surplus pool.
 //! * An hour before each hour of delivery every tenant places that hour's orders, by his strategy
 //!   and yesterday's readings ([`crate::strategy`]).
-//! * After each half hour every meter signs its two registers; [`Lists`] can make both longer. A register starts at zero; where
+//! * After each half hour every meter signs its two registers. A register starts at zero; where
 //!   the profile has no value it stands still and is not signed, so that no energy is invented:
 //!   the ledger shares what the meter shows after a gap over the gap's intervals.
+//!
+//! [`Lists`] can be longer: then less is signed, and orders come earlier and know less.
 
 use std::collections::BTreeMap;
 

@@ -64,7 +64,7 @@ fn bit(path: &Hash, depth: usize) -> usize {
     usize::from(path.0[depth / 8] >> (7 - depth % 8) & 1)
 }
 
-/// Paths that share their first `depth` bits, in order: those that go left, and those that go right.
+/// Paths that share their first `depth` bits, in order: those that go left, then the others.
 fn split<T>(sorted: &[(Hash, T)], depth: usize) -> [&[(Hash, T)]; 2] {
     let left = match sorted {
         [(path, _)] => 1 - bit(path, depth),
