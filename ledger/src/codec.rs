@@ -39,7 +39,15 @@ pub fn encode_onto<T: bincode::Encode>(value: &T, bytes: &mut Vec<u8>) {
 
 /// Decodes a value that takes up all of `bytes`.
 pub fn decode<T: bincode::Decode<()>>(bytes: &[u8]) -> Result<T, CodecError> {
-    let config = bincode::config::legacy().with_limit::<DECODE_BYTES_MAX>();
+    decode_within::<T, DECODE_BYTES_MAX>(bytes)
+}
+
+/// Decodes a value that takes up all of `bytes`, with a limit of its own: for files that hold
+/// several values.
+pub fn decode_within<T: bincode::Decode<()>, const BYTES_MAX: usize>(
+    bytes: &[u8],
+) -> Result<T, CodecError> {
+    let config = bincode::config::legacy().with_limit::<BYTES_MAX>();
     let (value, used) =
         bincode::decode_from_slice(bytes, config).map_err(|error| CodecError::Malformed {
             reason: error.to_string(),

@@ -7,7 +7,7 @@
 //! # Layout
 //!
 //! * formats: [`genesis`] · [`event`] · [`batch`] · [`entry`] · [`derived`] · [`receipt`] ·
-//!   [`codec`]
+//!   [`evidence`] · [`codec`]
 //! * names and refusals: [`registration`] · [`certificate`] · [`rejection`] · [`limits`]
 //! * cryptography: [`hash`] · [`keys`] · [`hex`]
 //! * the log: [`log`] (tree, tiles, proofs, signed notes, checkpoints, cosignatures, policy)
@@ -36,6 +36,7 @@ pub mod codec;
 pub mod derived;
 pub mod entry;
 pub mod event;
+pub mod evidence;
 pub mod genesis;
 pub mod hash;
 pub mod hex;

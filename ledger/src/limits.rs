@@ -6,6 +6,11 @@ pub const DECODE_BYTES_MAX: usize = 128 * 1024;
 pub const LEAF_BYTES_MAX: usize = 65_535;
 /// A signed event is at most this long; a longer one is malformed and leaves no leaf.
 pub const EVENT_BYTES_MAX: usize = 60_000;
+/// An evidence file is at most this long: two events of the greatest length with a genesis. A
+/// longer one is not read.
+pub const EVIDENCE_BYTES_MAX: usize = 256 * 1024;
+/// Registrations that travel in an evidence file; a file with more is refused.
+pub const EVIDENCE_REGISTRATIONS_MAX: usize = 16;
 /// An encoded batch is at most this long; the leader closes a batch before it.
 pub const BATCH_BYTES_MAX: usize = 64 * 1024;
 /// A batch carries at most this many events, so that the list of dropped hashes fits its leaf.

@@ -7,6 +7,7 @@
 //!
 //! * [`tree`]: leaf and node hashes, and the tree as its right edge
 //! * [`proof`]: inclusion and consistency
+//! * [`difference`]: where two logs part
 //! * [`tiles`]: the files that a log consists of: their paths and contents, the incremental
 //!   builder, and the reader that proofs are made with
 //! * [`note`]: signed text, signature lines and verifier keys
@@ -17,6 +18,7 @@
 
 pub mod checkpoint;
 pub mod cosignature;
+pub mod difference;
 pub mod note;
 pub mod policy;
 pub mod proof;

@@ -8,6 +8,7 @@ mod it {
     mod continuous_properties;
     mod corrections;
     pub(crate) mod delegation;
+    mod evidence;
     mod fills;
     mod index;
     pub(crate) mod joint;

@@ -114,25 +114,7 @@ pub fn verify_consistency(
     } else {
         path.split_first().ok_or(length)?
     };
-    let (mut position, mut last) = (old - 1, new - 1);
-    let shared = position.trailing_ones();
-    position >>= shared;
-    last >>= shared;
-
-    let (mut old_node, mut new_node) = (*first, *first);
-    for sibling in rest {
-        if last == 0 {
-            return Err(length);
-        }
-        let (above, is_left) = climb(&mut position, &mut last, sibling, &new_node);
-        new_node = above;
-        if is_left {
-            old_node = node_hash(sibling, &old_node);
-        }
-    }
-    if last != 0 {
-        return Err(length);
-    }
+    let (old_node, new_node) = fold_prefix(old, new, first, rest).ok_or(length)?;
     if old_node != *old_root {
         return Err(ProofError::OldRoot);
     }
@@ -141,6 +123,48 @@ pub fn verify_consistency(
     } else {
         Err(ProofError::Root)
     }
+}
+
+/// The root of the first `old` leaves of the tree of `new` leaves with this root, as the path
+/// shows it. Whoever signed both roots has signed that root too: another one for `old` leaves is
+/// a contradiction. The path is [`verify_consistency`]'s, but where `old` is a power of two it
+/// begins with the root of those leaves, which here is not known already.
+///
+/// # Errors
+/// [`ProofError::Shrunk`], unless `0 < old < new`; [`ProofError::Length`]; [`ProofError::Root`].
+pub fn prefix_root(old: u64, new: u64, new_root: &Hash, path: &[Hash]) -> Result<Hash, ProofError> {
+    let length = ProofError::Length { found: path.len() };
+    if old == 0 || old >= new {
+        return Err(ProofError::Shrunk { old, new });
+    }
+    let (first, rest) = path.split_first().ok_or(length)?;
+    let (old_node, new_node) = fold_prefix(old, new, first, rest).ok_or(length)?;
+    if new_node == *new_root {
+        Ok(old_node)
+    } else {
+        Err(ProofError::Root)
+    }
+}
+
+/// The roots of `old` and of `new` leaves, from the largest subtree that both share at the older
+/// one's right end on; `None` where the path has a wrong length.
+fn fold_prefix(old: u64, new: u64, first: &Hash, rest: &[Hash]) -> Option<(Hash, Hash)> {
+    let (mut position, mut last) = (old - 1, new - 1);
+    let shared = position.trailing_ones();
+    position >>= shared;
+    last >>= shared;
+    let (mut old_node, mut new_node) = (*first, *first);
+    for sibling in rest {
+        if last == 0 {
+            return None;
+        }
+        let (above, is_left) = climb(&mut position, &mut last, sibling, &new_node);
+        new_node = above;
+        if is_left {
+            old_node = node_hash(sibling, &old_node);
+        }
+    }
+    (last == 0).then_some((old_node, new_node))
 }
 
 /// One step towards the root: joins `node`, which is at `position` in a row that ends at `last`,
@@ -297,6 +321,25 @@ pub fn prove_consistency<R: HashReader>(
         path.push(range_root(reader, start, end)?);
     }
     path.reverse();
+    Ok(path)
+}
+
+/// Makes the path that [`prefix_root`] takes.
+///
+/// # Errors
+/// Any [`ProveError`].
+pub fn prove_prefix<R: HashReader>(
+    reader: &mut R,
+    old: u64,
+    new: u64,
+) -> Result<Vec<Hash>, ProveError<R::Error>> {
+    if old == 0 || old >= new {
+        return Err(ProveError::Request(ProofError::Shrunk { old, new }));
+    }
+    let mut path = prove_consistency(reader, old, new)?;
+    if old.is_power_of_two() {
+        path.insert(0, range_root(reader, 0, old)?);
+    }
     Ok(path)
 }
 

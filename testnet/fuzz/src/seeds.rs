@@ -7,8 +7,9 @@ use crate::park::{AUTHORS, founding, genesis, key, step};
 use crate::targets::TARGETS;
 use wattle_ledger::batch::Batch;
 use wattle_ledger::event::{EventBody, OrderId, SignedEvent};
+use wattle_ledger::evidence::Evidence;
 use wattle_ledger::ledger::Ledger;
-use wattle_ledger::log::proof::{LeafHashes, prove_inclusion};
+use wattle_ledger::log::proof::{LeafHashes, prove_inclusion, prove_prefix};
 use wattle_ledger::log::tiles::{TileBuilder, TileKind};
 use wattle_ledger::log::tree::leaf_hash;
 use wattle_ledger::log::{Checkpoint, Cosignature, Note, TlogProof};
@@ -136,6 +137,33 @@ fn promise(log: &Log) -> Promise {
     }
 }
 
+/// One piece of each kind: an event whose sequence was used again, and a head that the log of the
+/// checkpoint does not continue.
+fn evidence(log: &Log) -> [Vec<u8>; 2] {
+    let genesis = genesis();
+    let event = SignedEvent::parse(&log.events[1]).expect("an event that was signed here");
+    let author = AUTHORS
+        .iter()
+        .find(|seed| key(**seed).public() == event.body().author);
+    let body = EventBody {
+        issued_at: event.body().issued_at.plus_millis(1),
+        ..event.body().clone()
+    };
+    let author = key(*author.expect("an author of this park"));
+    let second = SignedEvent::sign(&genesis.park(), &body, &author);
+    let events = Evidence::two_events(&genesis, Vec::new(), event, second);
+
+    let hashes: Vec<_> = log.leaves.iter().map(|leaf| leaf_hash(leaf)).collect();
+    let path = prove_prefix(&mut LeafHashes(&hashes), 6, hashes.len() as u64);
+    let forged = Checkpoint::new(genesis.origin(), 6, hashes[0]).expect("a name and a size");
+    let mut note = forged.to_note();
+    note.add(forged.sign(&key(42)))
+        .expect("a note takes a signature");
+    let path = path.expect("all leaves are there");
+    let heads = Evidence::two_heads(&genesis, Vec::new(), note, checkpoint(log), path);
+    [events, heads].map(|made| made.expect("these contradict").bytes().to_vec())
+}
+
 /// What is carried to a leader and his answer; and how messages of Raft and cosignatures begin,
 /// of which the fuzzer finds the rest.
 fn peer_messages(log: &Log) -> Vec<Vec<u8>> {
@@ -193,6 +221,7 @@ pub fn seeds(target: &str) -> Vec<Vec<u8>> {
         "tlog_proof" => vec![proof(&log).to_string().into_bytes()],
         "bundle" => bundles(&log),
         "path" => paths(&log),
+        "evidence" => evidence(&log).to_vec(),
         "promise" => vec![promise(&log).encode()],
         "snapshot" => vec![log.snapshot],
         "peer_message" => peer_messages(&log),

@@ -4,6 +4,7 @@ use crate::park;
 use wattle_ledger::batch::{Batch, SignedHeader};
 use wattle_ledger::entry::Entry;
 use wattle_ledger::event::{OrderId, SignedEvent};
+use wattle_ledger::evidence::Evidence;
 use wattle_ledger::genesis::Genesis;
 use wattle_ledger::hash::{Hash, sha256};
 use wattle_ledger::ledger::SignatureCheck;
@@ -72,6 +73,10 @@ pub const TARGETS: &[Target] = &[
     Target {
         name: "promise",
         run: promise,
+    },
+    Target {
+        name: "evidence",
+        run: evidence,
     },
     Target {
         name: "peer_message",
@@ -216,6 +221,20 @@ fn snapshot(bytes: &[u8]) {
     if let Ok(mut ledger) = restoring.finish() {
         let again = ledger.snapshot().to_bytes();
         assert_eq!(again, whole, "one snapshot for each ledger");
+    }
+}
+
+/// Evidence keeps its bytes, and is judged whatever it says; what proves something is about this
+/// park, since the fuzzer has no key of another.
+fn evidence(bytes: &[u8]) {
+    let Ok(evidence) = Evidence::parse(bytes) else {
+        return;
+    };
+    assert_eq!(evidence.bytes(), bytes, "evidence stays as it came");
+    let genesis = park::genesis();
+    if let Ok(verdict) = evidence.judge(Some(&genesis.policy())) {
+        assert_eq!(verdict.park, genesis.park());
+        assert!(evidence.judge(None).is_ok(), "a policy only asks for more");
     }
 }
 

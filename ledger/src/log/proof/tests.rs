@@ -229,6 +229,40 @@ fn mutate(path: &mut Vec<Hash>, kind: u8, at: usize, bit: usize) {
     }
 }
 
+#[test]
+fn every_prefix_of_a_tree_is_shown_by_its_path_and_no_other() {
+    for new in 2u64..70 {
+        let leaves = hashes(new);
+        let mut reader = LeafHashes(&leaves);
+        let new_root = root(&mut reader, new).unwrap();
+        for old in 1..new {
+            let path = prove_prefix(&mut reader, old, new).unwrap();
+            let old_root = root(&mut reader, old).unwrap();
+            assert_eq!(prefix_root(old, new, &new_root, &path), Ok(old_root));
+            // No path leads from another old root to the same new one.
+            for at in 0..path.len() {
+                let mut other = path.clone();
+                other[at].0[7] ^= 1;
+                let shown = prefix_root(old, new, &new_root, &other);
+                assert_eq!(shown, Err(ProofError::Root), "{old} of {new}");
+            }
+            let mut longer = path.clone();
+            longer.push(old_root);
+            for other in [&path[1..], &longer] {
+                assert!(prefix_root(old, new, &new_root, other).is_err());
+            }
+        }
+    }
+    let shrunk = |old, new| ProofError::Shrunk { old, new };
+    for (old, new) in [(0, 1), (2, 2), (3, 2), (0, 0)] {
+        let shown = prefix_root(old, new, &EMPTY_ROOT, &[EMPTY_ROOT]);
+        assert_eq!(shown, Err(shrunk(old, new)));
+        let mut none = LeafHashes(&[]);
+        let proved = prove_prefix(&mut none, old, new);
+        assert_eq!(proved, Err(ProveError::Request(shrunk(old, new))));
+    }
+}
+
 proptest! {
     #[test]
     fn mutated_inclusion_proofs_are_rejected(
