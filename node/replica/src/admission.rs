@@ -4,7 +4,7 @@
 
 use crate::input::ClientId;
 use crate::message::PeerMessage;
-use crate::output::{Output, PendingEvent, Response, StoredReceipt, WriteBatch};
+use crate::output::{Finding, Output, PendingEvent, Response, StoredReceipt, WriteBatch};
 use crate::pending::is_final;
 use crate::replica::Replica;
 use wattle_ledger::event::SignedEvent;
@@ -26,6 +26,7 @@ impl Replica {
             Err(rejection) => return self.outbox.reply(client, Response::Refused(rejection)),
         };
         if let Some(response) = self.first_outcome(&event) {
+            self.tell_second_use(&event);
             return self.outbox.reply(client, response);
         }
         let hash = event.hash();
@@ -110,6 +111,7 @@ impl Replica {
                 continue;
             };
             if self.first_outcome(&event).is_some() {
+                self.tell_second_use(&event);
                 continue;
             }
             if !self.queue.contains(&event.hash()) {
@@ -169,6 +171,7 @@ impl Replica {
     /// used for another event, or its key was revoked.
     pub(crate) fn judge_pending(&mut self) {
         for event in self.pending.next_judged(JUDGED_PER_ROUND) {
+            self.tell_second_use(&event);
             let response = match self.ledger.judge(event.bytes()) {
                 Ok(_) => self.first_outcome(&event),
                 Err(rejection) => is_final(rejection).then_some(Response::Refused(rejection)),
@@ -180,15 +183,48 @@ impl Replica {
         }
     }
 
-    /// Answers whoever waits for an event, and forgets the promise.
+    /// Answers whoever waits for an event, and ends the promise. The receipts of an event that is
+    /// applied are kept until it is sealed, so that whoever was promised it can still ask for them.
     pub(crate) fn keep_promise(&mut self, event: &Hash, response: &Response) {
-        let Some(clients) = self.pending.remove(event) else {
+        let leaf = match response {
+            Response::Committed { leaf, .. } => Some(*leaf),
+            _ => None,
+        };
+        let Some(clients) = self.pending.remove(event, leaf) else {
             return;
         };
         for client in clients {
             self.outbox.reply(client, response.clone());
         }
-        self.outbox.forget_later(*event);
+        if leaf.is_none() {
+            self.outbox.forget_later(*event);
+        }
+    }
+
+    /// Forgets the receipts of applied events that are sealed by now.
+    pub(crate) fn forget_sealed(&mut self) {
+        let sealed = self.sealing.sealed();
+        let sealed = sealed.map_or(0, |sealed| sealed.checkpoint.size());
+        for event in self.pending.take_outdated(sealed) {
+            self.outbox.forget_later(event);
+        }
+    }
+
+    /// Tells of an event whose key has used its sequence for another one that is recorded: both
+    /// signatures together are a proof against the key, so the second one is checked here.
+    pub(crate) fn tell_second_use(&mut self, event: &SignedEvent) {
+        let body = event.body();
+        let Some(recorded) = self.ledger.outcome(&body.author, body.sequence) else {
+            return;
+        };
+        let is_other = recorded.event != event.hash();
+        if is_other && event.verify(&self.ledger.genesis().park()).is_ok() {
+            let finding = Finding::SequenceUsed {
+                leaf: recorded.leaf,
+                event: Box::new(event.clone()),
+            };
+            self.outbox.push(Output::Found(finding));
+        }
     }
 
     /// What became of an event that is recorded already, or that another one stands in the way of.

@@ -3,7 +3,10 @@
 use crate::output::{Alarm, Output, Response, StoredEntry};
 use crate::pending::is_final;
 use crate::replica::Replica;
+use wattle_ledger::batch::Batch;
+use wattle_ledger::event::SignedEvent;
 use wattle_ledger::ledger::EventOutcome;
+use wattle_ledger::rejection::Rejection;
 use wattle_market::interval::Timestamp;
 
 impl Replica {
@@ -42,6 +45,10 @@ impl Replica {
                 leaves: applied.leaves,
             });
         }
+        let used = |outcome: &EventOutcome| outcome.result == Err(Rejection::SequenceUsed);
+        if applied.outcomes.iter().any(used) {
+            self.tell_second_uses(&entry.data);
+        }
         for outcome in applied.outcomes {
             self.on_outcome(outcome);
         }
@@ -50,6 +57,16 @@ impl Replica {
             self.sealing.on_seal(checkpoint, &mut self.outbox);
             if self.is_resumed {
                 self.sealing.sign(size, now, &mut self.outbox);
+            }
+        }
+    }
+
+    /// A committed batch had an event whose sequence was used: whoever led took it before he knew.
+    fn tell_second_uses(&mut self, data: &[u8]) {
+        let batch = Batch::decode(data).expect("events of a batch that decodes have outcomes");
+        for bytes in &batch.events {
+            if let Ok(event) = SignedEvent::parse(bytes) {
+                self.tell_second_use(&event);
             }
         }
     }

@@ -10,7 +10,8 @@
 //! * [`replica`]: what happens at each input
 //! * Raft: `consensus` (drives it), `window` (its log), [`election`] (its timeouts), `guard`
 //!   (what it must never see)
-//! * events: `admission` (the door), `pending` (promises), `queue` and `batch` (the leader's)
+//! * events: `admission` (the door), `pending` (promises), `kept` (their receipts), `queue` and
+//!   `batch` (the leader's)
 //! * truth: `commit` (what is applied) · [`sealing`] (what is cosigned)
 //!
 //! ```
@@ -47,6 +48,7 @@ mod consensus;
 #[cfg(test)]
 mod fixture;
 mod guard;
+mod kept;
 mod outbox;
 mod pending;
 mod queue;
@@ -54,5 +56,5 @@ mod window;
 
 pub use config::{Config, NodeKeys, StartError};
 pub use input::{ClientId, Input};
-pub use output::{Alarm, Durable, Output, Response};
+pub use output::{Alarm, Durable, Finding, Output, Response};
 pub use replica::{Replica, Role};

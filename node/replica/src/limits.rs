@@ -27,6 +27,10 @@ pub const NUMBER_MAX: u64 = 1 << 62;
 pub const PENDING_EVENTS_MAX: usize = 4_096;
 /// Their bytes; past it the next one is answered with `Busy`.
 pub const PENDING_BYTES_MAX: usize = 16 * 1024 * 1024;
+/// Applied events whose receipts are kept until a seal covers them; past it the oldest go.
+pub const KEPT_EVENTS_MAX: usize = 4_096;
+/// Their bytes; past it the oldest go.
+pub const KEPT_BYTES_MAX: usize = 16 * 1024 * 1024;
 /// Clients that wait for one event; a further one is answered with `Busy`.
 pub const CLIENTS_PER_EVENT_MAX: usize = 16;
 /// Events that wait at the leader for a batch; a forwarded one beyond it is dropped, and the node

@@ -5,6 +5,8 @@
 //! performed stops the node: whatever was not performed did not happen.
 
 use crate::input::ClientId;
+use wattle_ledger::event::SignedEvent;
+use wattle_ledger::evidence::Evidence;
 use wattle_ledger::hash::Hash;
 use wattle_ledger::registration::NodeId;
 use wattle_ledger::rejection::Rejection;
@@ -53,10 +55,26 @@ pub enum Output {
     },
     /// Tell the operator; the replica goes on.
     Alarm(Alarm),
+    /// Keep what was found as evidence. The same may be found again, also after a restart.
+    Found(Finding),
     /// Stop the node: going on could contradict what was promised.
     Stop {
         /// What was found and what to do.
         reason: String,
+    },
+}
+
+/// Two signed statements that contradict each other; every signature was checked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Finding {
+    /// Two heads of the log. Later ones about the same heads may have more signatures.
+    Heads(Box<Evidence>),
+    /// An event whose key has used its sequence for another event already.
+    SequenceUsed {
+        /// Index of the leaf with the other event.
+        leaf: u64,
+        /// The event.
+        event: Box<SignedEvent>,
     },
 }
 

@@ -4,6 +4,7 @@
 //! leader until the event is applied or can never be.
 
 use crate::input::ClientId;
+use crate::kept::Kept;
 use crate::limits::{
     CLIENTS_PER_EVENT_MAX, FORWARD_BYTES_MAX, FORWARD_EVENTS_MAX, PENDING_BYTES_MAX,
     PENDING_EVENTS_MAX, RESEND_BYTES_MAX,
@@ -26,6 +27,7 @@ pub(crate) struct Pending {
     sent: Option<Hash>,
     /// Where the last round of judging ended.
     judged: Option<Hash>,
+    kept: Kept,
 }
 
 #[derive(Debug)]
@@ -67,26 +69,31 @@ impl Pending {
         self.events.contains_key(hash)
     }
 
-    /// A promised event.
+    /// A promised event, also one that is applied and not sealed yet.
     pub(crate) fn event(&self, hash: &Hash) -> Option<&SignedEvent> {
-        self.events.get(hash).map(|promise| &promise.event)
+        let promise = self.events.get(hash).map(|promise| &promise.event);
+        promise.or_else(|| self.kept.event(hash))
     }
 
-    /// The receipts for a promised event: this node's first.
+    /// The receipts for a promised event, also for one that is applied and not sealed yet: this
+    /// node's first.
     pub(crate) fn receipts(&self, hash: &Hash) -> &[Receipt] {
         self.events
             .get(hash)
-            .map_or(&[], |promise| promise.receipts.as_slice())
+            .map_or(self.kept.receipts(hash), |promise| {
+                promise.receipts.as_slice()
+            })
     }
 
     /// Keeps a receipt for a promised event: `own` ones stand first, and of each node the first
     /// one stays. Whether it was kept.
     pub(crate) fn keep(&mut self, receipt: Receipt, own: NodeId) -> bool {
         let body = *receipt.body();
-        let Some(promise) = self.events.get_mut(&body.event) else {
+        let promised = self.events.get_mut(&body.event);
+        let promised = promised.map(|promise| &mut promise.receipts);
+        let Some(receipts) = promised.or_else(|| self.kept.receipts_mut(&body.event)) else {
             return false;
         };
-        let receipts = &mut promise.receipts;
         let is_known = receipts.iter().any(|known| known.body().node == body.node);
         if is_known || receipts.len() >= RECEIPTS_MAX {
             return false;
@@ -127,14 +134,24 @@ impl Pending {
         promise.clients.retain(|waiting| *waiting != client);
     }
 
-    /// Ends a promise; those who wait for it, if it was one.
-    pub(crate) fn remove(&mut self, hash: &Hash) -> Option<Vec<ClientId>> {
+    /// Ends a promise; those who wait for it, if it was one. Of an event that is applied the
+    /// receipts are kept, under its leaf.
+    pub(crate) fn remove(&mut self, hash: &Hash, leaf: Option<u64>) -> Option<Vec<ClientId>> {
         let promise = self.events.remove(hash)?;
         self.bytes -= promise.event.bytes().len();
         for client in &promise.clients {
             self.clients.remove(client);
         }
+        if let Some(leaf) = leaf {
+            self.kept.insert(leaf, promise.event, promise.receipts);
+        }
         Some(promise.clients)
+    }
+
+    /// Applied events whose receipts need not be kept any longer: a seal of this size covers them,
+    /// or there are too many.
+    pub(crate) fn take_outdated(&mut self, sealed: u64) -> Vec<Hash> {
+        self.kept.take_outdated(sealed)
     }
 
     /// All promised events.
@@ -285,9 +302,9 @@ mod tests {
         pending.leave(ClientId(0));
         pending.leave(ClientId(99));
         assert!(pending.wait(&event.hash(), ClientId(room)));
-        let clients = pending.remove(&event.hash()).unwrap();
+        let clients = pending.remove(&event.hash(), None).unwrap();
         assert_eq!(clients, (1..=room).map(ClientId).collect::<Vec<_>>());
-        assert_eq!(pending.remove(&event.hash()), None);
+        assert_eq!(pending.remove(&event.hash(), Some(4)), None);
         assert_eq!(
             (pending.len(), pending.bytes, pending.clients.len()),
             (0, 0, 0)

@@ -175,6 +175,7 @@ impl Replica {
             self.work(now);
             self.on_leader_change();
         }
+        self.forget_sealed();
     }
 
     /// The next output to be performed.
@@ -395,8 +396,8 @@ impl Replica {
         self.sealing.evidence()
     }
 
-    /// A promised event that is not applied, with its receipts: this node's first, then those of
-    /// leaders.
+    /// A promised event that is not applied, or applied and not sealed, with its receipts: this
+    /// node's first, then those of leaders.
     pub fn promised(&self, event: &Hash) -> Option<Promise> {
         Some(Promise {
             event: self.pending.event(event)?.clone(),

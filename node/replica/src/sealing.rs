@@ -9,13 +9,15 @@
 use crate::limits::{EARLY_PER_PEER_MAX, EVIDENCE_MAX, SEALS_KEPT_MAX};
 use crate::message::{PeerMessage, SignedCheckpoint};
 use crate::outbox::Outbox;
-use crate::output::{Alarm, Output, SignedHead, WriteBatch};
+use crate::output::{Alarm, Finding, Output, SignedHead, WriteBatch};
 use std::collections::BTreeMap;
+use wattle_ledger::evidence::Evidence;
 use wattle_ledger::genesis::{Genesis, NodeRecord};
+use wattle_ledger::hash::Hash;
 use wattle_ledger::keys::SigningKey;
 use wattle_ledger::log::checkpoint::Checkpoint;
 use wattle_ledger::log::cosignature::Cosignature;
-use wattle_ledger::log::note::{NoteSignature, SignatureType, key_id};
+use wattle_ledger::log::note::{Note, NoteSignature, SignatureType, key_id};
 use wattle_ledger::registration::NodeId;
 use wattle_market::interval::Timestamp;
 
@@ -172,6 +174,7 @@ impl Sealing {
             wants_answer: false,
         };
         seal.signatures.insert(self.node, signed);
+        self.tell_evidence(size, outbox);
         self.send_to_peers(size, false, outbox);
         self.publish(size, outbox);
     }
@@ -236,15 +239,17 @@ impl Sealing {
             .seals
             .get_mut(&signed.size)
             .expect("the caller has looked for the seal");
+        let size = signed.size;
         if *seal.checkpoint.root() == signed.root {
             seal.signatures.insert(from, signed);
+            self.tell_evidence(size, outbox);
             return;
         }
-        let size = signed.size;
         if self.evidence.len() < EVIDENCE_MAX {
             self.evidence.insert((size, from), signed);
         }
         outbox.alarm(Alarm::RootsDiffer { peer: from, size });
+        self.tell_evidence(size, outbox);
         let against = self
             .evidence
             .range((size, NodeId(0))..=(size, NodeId(u64::MAX)))
@@ -277,7 +282,7 @@ impl Sealing {
         if !is_news {
             return;
         }
-        let note = self.note(seal);
+        let note = self.note(&seal.checkpoint, &seal.signatures).to_string();
         let cosigners = seal.signatures.keys().copied().collect();
         let checkpoint = seal.checkpoint.clone();
         self.sealed = Some(Sealed {
@@ -288,13 +293,44 @@ impl Sealing {
         outbox.push(Output::Publish { size, note });
     }
 
-    /// The checkpoint as a signed note: first the log's signatures, then the cosignatures.
-    fn note(&self, seal: &Seal) -> String {
+    /// Tells of each other root that was signed for a size, with all signatures known so far.
+    /// Before anybody has signed this node's own root, there is nothing that could contradict.
+    fn tell_evidence(&self, size: u64, outbox: &mut Outbox) {
+        let all = (size, NodeId(0))..=(size, NodeId(u64::MAX));
+        let mut others: BTreeMap<Hash, BTreeMap<NodeId, SignedCheckpoint>> = BTreeMap::new();
+        for ((_, node), signed) in self.evidence.range(all) {
+            others
+                .entry(signed.root)
+                .or_default()
+                .insert(*node, *signed);
+        }
+        let Some(seal) = self.seals.get(&size).filter(|_| !others.is_empty()) else {
+            return;
+        };
+        let own = self.note(&seal.checkpoint, &seal.signatures);
+        for (root, signatures) in others {
+            let checkpoint = Checkpoint::new(self.genesis.origin(), size, root)
+                .expect("the signatures over it were verified");
+            let other = self.note(&checkpoint, &signatures);
+            let heads =
+                Evidence::two_heads(&self.genesis, Vec::new(), own.clone(), other, Vec::new());
+            if let Ok(evidence) = heads {
+                outbox.push(Output::Found(Finding::Heads(Box::new(evidence))));
+            }
+        }
+    }
+
+    /// A checkpoint as a signed note: first the log's signatures, then the cosignatures.
+    fn note(
+        &self,
+        checkpoint: &Checkpoint,
+        signatures: &BTreeMap<NodeId, SignedCheckpoint>,
+    ) -> Note {
         let origin = self.genesis.origin();
-        let mut note = seal.checkpoint.to_note();
+        let mut note = checkpoint.to_note();
         let signers = || {
             let records = self.records().iter();
-            records.filter_map(|record| Some((record, seal.signatures.get(&record.id)?)))
+            records.filter_map(|record| Some((record, signatures.get(&record.id)?)))
         };
         let log_lines = signers().map(|(record, signed)| {
             let id = key_id(&origin, SignatureType::Ed25519, &record.log);
@@ -311,7 +347,7 @@ impl Sealing {
         for line in log_lines.chain(cosignature_lines) {
             note.add(line).expect("seven voters have fourteen lines");
         }
-        note.to_string()
+        note
     }
 
     fn verify(&self, from: NodeId, signed: &SignedCheckpoint) -> Result<(), String> {

@@ -2,6 +2,7 @@
 
 mod checks;
 mod clients;
+mod findings;
 
 use crate::checkers::acknowledgements::Acknowledgements;
 use crate::checkers::checkpoints::Checkpoints;
@@ -74,6 +75,8 @@ pub struct Statistics {
     pub settled: u64,
     /// Items of events that a business rule has refused.
     pub refusals: u64,
+    /// Events with a sequence that was used already, found by nodes with a proof.
+    pub second_uses: u64,
 }
 
 /// What happens at a moment.
@@ -400,6 +403,7 @@ impl Simulation {
             }
             Output::Reply { client, response } => self.answer(node, client, &response),
             Output::Alarm(alarm) => self.on_alarm(node, &alarm),
+            Output::Found(finding) => self.on_finding(node, finding),
             Output::Stop { reason } => {
                 let what = format!("node {id} stops: {reason}");
                 Err(Failure::Correctness {

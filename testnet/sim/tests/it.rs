@@ -55,6 +55,7 @@ fn parks_of_one_three_and_five_nodes_survive_faults_and_come_together() {
         sum.matched += statistics.matched;
         sum.settled += statistics.settled;
         sum.refusals += statistics.refusals;
+        sum.second_uses += statistics.second_uses;
     }
     // A run without faults, trades and refusals would show nothing.
     assert!(sum.crashes > 3 && sum.refused > 0, "{sum:?}");
@@ -63,6 +64,7 @@ fn parks_of_one_three_and_five_nodes_survive_faults_and_come_together() {
         sum.trades > 0 && sum.matched > 0 && sum.settled > 0 && sum.refusals > 0,
         "{sum:?}"
     );
+    assert!(sum.second_uses > 0, "{sum:?}");
 }
 
 #[test]

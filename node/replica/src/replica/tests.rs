@@ -6,7 +6,7 @@ use super::*;
 use crate::election::timeout_ticks;
 use crate::fixture::{config, event, genesis, named_event, node_keys, start};
 use crate::input::ClientId;
-use crate::output::{PendingEvent, Response, StoredHardState, StoredReceipt};
+use crate::output::{Finding, PendingEvent, Response, StoredHardState, StoredReceipt};
 use wattle_ledger::batch::Batch;
 use wattle_ledger::event::event_hash;
 use wattle_ledger::hash::Hash;
@@ -21,6 +21,7 @@ struct Node {
     replies: Vec<(ClientId, Response)>,
     published: Vec<u64>,
     alarms: Vec<Alarm>,
+    found: Vec<Finding>,
     stopped: Option<String>,
 }
 
@@ -39,6 +40,7 @@ impl Node {
             replies: Vec::new(),
             published: Vec::new(),
             alarms: Vec::new(),
+            found: Vec::new(),
             stopped: None,
         };
         assert!(node.perform().is_empty());
@@ -69,6 +71,7 @@ impl Node {
                 Output::Promise { client, receipt } => self.promises.push((client, receipt)),
                 Output::Reply { client, response } => self.replies.push((client, response)),
                 Output::Alarm(alarm) => self.alarms.push(alarm),
+                Output::Found(finding) => self.found.push(finding),
                 Output::Stop { reason } => self.stopped = Some(reason),
             }
         }
@@ -119,6 +122,8 @@ impl Node {
 struct Park {
     nodes: Vec<Node>,
     now: Timestamp,
+    /// Whether cosignatures are delivered.
+    seals: bool,
 }
 
 impl Park {
@@ -127,6 +132,7 @@ impl Park {
         Park {
             nodes: starting.collect(),
             now: start(),
+            seals: true,
         }
     }
 
@@ -136,6 +142,10 @@ impl Park {
             .map(|(to, bytes)| (from, to, bytes))
             .collect();
         while let Some((from, to, bytes)) = queue.pop_front() {
+            let message = PeerMessage::decode(&bytes);
+            if !self.seals && matches!(message, Ok(PeerMessage::Cosignature(_))) {
+                continue;
+            }
             let node = &mut self.nodes[to.0 as usize - 1];
             let answers = node.handle(self.now, Input::PeerMessage { from, bytes });
             queue.extend(answers.into_iter().map(|(next, bytes)| (to, next, bytes)));
@@ -240,6 +250,11 @@ fn a_repeated_event_gets_its_first_outcome_and_another_of_its_sequence_is_refuse
         park.submit(node, 3, &named_event(3, 1, "another"));
         let refused = Response::Refused(Rejection::SequenceUsed);
         assert_eq!(park.nodes[node as usize - 1].answer(3), Some(&refused));
+        let finding = Finding::SequenceUsed {
+            leaf: committed(first.as_ref()).0,
+            event: Box::new(named_event(3, 1, "another")),
+        };
+        assert_eq!(park.nodes[node as usize - 1].found, [finding]);
     }
     park.tick(12);
     park.assert_agree();
@@ -262,7 +277,17 @@ fn of_two_promised_events_with_one_sequence_both_clients_hear() {
         node.answer(2),
         Some(&Response::Refused(Rejection::SequenceUsed))
     );
+    // Who promised both, and the leader, hold a proof against the key; a forged event is none.
+    let leaf = committed(node.answer(1)).0;
+    let event = Box::new(b.clone());
+    let finding = Finding::SequenceUsed { leaf, event };
+    assert!(node.found.contains(&finding), "{:?}", node.found);
     park.assert_agree();
+    let before = park.nodes[0].found.len();
+    let mut forged = named_event(3, 1, "a third").bytes().to_vec();
+    *forged.last_mut().unwrap() ^= 1;
+    park.submit(1, 9, &SignedEvent::parse(&forged).unwrap());
+    assert_eq!(park.nodes[0].found.len(), before);
 }
 
 #[test]
@@ -294,7 +319,14 @@ fn a_promise_survives_a_restart_and_reaches_the_next_leader() {
     park.nodes.insert(at, node);
     park.tick(40);
     park.assert_agree();
-    assert!(park.nodes[0].durable.pending.is_empty());
+    // Until a seal covers the event, its receipts can be asked for.
+    park.tick(120);
+    park.assert_agree();
+    assert!(
+        park.nodes
+            .iter()
+            .all(|node| node.durable.pending.is_empty())
+    );
     park.submit(1, 2, &event(3, 1));
     committed(park.nodes[0].answer(2));
 }
@@ -333,6 +365,7 @@ fn a_full_window_takes_no_more_and_says_so() {
     let mut park = Park {
         nodes: vec![Node::start_with(full, Durable::default())],
         now: start(),
+        seals: true,
     };
     park.tick(30);
     assert!(park.nodes[0].replica.window_bytes() < 600);

@@ -1,5 +1,6 @@
 use super::*;
 use crate::fixture::{genesis, node_keys, start};
+use wattle_ledger::evidence::Contradiction;
 use wattle_ledger::hash::Hash;
 use wattle_ledger::log::note::{Note, VerifierKey};
 
@@ -46,6 +47,9 @@ fn drained(outbox: &mut Outbox) -> Vec<Output> {
 
 /// The outputs in short.
 fn told(outputs: &[Output]) -> Vec<String> {
+    let outputs = outputs
+        .iter()
+        .filter(|output| !matches!(output, Output::Found(_)));
     let tell = |output: &Output| match output {
         Output::Persist(write) => format!("persist {}", write.signed.unwrap().size),
         Output::Send { to, bytes } => match PeerMessage::decode(bytes).unwrap() {
@@ -66,7 +70,7 @@ fn told(outputs: &[Output]) -> Vec<String> {
         Output::Stop { .. } => "stop".to_owned(),
         other => panic!("{other:?}"),
     };
-    outputs.iter().map(tell).collect()
+    outputs.map(tell).collect()
 }
 
 fn seal_and_sign(sealing: &mut Sealing, checkpoint: Checkpoint) -> Vec<String> {
@@ -293,6 +297,55 @@ fn another_root_is_evidence_and_a_quorum_of_it_stops_the_node() {
         hear(&mut sealing, 5, signed_by(5, 5, 9, 7), 9),
         ["differ 5 9", "stop"]
     );
+}
+
+/// The nodes that the evidence in these outputs convicts, and the lines under its heads.
+fn found(outbox: &mut Outbox) -> Vec<(Vec<u64>, usize)> {
+    let found = drained(outbox)
+        .into_iter()
+        .filter_map(|output| match output {
+            Output::Found(Finding::Heads(evidence)) => Some(evidence),
+            _ => None,
+        });
+    let judge = |evidence: Box<Evidence>| {
+        let verdict = evidence.judge(Some(&genesis(5).policy())).unwrap();
+        let Contradiction::Heads { convicted, .. } = verdict.contradiction else {
+            panic!("two heads");
+        };
+        let cosigners = convicted.iter().filter(|signer| signer.is_cosigner);
+        let nodes = cosigners.map(|signer| signer.node.unwrap().0);
+        (nodes.collect(), evidence.lines())
+    };
+    found.map(judge).collect()
+}
+
+#[test]
+fn another_root_becomes_evidence_that_gathers_signatures_and_convicts_who_signed_both() {
+    let mut sealing = sealing(5, None);
+    let mut outbox = Outbox::default();
+    sealing.on_seal(checkpoint(5, 9, 1), &mut outbox);
+    sealing.on_signatures(NodeId(2), signed_by(5, 2, 9, 7), 9, &mut outbox);
+    assert_eq!(
+        found(&mut outbox),
+        [],
+        "nobody has signed this node's root yet"
+    );
+    sealing.sign(9, NOW, &mut outbox);
+    assert_eq!(found(&mut outbox), [(vec![], 4)]);
+    sealing.on_signatures(NodeId(3), signed_by(5, 3, 9, 7), 9, &mut outbox);
+    assert_eq!(found(&mut outbox), [(vec![], 6)]);
+    for signed in [signed_by(5, 2, 9, 1), signed_by(5, 4, 9, 1)] {
+        let from = if signed == signed_by(5, 2, 9, 1) {
+            2
+        } else {
+            4
+        };
+        sealing.on_signatures(NodeId(from), signed, 9, &mut outbox);
+    }
+    assert_eq!(found(&mut outbox), [(vec![2], 8), (vec![2], 10)]);
+    // A third root is another piece of evidence.
+    sealing.on_signatures(NodeId(5), signed_by(5, 5, 9, 3), 9, &mut outbox);
+    assert_eq!(found(&mut outbox).len(), 2);
 }
 
 #[test]

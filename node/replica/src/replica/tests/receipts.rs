@@ -54,11 +54,20 @@ fn the_leaders_receipt_stands_behind_the_nodes_and_survives_a_restart() {
     assert_eq!(chain(&node), expected);
     park.nodes.insert(at, node);
 
-    // Once both are recorded, nothing is promised any more and nothing is kept.
+    // Once both are recorded, nothing waits any more; the receipts are there until a seal.
     park.tick(40);
     let leader = park.leader();
+    park.seals = false;
     park.submit(leader, 3, &named_event(3, 1, "first"));
-    park.tick(40);
+    park.tick(30);
+    assert_eq!(park.nodes[at].replica.pending_len(), 0);
+    assert_eq!(chain(&park.nodes[at]), expected);
+    let node = park.nodes.remove(at).restart(3);
+    park.nodes.insert(at, node);
+    park.tick(60);
+    assert_eq!(chain(&park.nodes[at]), expected);
+    park.seals = true;
+    park.tick(120);
     park.assert_agree();
     let node = &park.nodes[at];
     assert_eq!(node.replica.promised(&event.hash()), None);
