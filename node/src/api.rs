@@ -8,6 +8,7 @@ mod access;
 mod bundles;
 mod certificate;
 mod event;
+mod evidence;
 mod failure;
 mod health;
 mod log;
@@ -98,6 +99,8 @@ pub fn router(api: Api) -> Router {
         .route("/v1/events", submit)
         .route("/v1/events/{hash}", get(event::lookup))
         .route("/v1/events/{hash}/receipts", get(event::receipts))
+        .route("/v1/evidence", get(evidence::list))
+        .route("/v1/evidence/{id}", get(evidence::file))
         .route("/v1/keys/{key}", get(park::key))
         .route("/v1/status", get(park::status))
         .route("/v1/genesis", get(park::genesis))

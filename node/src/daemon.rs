@@ -5,6 +5,7 @@ use crate::clock::Clock;
 use crate::config::Config;
 use crate::event_loop::{EventLoop, Handle, LoopError};
 use crate::event_loop::{Receiver, SharedClock};
+use crate::evidence::EvidenceStore;
 use crate::folder;
 use crate::history::History;
 use crate::network::{self, NetworkEvent, Outbound};
@@ -166,6 +167,7 @@ fn recover(config: &Config, clock: SharedClock) -> anyhow::Result<EventLoop> {
     };
     let (storage, durable) = Storage::open(&config.data_dir.join("store"), identity)?;
     let history = History::open(&config.data_dir.join("history"))?;
+    let evidence = EvidenceStore::open(&config.data_dir.join("evidence"))?;
     let entries = durable.entries.len();
     let mut seed = [0; 8];
     getrandom::fill(&mut seed)
@@ -203,7 +205,13 @@ fn recover(config: &Config, clock: SharedClock) -> anyhow::Result<EventLoop> {
         "recovered"
     );
     let tick = Duration::from_millis(config.raft.tick_ms);
-    Ok(EventLoop::new(replica, storage, history, clock, tick)?)
+    Ok(EventLoop::new(
+        replica,
+        storage,
+        (history, evidence),
+        clock,
+        tick,
+    )?)
 }
 
 fn deliver_to(handle: Handle) -> impl Fn(NetworkEvent) + Send + 'static {

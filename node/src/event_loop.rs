@@ -13,6 +13,7 @@ pub use gate::{Handle, LoopClosed, Progress, Receiver, Submission, SubmitError};
 pub use view::{Counters, View};
 
 use crate::clock::Clock;
+use crate::evidence::{EvidenceFolderError, EvidenceStore, Recorded};
 use crate::history::{History, HistoryError, HistoryReader};
 use crate::index::Index;
 use crate::network::Outbound;
@@ -24,7 +25,7 @@ use std::time::{Duration, Instant};
 use wattle_ledger::registration::NodeId;
 use wattle_market::interval::Timestamp;
 use wattle_replica::input::{ClientId, Input};
-use wattle_replica::output::{Alarm, Output};
+use wattle_replica::output::{Alarm, Finding, Output};
 use wattle_replica::replica::Replica;
 
 /// Inputs that are handled before their outputs are performed.
@@ -52,6 +53,12 @@ pub enum LoopError {
     /// The history failed.
     #[error(transparent)]
     History(#[from] HistoryError),
+    /// Evidence cannot be kept.
+    #[error(transparent)]
+    Evidence(#[from] EvidenceFolderError),
+    /// The history does not give what it holds.
+    #[error("cannot read a leaf of the history; check the folder and its permissions")]
+    Leaf(#[source] std::io::Error),
     /// The replica asked for it.
     #[error("the node stops, since going on could contradict what it promised: {reason}")]
     Stopped {
@@ -65,6 +72,7 @@ pub struct EventLoop {
     replica: Replica,
     storage: Storage,
     history: History,
+    evidence: EvidenceStore,
     index: Index,
     clock: SharedClock,
     network: Option<Outbound>,
@@ -84,7 +92,7 @@ impl EventLoop {
     pub fn new(
         replica: Replica,
         storage: Storage,
-        history: History,
+        (history, evidence): (History, EvidenceStore),
         clock: SharedClock,
         tick: Duration,
     ) -> Result<EventLoop, LoopError> {
@@ -92,6 +100,7 @@ impl EventLoop {
             replica,
             storage,
             history,
+            evidence,
             index: Index::default(),
             clock,
             network: None,
@@ -221,6 +230,7 @@ impl EventLoop {
                     }
                 }
                 Output::Alarm(alarm) => self.alarm(&alarm),
+                Output::Found(finding) => self.keep(finding)?,
                 Output::Stop { reason } => return Err(LoopError::Stopped { reason }),
             }
         }
@@ -259,6 +269,37 @@ impl EventLoop {
         }
     }
 
+    /// Keeps what contradicts itself as evidence, and tells the operator of it once.
+    fn keep(&mut self, finding: Finding) -> Result<(), LoopError> {
+        let evidence = self
+            .evidence
+            .of_finding(finding, self.replica.ledger(), &self.history)
+            .map_err(LoopError::Leaf)?;
+        let Some(evidence) = evidence else {
+            return Ok(());
+        };
+        let (recorded, about) = (self.evidence.record(&evidence)?, evidence.subject());
+        let id = evidence.id();
+        match recorded {
+            Recorded::New | Recorded::Extended => {
+                self.counters.evidence += 1;
+                self.counters.alarms += 1;
+                tracing::error!(
+                    %id, ?about,
+                    "evidence was found and kept; look at it with wattle evidence verify, and                      give it to who must know"
+                );
+            }
+            Recorded::Full => {
+                tracing::error!(
+                    ?about,
+                    "evidence was found, and there is no room to keep it"
+                );
+            }
+            Recorded::Known => {}
+        }
+        Ok(())
+    }
+
     /// Answers queries.
     fn answer(&mut self, round: &mut Round) {
         let queries = std::mem::take(&mut round.queries);
@@ -269,6 +310,7 @@ impl EventLoop {
             replica: &self.replica,
             index: &self.index,
             history: &self.history,
+            evidence: &self.evidence,
             storage: &self.storage,
             now: now(&self.clock),
             counters: Counters {

@@ -5,6 +5,7 @@
 //! the checkpoint by rename after them. Partial files and the checkpoint are made again when the
 //! node starts, so they are not waited for; nothing acknowledged depends on them.
 
+mod leaf;
 mod reader;
 
 pub use reader::HistoryReader;

@@ -5,6 +5,7 @@
 //! - [`config`], [`setup`]: what a node is started with, and what stands before its first start
 //! - [`event_loop`]: the one thread that owns the replica, the store and the history
 //! - [`storage`]: what changes (sled), [`history`]: what never does (C2SP tile files)
+//! - [`evidence`]: what was signed twice, as files that convince others
 //! - [`network`]: bytes between nodes (libp2p)
 //! - [`api`]: HTTP, [`index`]: where in the log a participant finds his own
 //! - [`clock`]: park time
@@ -36,6 +37,7 @@ pub mod clock;
 pub mod config;
 pub mod daemon;
 pub mod event_loop;
+pub mod evidence;
 pub mod history;
 pub mod index;
 pub mod network;

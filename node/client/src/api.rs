@@ -7,6 +7,7 @@
 mod bundle;
 mod certificate;
 mod event;
+mod evidence;
 mod market;
 mod months;
 mod problem;
@@ -19,6 +20,7 @@ pub use certificate::{
     CertificateRecord, Certificates, HeldCertificate, Link, RolledUpMonth, UncoveredUse,
 };
 pub use event::{EventOutcome, EventPending, EventReceipts, EventState, ItemOutcome, KeyStatus};
+pub use evidence::{EvidenceHead, EvidenceItem, EvidenceList, EvidenceSubject};
 pub use market::{
     Balance, Book, ClearedInterval, EntryRecord, IndexedDay, JointPart, JointPrice, Level,
     OpenOrder, OpenOrders, PriceIndex, Prices, Trade, TradedSoFar, Trades,

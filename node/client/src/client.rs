@@ -10,8 +10,8 @@ pub use error::{ClientError, Refusal};
 
 use crate::api::{
     Balance, Book, Bundles, CertificateRecord, Certificates, EntryRecord, EventOutcome,
-    EventPending, EventReceipts, EventState, Invoices, KeyStatus, Months, OpenOrders, PriceIndex,
-    Prices, Problem, Registry, Statement, Status, Trades,
+    EventPending, EventReceipts, EventState, EvidenceList, Invoices, KeyStatus, Months, OpenOrders,
+    PriceIndex, Prices, Problem, Registry, Statement, Status, Trades,
 };
 use crate::request::Credentials;
 use error::Failure;
@@ -159,6 +159,16 @@ impl Client {
     /// The receipts for an event that the answering node carries.
     pub fn receipts(&self, event: &Hash) -> Result<EventReceipts, ClientError> {
         self.json(&format!("/v1/events/{event}/receipts"))
+    }
+
+    /// The evidence that the answering node keeps and the reader may see; needs credentials.
+    pub fn evidence_list(&self) -> Result<EvidenceList, ClientError> {
+        self.private("/v1/evidence")
+    }
+
+    /// One file of it; needs credentials.
+    pub fn evidence(&self, id: &Hash) -> Result<Vec<u8>, ClientError> {
+        Ok(self.get(&format!("/v1/evidence/{id}"), true)?.body)
     }
 
     /// A key's role and next sequence.

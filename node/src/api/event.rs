@@ -153,7 +153,8 @@ pub(super) async fn lookup(
     }
 }
 
-/// `GET /v1/events/{hash}/receipts`: the receipts for an event that this node carries.
+/// `GET /v1/events/{hash}/receipts`: the receipts for an event that this node carries, or carried
+/// until it was applied and no seal covers yet.
 pub(super) async fn receipts(
     State(api): State<Api>,
     Path(hash): Path<String>,
@@ -162,7 +163,7 @@ pub(super) async fn receipts(
     let promise = api.ask(move |view: &View| view.replica.promised(&event));
     let promise = promise.await?.ok_or_else(|| {
         Failure::not_found(format!(
-            "this node carries no event {event}: it is recorded, or was never taken here"
+            "this node has no receipts for event {event}: it is sealed, or was never taken here"
         ))
     })?;
     let receipts = promise.receipts.iter();

@@ -161,11 +161,8 @@ fn figures(view: &View) -> Vec<Figure> {
         ("wattle_replies_total", "counter", counters.replies),
         ("wattle_peer_messages_sent_total", "counter", counters.sent),
         ("wattle_alarms_total", "counter", counters.alarms),
-        (
-            "wattle_evidence",
-            "gauge",
-            replica.evidence().count() as u64,
-        ),
+        ("wattle_evidence", "gauge", view.evidence.len() as u64),
+        ("wattle_evidence_kept_total", "counter", counters.evidence),
         ("wattle_disk_syncs_total", "counter", counters.syncs),
     ]
 }

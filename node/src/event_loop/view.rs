@@ -1,5 +1,6 @@
 //! What a query sees.
 
+use crate::evidence::EvidenceStore;
 use crate::history::History;
 use crate::index::Index;
 use crate::storage::Storage;
@@ -17,6 +18,8 @@ pub struct View<'a> {
     pub history: &'a History,
     /// What is durable beside them.
     pub storage: &'a Storage,
+    /// What was found signed twice.
+    pub evidence: &'a EvidenceStore,
     /// Park time.
     pub now: Timestamp,
     /// What happened since the start.
@@ -43,6 +46,8 @@ pub struct Counters {
     pub sent: u64,
     /// Alarms.
     pub alarms: u64,
+    /// Pieces of evidence that were kept, or extended.
+    pub evidence: u64,
     /// Times that the disk was waited for.
     pub syncs: u64,
 }

@@ -6,6 +6,7 @@
 mod access;
 mod cluster;
 mod durability;
+mod evidence;
 mod final_run;
 mod joint;
 mod market;

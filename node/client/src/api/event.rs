@@ -43,7 +43,7 @@ pub struct EventPending {
     pub receipt: Option<String>,
 }
 
-/// `GET /v1/events/{hash}/receipts`: who has promised an event that is not applied yet.
+/// `GET /v1/events/{hash}/receipts`: who has promised an event that is not sealed yet.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct EventReceipts {
     /// SHA-256 of the event's bytes.

@@ -1,0 +1,67 @@
+//! What a node found signed twice.
+
+use serde::{Deserialize, Serialize};
+use wattle_ledger::evidence::Subject;
+use wattle_ledger::hash::Hash;
+use wattle_ledger::keys::PublicKey;
+
+/// `GET /v1/evidence`: the files that the node keeps; `GET /v1/evidence/{id}` is one of them.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EvidenceList {
+    /// The files that the reader may see.
+    pub evidence: Vec<EvidenceItem>,
+}
+
+/// One file.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EvidenceItem {
+    /// SHA-256 of the file.
+    pub id: Hash,
+    /// Its length.
+    pub bytes: u64,
+    /// What it is about.
+    #[serde(flatten)]
+    pub about: EvidenceSubject,
+}
+
+/// What a file is about; whom it convicts is said by the file itself.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum EvidenceSubject {
+    /// A key signed two events with one sequence.
+    Events {
+        /// The key.
+        key: PublicKey,
+        /// The sequence.
+        sequence: u64,
+    },
+    /// The log was signed with two heads that cannot both be true.
+    Heads {
+        /// The smaller.
+        first: EvidenceHead,
+        /// The larger.
+        second: EvidenceHead,
+    },
+}
+
+/// A head of the log.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EvidenceHead {
+    /// Leaves.
+    pub size: u64,
+    /// Root over them.
+    pub root: Hash,
+}
+
+impl From<Subject> for EvidenceSubject {
+    fn from(subject: Subject) -> EvidenceSubject {
+        let head = |(size, root)| EvidenceHead { size, root };
+        match subject {
+            Subject::Events { key, sequence } => EvidenceSubject::Events { key, sequence },
+            Subject::Heads { first, second } => EvidenceSubject::Heads {
+                first: head(first),
+                second: head(second),
+            },
+        }
+    }
+}

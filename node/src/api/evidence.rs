@@ -1,0 +1,73 @@
+//! What this node found signed twice.
+//!
+//! Heads concern everybody who relies on the log. Events are private to who signed them: those
+//! are for offices, and for the tenant whose key it was.
+
+use super::Api;
+use super::access::Reader;
+use super::failure::Failure;
+use crate::event_loop::View;
+use crate::folder;
+use axum::Json;
+use axum::extract::{Path, State};
+use axum::http::header;
+use axum::response::{IntoResponse, Response};
+use wattle_client::api::{EvidenceItem, EvidenceList};
+use wattle_ledger::evidence::Subject;
+use wattle_ledger::hash::Hash;
+use wattle_ledger::registration::Role;
+
+/// `GET /v1/evidence`.
+pub(super) async fn list(
+    State(api): State<Api>,
+    reader: Reader,
+) -> Result<Json<EvidenceList>, Failure> {
+    let evidence = api.ask(move |view: &View| {
+        let kept = view.evidence.list();
+        let shown = kept.filter(|(subject, _)| may_see(view, reader, subject));
+        shown
+            .map(|(subject, kept)| EvidenceItem {
+                id: kept.id,
+                bytes: kept.bytes,
+                about: (*subject).into(),
+            })
+            .collect()
+    });
+    let evidence = evidence.await?;
+    Ok(Json(EvidenceList { evidence }))
+}
+
+/// `GET /v1/evidence/{id}`: the file.
+pub(super) async fn file(
+    State(api): State<Api>,
+    reader: Reader,
+    Path(id): Path<String>,
+) -> Result<Response, Failure> {
+    let id: Hash = id
+        .parse()
+        .map_err(|error| Failure::malformed(format!("{id:?} is no evidence's name: {error}")))?;
+    let path = api.ask(move |view: &View| {
+        let subject = view.evidence.subject_of(&id);
+        let seen = subject.filter(|subject| may_see(view, reader, subject));
+        seen.map(|_| view.evidence.path(&id))
+    });
+    // Who may not see a file is not told that there is one.
+    let none = || Failure::not_found(format!("this node keeps no evidence {id} for you"));
+    let path = path.await?.ok_or_else(none)?;
+    let bytes = folder::read_if_there(&path);
+    let bytes = bytes.map_err(|error| Failure::internal("read the evidence", &error))?;
+    let bytes = bytes.ok_or_else(none)?;
+    let kind = [(header::CONTENT_TYPE, "application/octet-stream")];
+    Ok((kind, bytes).into_response())
+}
+
+fn may_see(view: &View, reader: Reader, subject: &Subject) -> bool {
+    match (reader, subject) {
+        (Reader::Office, _) | (Reader::Tenant(_), Subject::Heads { .. }) => true,
+        (Reader::Tenant(own), Subject::Events { key, .. }) => {
+            let record = view.ledger().state().registry.keys().get(key);
+            let role = record.map(|record| record.role);
+            matches!(role, Some(Role::Tenant(id) | Role::Delegate(id)) if id == own)
+        }
+    }
+}

@@ -1,0 +1,232 @@
+//! What real nodes do with what was signed twice.
+
+use crate::park::{Node, PATIENCE, Park, participant, submit, wait_for};
+use std::fs;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+use tokio::sync::watch;
+use wattle_client::api::{EvidenceItem, EvidenceSubject};
+use wattle_client::{Author, Client, ClientError};
+use wattle_ledger::event::Action;
+use wattle_ledger::evidence::{Contradiction, Evidence, Verdict};
+use wattle_ledger::hash::Hash;
+use wattle_ledger::keys::SigningKey;
+use wattle_ledger::log::{Checkpoint, Cosignature};
+use wattle_ledger::registration::{NodeId, ParticipantId, Role};
+use wattle_market::interval::Timestamp;
+use wattle_node::config::Config;
+use wattle_node::network::{self, NetworkEvent, Outbound};
+use wattle_replica::message::{PeerMessage, SignedCheckpoint};
+
+fn kept(park: &Park, node: &Node, key: &SigningKey) -> Vec<EvidenceItem> {
+    let client = node.client().with_credentials(park.credentials(key));
+    client.evidence_list().unwrap().evidence
+}
+
+fn verdict(park: &Park, client: &Client, id: &Hash) -> Verdict {
+    let evidence = Evidence::parse(&client.evidence(id).unwrap()).unwrap();
+    assert_eq!(evidence.id(), *id);
+    evidence.judge(Some(&park.genesis.policy())).unwrap()
+}
+
+#[test]
+fn a_sequence_that_was_used_twice_is_kept_as_a_file_that_names_the_tenant() {
+    let park = Park::new(1);
+    let node = park.start(1);
+    let client = park.client(&[&node]);
+    let mut registrar = park.author(&client, &park.registrar);
+    let [alice, bob] = [101, 102].map(|seed| SigningKey::from_seed(&[seed; 32]));
+    for (number, key) in [(1, &alice), (2, &bob)] {
+        submit(&client, &mut registrar, participant(number));
+        let (key, role) = (key.public(), Role::Tenant(ParticipantId(number)));
+        submit(&client, &mut registrar, Action::AddKey { key, role });
+    }
+    let sign = |sequence, action| {
+        Author::new(park.id(), alice.clone(), sequence).sign(action, Timestamp(0))
+    };
+    let (point, interval) = (None, None);
+    let first = sign(1, Action::CancelAll { point, interval });
+    client.submit(&first, PATIENCE).unwrap();
+    assert!(kept(&park, &node, &park.regulator).is_empty());
+
+    // The same bytes again are no contradiction, and nor is what somebody else made up.
+    client.submit(&first, PATIENCE).unwrap();
+    let second = sign(1, Action::CancelOrders(Vec::new()));
+    let mut forged = second.bytes().to_vec();
+    *forged.last_mut().unwrap() ^= 1;
+    let forged = wattle_ledger::event::SignedEvent::parse(&forged).unwrap();
+    for event in [&forged, &second, &second] {
+        let error = client.submit(event, PATIENCE).unwrap_err();
+        assert!(matches!(error, ClientError::Refused(_)), "{error}");
+    }
+    let all = kept(&park, &node, &park.regulator);
+    let [item] = &all[..] else {
+        panic!("{all:?}");
+    };
+    let (key, sequence) = (alice.public(), 1);
+    assert_eq!(item.about, EvidenceSubject::Events { key, sequence });
+    assert_eq!(kept(&park, &node, &alice), all, "it is about her own key");
+    assert!(kept(&park, &node, &bob).is_empty());
+    let bobs = node.client().with_credentials(park.credentials(&bob));
+    match bobs.evidence(&item.id).unwrap_err() {
+        ClientError::Problem(problem) => assert_eq!(problem.status, 404),
+        other => panic!("{other}"),
+    }
+
+    let regulator = node
+        .client()
+        .with_credentials(park.credentials(&park.regulator));
+    let Contradiction::Events { role, events, .. } =
+        verdict(&park, &regulator, &item.id).contradiction
+    else {
+        panic!("two events");
+    };
+    assert_eq!(role, Some(Role::Tenant(ParticipantId(1))));
+    let hashes = events.map(|(hash, _)| hash);
+    assert!(hashes.contains(&first.hash()) && hashes.contains(&second.hash()));
+
+    // It is there after a restart, under its name.
+    let id = item.id;
+    node.kill();
+    let folder = park.path("node-1/evidence");
+    assert!(folder.join(id.to_string()).exists());
+    assert_eq!(fs::read_dir(&folder).unwrap().count(), 1);
+    let node = park.start(1);
+    assert_eq!(kept(&park, &node, &park.regulator), all);
+}
+
+/// Node 3's keys in the hands of a liar, who speaks to the others but runs no replica.
+struct Liar {
+    outbound: Outbound,
+    heard: Arc<Mutex<Vec<SignedCheckpoint>>>,
+    config: Config,
+    _stop: watch::Sender<bool>,
+    _runtime: tokio::runtime::Runtime,
+}
+
+impl Liar {
+    fn start(park: &Park) -> Liar {
+        let config = Config::load(&park.config_path(3)).unwrap();
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(1)
+            .enable_all()
+            .build()
+            .unwrap();
+        let heard = Arc::new(Mutex::new(Vec::new()));
+        let deliver = {
+            let heard = Arc::clone(&heard);
+            move |event| {
+                if let NetworkEvent::Message { bytes, .. } = event
+                    && let Ok(PeerMessage::Cosignature(signed)) = PeerMessage::decode(&bytes)
+                {
+                    heard.lock().unwrap().push(signed);
+                }
+            }
+        };
+        let (stop, stopped) = watch::channel(false);
+        let started = runtime.block_on(network::start(&config, deliver, stopped));
+        let (outbound, _) = started.unwrap();
+        Liar {
+            outbound,
+            heard,
+            config,
+            _stop: stop,
+            _runtime: runtime,
+        }
+    }
+
+    /// What an honest node has signed last.
+    fn last(&self) -> Option<SignedCheckpoint> {
+        self.heard.lock().unwrap().last().copied()
+    }
+
+    fn say(&self, park: &Park, size: u64, root: Hash) {
+        let text = Checkpoint::new(park.genesis.origin(), size, root)
+            .unwrap()
+            .text();
+        let secrets = &self.config.secrets;
+        let signed = SignedCheckpoint {
+            size,
+            root,
+            log_signature: secrets.log.sign(text.as_bytes()),
+            cosignature: Cosignature::sign(&text, 1_800_000_000, &secrets.cosigner).unwrap(),
+            wants_answer: false,
+        };
+        let bytes = PeerMessage::Cosignature(signed).encode();
+        for node in [1, 2] {
+            self.outbound.send(NodeId(node), bytes.clone());
+        }
+    }
+}
+
+#[test]
+fn a_node_that_signs_two_heads_is_convicted_by_a_file_that_every_other_node_keeps() {
+    let park = Park::new(3);
+    let nodes = [park.start(1), park.start(2)];
+    let liar = Liar::start(&park);
+    let client = park.client(&[&nodes[0], &nodes[1]]);
+    let mut registrar = park.author(&client, &park.registrar);
+    submit(&client, &mut registrar, participant(1));
+    let honest = wait_for("a signed head", || liar.last());
+    assert_eq!(nodes[0].status().sealed, None, "two of three do not seal");
+
+    // Another root: the log has two heads, and nobody signed both yet.
+    let item = |node: &Node, liar: &Liar, root: Hash, lines: usize| {
+        wait_for("evidence", || {
+            liar.say(&park, honest.size, root);
+            let all = kept(&park, node, &park.regulator);
+            let client = node
+                .client()
+                .with_credentials(park.credentials(&park.regulator));
+            let file = Evidence::parse(&client.evidence(&all.first()?.id).ok()?).unwrap();
+            (file.lines() >= lines).then(|| all[0].clone())
+        })
+    };
+    let other = Hash([7; 32]);
+    for node in &nodes {
+        let found = item(node, &liar, other, 6);
+        let client = node
+            .client()
+            .with_credentials(park.credentials(&park.regulator));
+        let Contradiction::Heads {
+            first,
+            second,
+            convicted,
+            ..
+        } = verdict(&park, &client, &found.id).contradiction
+        else {
+            panic!("two heads");
+        };
+        assert!(convicted.is_empty(), "{convicted:?}");
+        assert!(first.root == other || second.root == other);
+    }
+
+    // And then the true one: the file is replaced by one that convicts him.
+    for node in &nodes {
+        let found = item(node, &liar, honest.root, 8);
+        let client = node
+            .client()
+            .with_credentials(park.credentials(&park.regulator));
+        let verdict = verdict(&park, &client, &found.id);
+        let Contradiction::Heads { convicted, .. } = verdict.contradiction else {
+            panic!("two heads");
+        };
+        let by: Vec<Option<NodeId>> = convicted.iter().map(|signer| signer.node).collect();
+        assert_eq!(by, [Some(NodeId(3)); 2], "his log key and his cosigner key");
+        assert_eq!(kept(&park, node, &park.regulator).len(), 1);
+        assert!(metrics(node).contains("\nwattle_evidence 1\n"));
+    }
+    // Neither node stops, and the head has its seal.
+    let sealed = wait_for("the seal", || nodes[0].status().sealed);
+    assert_eq!(sealed.cosigners.len(), 3);
+}
+
+fn metrics(node: &Node) -> String {
+    let mut answer = ureq::get(format!("{}/metrics", node.url()))
+        .config()
+        .timeout_global(Some(Duration::from_secs(10)))
+        .build()
+        .call()
+        .unwrap();
+    answer.body_mut().read_to_string().unwrap()
+}
