@@ -2,6 +2,7 @@
 
 mod bundle;
 mod certificate;
+mod evidence;
 mod months;
 mod operator;
 mod receipt;
@@ -18,6 +19,7 @@ pub(crate) use bundle::{BundleCommand, BundlePlaceArgs};
 pub(crate) use certificate::{
     CarbonCommand, CertificateCommand, CertificateListArgs, MatchArgs, RegistrarCertificateCommand,
 };
+pub(crate) use evidence::{CompareArgs, EvidenceCommand};
 pub(crate) use months::{
     BillCommand, BoundaryAddArgs, BoundaryCommand, BoundaryKindArg, DefaultCommand, InvoiceArgs,
     InvoiceFormat, MonthCloseCommand, ResidueCommand, TreasurerMonthCommand,
@@ -165,6 +167,9 @@ pub(crate) enum Command {
     /// What nodes promised for one's events, and proofs that events stand in the sealed log
     #[command(subcommand)]
     Receipt(ReceiptCommand),
+    /// What was signed twice: files that prove it to others
+    #[command(subcommand)]
+    Evidence(EvidenceCommand),
     /// Watch an export's market: concentration, withdrawn orders, self-dealing, moved prices
     ///
     /// Offline. Each figure is defined in docs/SURVEILLANCE.md; none is an accusation.
@@ -281,6 +286,13 @@ mod tests {
             ("receipt verify f --policy p --export d".to_owned(), None),
             ("receipt verify f --export d".to_owned(), Some("--policy")),
             ("receipt prove f".to_owned(), Some("--out")),
+            ("evidence list".to_owned(), None),
+            (format!("evidence fetch {key} --out f"), None),
+            ("evidence fetch zz --out f".to_owned(), Some("zz")),
+            (format!("evidence fetch {key}"), Some("--out")),
+            ("evidence verify f --policy p".to_owned(), None),
+            ("log compare a b --policy p --evidence e".to_owned(), None),
+            ("log compare a".to_owned(), Some("CHECKPOINT")),
             (
                 "treasurer bill record --month 2026-07 --imported 5MWh --amount -3 --reference a"
                     .to_owned(),

@@ -6,8 +6,10 @@ mod bundle;
 mod carbon;
 mod certificate;
 mod delegate;
+mod evidence;
 mod invoice;
 mod key;
+mod log_compare;
 mod log_export;
 mod log_policy;
 pub(crate) mod log_verify;
@@ -68,8 +70,10 @@ pub(crate) fn run(
         Command::Prices(args) => prices::run(args, settings, output),
         Command::Log(LogCommand::Export { out }) => log_export::run(out, settings, output),
         Command::Log(LogCommand::Verify(args)) => log_verify::run(args, output),
+        Command::Log(LogCommand::Compare(args)) => log_compare::run(args, settings, output),
         Command::Log(LogCommand::Policy { genesis }) => log_policy::run(genesis, output),
         Command::Receipt(command) => receipt::run(command, settings, output),
+        Command::Evidence(command) => evidence::run(command, settings, output),
         Command::Outbox(command) => outbox::run(command, settings, output),
     }
 }

@@ -4,6 +4,7 @@
 
 mod it {
     mod day;
+    mod evidence;
     mod founding;
     mod keys;
     mod parks;

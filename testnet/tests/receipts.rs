@@ -120,8 +120,12 @@ fn a_tenant_keeps_receipts_and_proofs_that_are_checked_offline() {
     assert_eq!(kept["leaf"], placed["leaf"]);
 
     doctored_files_are_found(&tenant, &promise, &proof);
-    // The event is recorded: no node carries it any more.
-    tenant.fails(&format!("receipt fetch {promise}"), 1, "carries no event");
+    // The event is sealed: the proof is what counts now, and receipts are not kept any more.
+    tenant.fails(
+        &format!("receipt fetch {promise}"),
+        1,
+        "no receipts for event",
+    );
     tenant.park.park.stop().unwrap();
 }
 

@@ -11,7 +11,7 @@ pub(crate) enum ReceiptCommand {
     List,
     /// Ask the node that promised an event for the receipts of leaders it carried the event to
     ///
-    /// They are there only while the event waits. With them a broken promise names the leader.
+    /// They are there until a seal covers the event. With them a broken promise names the leader.
     Fetch {
         /// A promise of the data folder's `receipts/`
         #[arg(value_name = "FILE")]

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{Args as ClapArgs, Subcommand};
 use wattle_market::units::Price;
 
+use super::evidence::CompareArgs;
 use crate::amount;
 use crate::moment::{Moment, Month};
 
@@ -25,6 +26,11 @@ pub(crate) enum LogCommand {
     /// Keys come from the policy alone, which you had before you had the export; nothing that the
     /// export says of itself is trusted. Exit code 5 where a claim fails or cannot be checked.
     Verify(VerifyArgs),
+    /// Compare two exports or checkpoints of one log, and make evidence where they contradict
+    ///
+    /// Exit code 5 where they do. For checkpoints of different sizes an export of the larger is
+    /// needed.
+    Compare(CompareArgs),
     /// Print the policy that trusts a genesis' founding nodes, to be pinned
     Policy {
         /// The genesis file

@@ -104,7 +104,7 @@ fn fetch(file: &Path, settings: &Settings, output: &mut Output<'_>) -> Result<()
         ClientError::Problem(problem) if problem.status == 404 => Failure::new(
             Exit::Failure,
             problem.detail,
-            "ask the node that gave the receipt (--url), while the event still waits",
+            "ask the node that gave the receipt (--url), before a seal covers the event",
         ),
         other => other.into(),
     })?;

@@ -7,10 +7,12 @@ use wattle_client::{Author, keyfile};
 use wattle_ledger::batch::Batch;
 use wattle_ledger::event::Action;
 use wattle_ledger::genesis::Genesis;
+use wattle_ledger::hash::Hash;
 use wattle_ledger::keys::SigningKey;
 use wattle_ledger::ledger::Ledger;
 use wattle_ledger::log::checkpoint::Checkpoint;
 use wattle_ledger::log::cosignature::Cosignature;
+use wattle_ledger::log::note::Note;
 use wattle_ledger::log::tiles::TileBuilder;
 use wattle_ledger::registration::{NodeId, Participant, ParticipantId};
 
@@ -78,18 +80,42 @@ impl Park {
 
     /// Writes the log as an export that the node's keys sign and cosign.
     pub(crate) fn export(&self, name: &str) -> PathBuf {
-        let directory = self.path(name);
-        let leaves = self.leaves();
+        self.export_of(name, &self.leaves())
+    }
+
+    /// The same with another leaf in one place.
+    pub(crate) fn export_with(&self, name: &str, at: usize, leaf: &[u8]) -> PathBuf {
+        let mut leaves = self.leaves();
+        leaves[at] = leaf.to_vec();
+        self.export_of(name, &leaves)
+    }
+
+    /// The signed checkpoint of the first leaves.
+    pub(crate) fn checkpoint_of_first(&self, size: usize) -> String {
         let mut builder = TileBuilder::new();
-        for leaf in &leaves {
+        for leaf in &self.leaves()[..size] {
+            builder.push(leaf);
+        }
+        self.signed(size as u64, builder.root()).to_string()
+    }
+
+    fn export_of(&self, name: &str, leaves: &[Vec<u8>]) -> PathBuf {
+        let directory = self.path(name);
+        let mut builder = TileBuilder::new();
+        for leaf in leaves {
             builder.push(leaf);
         }
         for file in builder.partials() {
             write(&directory.join(file.path.to_string()), &file.bytes);
         }
-        let checkpoint =
-            Checkpoint::new(self.genesis.origin(), leaves.len() as u64, builder.root());
-        let checkpoint = checkpoint.unwrap();
+        let note = self.signed(leaves.len() as u64, builder.root());
+        write(&directory.join("checkpoint"), note.to_string().as_bytes());
+        directory
+    }
+
+    /// A head that the node's keys sign and cosign.
+    pub(crate) fn signed(&self, size: u64, root: Hash) -> Note {
+        let checkpoint = Checkpoint::new(self.genesis.origin(), size, root).unwrap();
         let mut note = checkpoint.to_note();
         note.add(checkpoint.sign(&self.node_key("log"))).unwrap();
         let cosigner = self.node_key("cosigner");
@@ -99,8 +125,7 @@ impl Park {
             .to_note_signature(&name, &cosigner.public())
             .unwrap();
         note.add(line).unwrap();
-        write(&directory.join("checkpoint"), note.to_string().as_bytes());
-        directory
+        note
     }
 }
 

@@ -1,0 +1,134 @@
+//! `wattle evidence …`: what was signed twice, as files that convince others.
+
+mod told;
+
+use std::path::Path;
+
+use serde::Serialize;
+use wattle_client::api::EvidenceSubject;
+use wattle_ledger::evidence::Evidence;
+use wattle_ledger::hash::Hash;
+use wattle_ledger::log::policy::Policy;
+
+use super::log_verify::read_policy;
+use crate::args::EvidenceCommand;
+use crate::failure::{Exit, Failure};
+use crate::folder;
+use crate::output::{Output, Table};
+use crate::park::{Park, REGULATOR_KEY, TENANT_KEY};
+use crate::settings::Settings;
+
+pub(super) fn run(
+    command: &EvidenceCommand,
+    settings: &Settings,
+    output: &mut Output<'_>,
+) -> Result<(), Failure> {
+    match command {
+        EvidenceCommand::List => list(settings, output),
+        EvidenceCommand::Fetch { id, out } => fetch(id, out, settings, output),
+        EvidenceCommand::Verify { file, policy } => verify(file, policy.as_deref(), output),
+    }
+}
+
+/// Signs requests as a regulator where there is such a key, and as a tenant otherwise.
+fn reader(park: &Park<'_>, settings: &Settings) -> Result<wattle_client::Client, Failure> {
+    let has_office = settings.data_dir()?.join(REGULATOR_KEY).exists();
+    let name = if has_office {
+        REGULATOR_KEY
+    } else {
+        TENANT_KEY
+    };
+    park.private_client(park.key(name)?)
+}
+
+fn list(settings: &Settings, output: &mut Output<'_>) -> Result<(), Failure> {
+    let park = Park::open(settings)?;
+    let list = reader(&park, settings)?.evidence_list()?;
+    let mut table = Table::new(&["evidence", "about", ">bytes"]);
+    for item in &list.evidence {
+        let about = match &item.about {
+            EvidenceSubject::Events { key, sequence } => {
+                format!("sequence {sequence} of key {key}, used twice")
+            }
+            EvidenceSubject::Heads { first, second } if first.size == second.size => {
+                format!("two roots of size {}", first.size)
+            }
+            EvidenceSubject::Heads { first, second } => {
+                format!("size {} does not continue size {}", second.size, first.size)
+            }
+        };
+        table.row(vec![item.id.to_string(), about, item.bytes.to_string()]);
+    }
+    output.print(&list, |writer| {
+        table.write(writer, "the node keeps no evidence that this key may see")
+    })
+}
+
+/// A file that was copied.
+#[derive(Debug, Serialize)]
+struct Fetched<'a> {
+    evidence: Hash,
+    bytes: usize,
+    file: &'a Path,
+}
+
+fn fetch(
+    id: &Hash,
+    out: &Path,
+    settings: &Settings,
+    output: &mut Output<'_>,
+) -> Result<(), Failure> {
+    let park = Park::open(settings)?;
+    let bytes = reader(&park, settings)?.evidence(id)?;
+    let evidence = parse(&bytes)?;
+    if evidence.id() != *id {
+        return Err(Failure::new(
+            Exit::Failure,
+            format!("the node sent other evidence than {id}"),
+            "ask another node with --url",
+        ));
+    }
+    folder::write_new(out, &bytes, false)?;
+    let (evidence, bytes) = (*id, bytes.len());
+    let fetched = Fetched {
+        evidence,
+        bytes,
+        file: out,
+    };
+    output.print(&fetched, |writer| {
+        writeln!(writer, "copied {bytes} bytes to {}", out.display())
+    })?;
+    eprintln!(
+        "Nothing of it is verified yet: wattle evidence verify {} --policy FILE",
+        out.display()
+    );
+    Ok(())
+}
+
+fn verify(file: &Path, policy: Option<&Path>, output: &mut Output<'_>) -> Result<(), Failure> {
+    let evidence = parse(&folder::read(file)?)?;
+    let policy = policy.map(read_policy).transpose()?;
+    tell(&evidence, policy.as_ref(), output)
+}
+
+fn parse(bytes: &[u8]) -> Result<Evidence, Failure> {
+    Evidence::parse(bytes).map_err(|error| proves_nothing(&error))
+}
+
+pub(super) fn proves_nothing(error: &wattle_ledger::evidence::EvidenceError) -> Failure {
+    let next = "ask whoever made the file for the original; as it is, it proves nothing";
+    Failure::of(Exit::Verification, error, next)
+}
+
+/// Says what a piece of evidence proves.
+pub(super) fn tell(
+    evidence: &Evidence,
+    policy: Option<&Policy>,
+    output: &mut Output<'_>,
+) -> Result<(), Failure> {
+    let verdict = evidence
+        .judge(policy)
+        .map_err(|error| proves_nothing(&error))?;
+    let told = told::Told::of(evidence.id(), &verdict);
+    output.print(&told, |writer| told.write(writer))
+}
