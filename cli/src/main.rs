@@ -7,6 +7,7 @@
 //! - [`park`]: the park behind `--url`, pinned in the data folder; signing and submitting
 //! - [`export`]: a copied log that is verified before it is used
 //! - [`secret`]: key files and passphrases; [`folder`]: other files that are made
+//! - [`stage`]: committed and sealed, in words
 //! - [`output`]: tables and JSON on standard output; [`failure`]: errors, next steps, exit codes
 //! - [`commands`]: one file per command
 //!
@@ -42,6 +43,7 @@ mod promises;
 mod schedule;
 mod secret;
 mod settings;
+mod stage;
 
 use args::Args;
 use failure::Failure;

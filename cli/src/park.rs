@@ -22,6 +22,7 @@ use crate::output::Output;
 use crate::promises;
 use crate::secret;
 use crate::settings::Settings;
+use crate::stage::outcome_stage;
 
 /// The genesis of the park that a data folder belongs to.
 pub(crate) const GENESIS_FILE: &str = "genesis";
@@ -332,7 +333,12 @@ impl Recorded {
     pub(crate) fn print(&self, output: &mut Output<'_>) -> Result<(), Failure> {
         let outcome = &self.outcome;
         output.print(outcome, |writer| {
-            writeln!(writer, "{}", outcome_text(outcome))
+            writeln!(
+                writer,
+                "{} ({})",
+                outcome_text(outcome),
+                outcome_stage(outcome)
+            )
         })?;
         self.check()
     }

@@ -9,6 +9,7 @@ mod bundles;
 mod certificate;
 mod event;
 mod evidence;
+mod extent;
 mod failure;
 mod health;
 mod log;

@@ -217,7 +217,10 @@ impl EventLoop {
                     self.history.append(first, &leaves)?;
                     self.index.append(first, &leaves);
                 }
-                Output::Publish { size, note } => self.history.publish(size, &note)?,
+                Output::Publish { size, note } => {
+                    self.history.publish(size, &note)?;
+                    self.index.sealed(size);
+                }
                 Output::Promise { client, receipt } => {
                     if let Some(waiter) = self.waiters.get(&client) {
                         waiter.tell(Progress::Promised(receipt));

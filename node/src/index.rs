@@ -27,6 +27,9 @@ pub struct Index {
     months: Vec<u64>,
     time: Timestamp,
     state_root: Option<Hash>,
+    /// Sizes that end with a seal, with the time of their batch: those that are not sealed yet,
+    /// and the last.
+    seals: BTreeMap<u64, Timestamp>,
     leaves: u64,
 }
 
@@ -104,6 +107,22 @@ impl Index {
         self.state_root
     }
 
+    /// The size that ends with the log's last seal.
+    pub fn last_seal(&self) -> Option<u64> {
+        self.seals.last_key_value().map(|(size, _)| *size)
+    }
+
+    /// The time of the first seal beyond a size.
+    pub fn seal_after(&self, size: u64) -> Option<Timestamp> {
+        let mut beyond = self.seals.range(size + 1..);
+        beyond.next().map(|(_, time)| *time)
+    }
+
+    /// A checkpoint of this size is sealed: older seals are not asked for any more.
+    pub fn sealed(&mut self, size: u64) {
+        self.seals = self.seals.split_off(&size);
+    }
+
     fn take(&mut self, entry: Entry, place: u64) {
         match entry {
             Entry::Genesis(_) | Entry::Voters { .. } => {}
@@ -117,7 +136,10 @@ impl Index {
             Entry::Derived {
                 participant, fact, ..
             } => self.take_fact(participant, &fact, place),
-            Entry::Seal { state_root } => self.state_root = Some(state_root),
+            Entry::Seal { state_root } => {
+                self.state_root = Some(state_root);
+                self.seals.insert(place + 1, self.time);
+            }
         }
     }
 
@@ -264,7 +286,9 @@ impl Index {
     }
 
     fn cleared_mut(&mut self, interval: DeliveryInterval) -> &mut ClearedInterval {
-        self.cleared
+        let leaf = self.leaves;
+        let cleared = self
+            .cleared
             .entry(interval)
             .or_insert_with(|| ClearedInterval {
                 interval,
@@ -277,6 +301,10 @@ impl Index {
                 settled: false,
                 pool_price: None,
                 pool_volume: WattHours::ZERO,
-            })
+                leaf,
+                standing: None,
+            });
+        cleared.leaf = leaf;
+        cleared
     }
 }

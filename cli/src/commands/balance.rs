@@ -5,6 +5,7 @@ use crate::failure::Failure;
 use crate::output::{Output, Table};
 use crate::park::Park;
 use crate::settings::Settings;
+use crate::stage::extent_text;
 
 pub(super) fn run(
     args: &WhoArgs,
@@ -23,5 +24,8 @@ pub(super) fn run(
     ] {
         table.row(vec![name.to_owned(), amount.to_string()]);
     }
-    output.print(&balance, |writer| table.write(writer, ""))
+    output.print(&balance, |writer| {
+        table.write(writer, "")?;
+        writeln!(writer, "{}", extent_text(&balance.log))
+    })
 }

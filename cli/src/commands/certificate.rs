@@ -16,6 +16,7 @@ use crate::moment;
 use crate::output::{Output, Table};
 use crate::park::{self, Park, TENANT_KEY};
 use crate::settings::Settings;
+use crate::stage::extent_text;
 
 pub(super) fn run(
     command: &CertificateCommand,
@@ -94,6 +95,7 @@ fn write_list(writer: &mut dyn Write, park: &Park<'_>, held: &Certificates) -> i
         ]);
     }
     table.write(writer, "no certificates of this period; choose another")?;
+    writeln!(writer, "{}", extent_text(&held.log))?;
     if held.is_cut {
         writeln!(writer, "there are more; choose a shorter period")?;
     }
@@ -176,6 +178,7 @@ fn write_record(
         table.row(vec![name.to_owned(), value]);
     }
     table.write(writer, "")?;
+    writeln!(writer, "{}", extent_text(&record.log))?;
     writeln!(
         writer,
         "\nA park certificate is an instrument of this park and no Chinese GEC."

@@ -8,6 +8,7 @@ use crate::failure::{Exit, Failure};
 use crate::moment;
 use crate::output::{Output, Table};
 use crate::settings::Settings;
+use crate::stage::nothing_seals;
 
 /// One node's answer.
 #[derive(Debug, Serialize)]
@@ -35,7 +36,15 @@ pub(super) fn run(settings: &Settings, output: &mut Output<'_>) -> Result<(), Fa
             error,
         });
     }
-    output.print(&answers, |writer| table(&answers).write(writer, "no nodes"))?;
+    output.print(&answers, |writer| {
+        table(&answers).write(writer, "no nodes")?;
+        for status in answers.iter().filter_map(|answer| answer.status.as_ref()) {
+            if let Some(sentence) = nothing_seals(status) {
+                writeln!(writer, "node {}: {sentence}", status.node)?;
+            }
+        }
+        Ok(())
+    })?;
     judge(&answers, last_error)
 }
 

@@ -100,7 +100,7 @@ fn place(args: &PlaceArgs, park: &Park<'_>, output: &mut Output<'_>) -> Result<(
         let Some(trades) = &placed.trades else {
             return Ok(());
         };
-        trades::table(park, trades).write(writer, "nothing traded; all of it was cancelled")
+        trades::table(park, trades, None).write(writer, "nothing traded; all of it was cancelled")
     })?;
     recorded.check()
 }

@@ -1,5 +1,6 @@
 //! `wattle prices`: what cleared.
 
+use super::statement::standing_name;
 use crate::args::PeriodArgs;
 use crate::failure::Failure;
 use crate::output::{Output, Table};
@@ -26,6 +27,8 @@ pub(super) fn run(
         ">offers",
         ">pool price",
         ">pool volume",
+        "figures",
+        "state",
     ];
     if is_joint {
         header.extend([">joint price", ">joint volume"]);
@@ -46,6 +49,8 @@ pub(super) fn run(
             cleared.offers.to_string(),
             or_dash(cleared.pool_price.map(|price| price.to_string())),
             or_dash(cleared.settled.then(|| cleared.pool_volume.to_string())),
+            or_dash(cleared.standing.map(|it| standing_name(it).to_owned())),
+            prices.log.stage(cleared.leaf).name().to_owned(),
         ];
         if is_joint {
             let joint = cleared.joint.as_ref();

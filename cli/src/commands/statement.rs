@@ -7,7 +7,7 @@ pub(in crate::commands) mod html;
 
 use std::io::{self, Write};
 
-use wattle_client::api::{ChargeKind, Standing};
+use wattle_client::api::{ChargeKind, SettledLine, Stage, Standing};
 use wattle_ledger::registration::MeterKind;
 use wattle_market::settlement::PostingKind;
 use wattle_market::units::{Money, WattHours};
@@ -99,7 +99,7 @@ pub(super) fn money(sum: i128) -> String {
 }
 
 /// How a line stands, in a word.
-fn standing_name(standing: Standing) -> &'static str {
+pub(super) fn standing_name(standing: Standing) -> &'static str {
     match standing {
         Standing::Only => "initial",
         Standing::Provisional => "provisional",
@@ -282,6 +282,20 @@ fn provisional(account: &Account) -> Option<String> {
     ))
 }
 
+/// How many lines stand under a seal. Whether a run can still change them is another matter.
+fn sealed(account: &Account) -> String {
+    let statement = &account.statement;
+    let runs = statement.lines.iter().filter_map(SettledLine::last);
+    let waiting = runs.filter(|run| statement.log.stage(run.leaf) == Stage::Committed);
+    match waiting.count() {
+        0 => "All lines are sealed: a quorum of the park's nodes has cosigned them.".to_owned(),
+        count => format!(
+            "{count} of {} lines are committed and not sealed yet.",
+            account.total.lines
+        ),
+    }
+}
+
 fn write_account(writer: &mut dyn Write, account: &Account) -> io::Result<()> {
     let mut table = Table::new(&["account", ">amount"]);
     for (name, amount, _) in account_rows(account) {
@@ -293,6 +307,7 @@ fn write_account(writer: &mut dyn Write, account: &Account) -> io::Result<()> {
     if let Some(sentence) = provisional(account) {
         writeln!(writer, "{sentence}")?;
     }
+    writeln!(writer, "{}", sealed(account))?;
     writeln!(writer)?;
     let total = &account.total;
     writeln!(writer, "settled here          {}", money(total.credit))?;

@@ -5,7 +5,7 @@ use crate::failure::Failure;
 use crate::output::{Output, Table};
 use crate::park::Park;
 use crate::settings::Settings;
-use wattle_client::api::{JointPart, Trade};
+use wattle_client::api::{Extent, JointPart, Trade};
 use wattle_ledger::derived::TradeRole;
 
 pub(super) fn run(
@@ -17,7 +17,7 @@ pub(super) fn run(
     let (from, to) = park.period(&args.period)?;
     let (client, participant) = park.private_of(&args.who)?;
     let trades = client.trades(participant, from, to)?;
-    let table = table(&park, &trades.trades);
+    let table = table(&park, &trades.trades, Some(&trades.log));
     output.print(&trades, |writer| {
         table.write(
             writer,
@@ -26,10 +26,11 @@ pub(super) fn run(
     })
 }
 
-/// One row for each leg.
-pub(super) fn table(park: &Park<'_>, trades: &[Trade]) -> Table {
+/// One row for each leg; without a log, of what was committed just now.
+pub(super) fn table(park: &Park<'_>, trades: &[Trade], log: Option<&Extent>) -> Table {
     let header = [
         "interval", ">point", "side", ">ordered", ">filled", ">price", "by", ">amount", ">entry",
+        "state",
     ];
     let mut table = Table::new(&header);
     for trade in trades {
@@ -43,6 +44,8 @@ pub(super) fn table(park: &Park<'_>, trades: &[Trade]) -> Table {
             venue(trade).to_owned(),
             trade.amount.to_string(),
             trade.leaf.to_string(),
+            log.map_or("committed", |log| log.stage(trade.leaf).name())
+                .to_owned(),
         ]);
     }
     table

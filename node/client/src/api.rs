@@ -8,6 +8,7 @@ mod bundle;
 mod certificate;
 mod event;
 mod evidence;
+mod extent;
 mod market;
 mod months;
 mod problem;
@@ -21,6 +22,7 @@ pub use certificate::{
 };
 pub use event::{EventOutcome, EventPending, EventReceipts, EventState, ItemOutcome, KeyStatus};
 pub use evidence::{EvidenceHead, EvidenceItem, EvidenceList, EvidenceSubject};
+pub use extent::{Extent, Sealing, Stage};
 pub use market::{
     Balance, Book, ClearedInterval, EntryRecord, IndexedDay, JointPart, JointPrice, Level,
     OpenOrder, OpenOrders, PriceIndex, Prices, Trade, TradedSoFar, Trades,

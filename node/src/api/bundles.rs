@@ -2,6 +2,7 @@
 
 use super::Api;
 use super::access::Reader;
+use super::extent::extent;
 use super::failure::Failure;
 use super::market::range;
 use super::private::{facts, participant, within};
@@ -34,13 +35,15 @@ pub(super) async fn bundles(
             reserved: row.reserved,
         });
         let open: Vec<OpenBundle> = open.collect();
-        (open, view.index.of(participant), view.history.open_bundle())
+        let tail = (view.history.open_bundle(), extent(view));
+        (open, view.index.of(participant), tail)
     });
-    let (open, places, tail) = asked.await?;
+    let (open, places, (tail, log)) = asked.await?;
     let places = within(&places.bundles, from, to);
     let closed = facts(&api, &places, &tail)?;
     Ok(Json(Bundles {
         participant,
+        log,
         open,
         closed: closed
             .into_iter()

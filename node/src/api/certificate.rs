@@ -2,6 +2,7 @@
 
 use super::Api;
 use super::access::Reader;
+use super::extent::extent;
 use super::failure::Failure;
 use super::market::range;
 use super::private::participant;
@@ -9,7 +10,7 @@ use super::query::Parameters;
 use axum::Json;
 use axum::extract::{Path, RawQuery, State};
 use wattle_client::api::{
-    CertificateRecord, Certificates, HeldCertificate, Link, RolledUpMonth, UncoveredUse,
+    CertificateRecord, Certificates, Extent, HeldCertificate, Link, RolledUpMonth, UncoveredUse,
 };
 use wattle_ledger::certificate::{CertificateId, LocalMonth};
 use wattle_ledger::ledger::Ledger;
@@ -30,7 +31,10 @@ pub(super) async fn certificates(
     let parameters = Parameters::parse(query.as_deref(), &["participant", "from", "to"])?;
     let participant = participant(&parameters, reader)?;
     let (from, to) = range(&parameters)?;
-    let answer = api.ask(move |view| list(view.ledger(), participant, from, to));
+    let answer = api.ask(move |view| Certificates {
+        log: extent(view),
+        ..list(view.ledger(), participant, from, to)
+    });
     Ok(Json(answer.await?))
 }
 
@@ -45,7 +49,11 @@ pub(super) async fn certificate(
     let participant = participant(&parameters, reader)?;
     let id: CertificateId = id.parse().map_err(Failure::malformed)?;
     let is_office = reader == Reader::Office;
-    let record = api.ask(move |view| record(view.ledger(), participant, id, is_office));
+    let record = api.ask(move |view| {
+        let record = record(view.ledger(), participant, id, is_office)?;
+        let log = extent(view);
+        Some(CertificateRecord { log, ..record })
+    });
     let record = record.await?.ok_or_else(|| {
         let reason = format!("no final certificate {id} is or was participant {participant}'s");
         Failure::not_found(reason)
@@ -81,6 +89,7 @@ fn record(
         withdrawn: life.withdrawn,
         linked: life.linked,
         holding: holding.unwrap_or(WattHours::ZERO),
+        log: Extent::default(),
     })
 }
 
@@ -144,6 +153,7 @@ fn list(
             .flat_map(|point| rolled_up(ledger, *point, months.clone()))
             .collect(),
         is_cut,
+        log: Extent::default(),
     }
 }
 

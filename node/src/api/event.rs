@@ -1,6 +1,7 @@
 //! Events in, and what became of them.
 
 use super::Api;
+use super::extent::extent;
 use super::failure::Failure;
 use super::query::Parameters;
 use crate::event_loop::{Progress, Submission, SubmitError, View};
@@ -54,7 +55,7 @@ pub(super) async fn submit(
             let pending = EventPending { event, receipt };
             Ok((StatusCode::ACCEPTED, Json(pending)).into_response())
         }
-        Some(answer) => answered(answer, receipt),
+        Some(answer) => answered(&api, answer, receipt).await,
     }
 }
 
@@ -76,7 +77,7 @@ async fn outcome(
     }
 }
 
-fn answered(answer: Answer, receipt: Option<String>) -> Result<Response, Failure> {
+async fn answered(api: &Api, answer: Answer, receipt: Option<String>) -> Result<Response, Failure> {
     match answer {
         Answer::Committed {
             event,
@@ -87,7 +88,8 @@ fn answered(answer: Answer, receipt: Option<String>) -> Result<Response, Failure
                 receipt,
                 ..EventOutcome::from_codes(event, leaf, &outcome)
             };
-            Ok(Json(outcome).into_response())
+            let log = api.ask(extent).await?;
+            Ok(Json(outcome.within(&log)).into_response())
         }
         Answer::Refused(rejection) => Err(rejection.into()),
         Answer::Busy => Err(busy()),
@@ -122,10 +124,10 @@ pub(super) async fn lookup(
         (
             view.index.event(&event),
             view.storage.is_promised(&event),
-            open,
+            (open, extent(view)),
         )
     };
-    let (leaf, is_promised, open) = api.ask(places).await?;
+    let (leaf, is_promised, (open, log)) = api.ask(places).await?;
     let leaf = match leaf {
         Some(leaf) => leaf,
         None if is_promised => {
@@ -144,7 +146,7 @@ pub(super) async fn lookup(
     let bytes = super::log::leaf(&api, leaf, &open)?;
     match Entry::decode(&bytes) {
         Ok(Entry::Event { outcome, .. }) => Ok(Json(EventState::Committed(
-            EventOutcome::from_codes(event, leaf, &outcome),
+            EventOutcome::from_codes(event, leaf, &outcome).within(&log),
         ))),
         _ => Err(Failure::internal(
             "read the event's leaf",

@@ -1,6 +1,7 @@
 //! Whether the node lives, whether it is of use, and its figures.
 
 use super::Api;
+use super::extent::{extent, sealing};
 use super::failure::Failure;
 use super::query::Parameters;
 use crate::event_loop::View;
@@ -129,9 +130,11 @@ fn figures(view: &View) -> Vec<Figure> {
     let replica = view.replica;
     let counters = view.counters;
     let leads = replica.leader() == Some(replica.node());
-    let sealed = replica
-        .sealed()
-        .map_or(0, |sealed| sealed.checkpoint.size());
+    let sealed = extent(view).sealed;
+    let sealing = sealing(view);
+    let waiting = sealing
+        .waiting_since_ms
+        .map_or(0, |since| view.now.0.saturating_sub(since.0));
     vec![
         ("wattle_raft_term", "gauge", replica.term()),
         ("wattle_raft_commit_index", "gauge", replica.commit_index()),
@@ -149,6 +152,18 @@ fn figures(view: &View) -> Vec<Figure> {
         ("wattle_window_bytes", "gauge", replica.window_bytes()),
         ("wattle_log_leaves", "gauge", view.history.size()),
         ("wattle_log_sealed_leaves", "gauge", sealed),
+        ("wattle_log_unsealed_leaves", "gauge", sealing.unsealed),
+        (
+            "wattle_seal_cosigners",
+            "gauge",
+            sealing.cosigners.len() as u64,
+        ),
+        (
+            "wattle_seal_cosigners_needed",
+            "gauge",
+            sealing.needed as u64,
+        ),
+        ("wattle_seal_waiting_ms", "gauge", waiting),
         ("wattle_park_time_ms", "gauge", view.now.0),
         (
             "wattle_events_promised",

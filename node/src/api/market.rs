@@ -1,13 +1,14 @@
 //! The open market: book and prices.
 
 use super::Api;
+use super::extent::extent;
 use super::failure::Failure;
 use super::query::Parameters;
 use crate::event_loop::View;
 use axum::Json;
 use axum::extract::{RawQuery, State};
 use std::collections::BTreeMap;
-use wattle_client::api::{Book, Level, PriceIndex, Prices, TradedSoFar};
+use wattle_client::api::{Book, ClearedInterval, Level, PriceIndex, Prices, TradedSoFar};
 use wattle_market::interval::DeliveryInterval;
 use wattle_market::order::Side;
 use wattle_market::units::{Price, WattHours};
@@ -67,10 +68,22 @@ pub(super) async fn prices(
 ) -> Result<Json<Prices>, Failure> {
     let parameters = Parameters::parse(query.as_deref(), &["from", "to"])?;
     let (from, to) = range(&parameters)?;
-    let intervals = api
-        .ask(move |view| view.index.cleared(from, to).cloned().collect::<Vec<_>>())
+    let prices = api
+        .ask(move |view| {
+            let state = view.ledger().state();
+            let cleared = view.index.cleared(from, to).cloned();
+            let standing =
+                |one: &ClearedInterval| one.settled.then(|| state.standing(one.interval));
+            let intervals = cleared.map(|one| ClearedInterval {
+                standing: standing(&one),
+                ..one
+            });
+            let intervals = intervals.collect();
+            let log = extent(view);
+            Prices { intervals, log }
+        })
         .await?;
-    Ok(Json(Prices { intervals }))
+    Ok(Json(prices))
 }
 
 /// `GET /v1/price-index?from=N&to=N`: days of the price index.

@@ -2,6 +2,7 @@
 
 use super::Api;
 use super::access::Reader;
+use super::extent::extent;
 use super::failure::Failure;
 use super::private::{facts, participant};
 use super::query::Parameters;
@@ -18,13 +19,17 @@ pub(super) async fn invoices(
 ) -> Result<Json<Invoices>, Failure> {
     let parameters = Parameters::parse(query.as_deref(), &["participant"])?;
     let participant = participant(&parameters, reader)?;
-    let (places, open) = api
-        .ask(move |view| (view.index.of(participant), view.history.open_bundle()))
+    let (places, open, log) = api
+        .ask(move |view| {
+            let places = view.index.of(participant);
+            (places, view.history.open_bundle(), extent(view))
+        })
         .await?;
     let places: Vec<u64> = places.months.iter().map(|(_, leaf)| *leaf).collect();
     let mut invoices = Invoices {
         participant,
         invoices: Vec::new(),
+        log,
     };
     let mut points = Vec::new();
     for (leaf, fact) in facts(&api, &places, &open)? {
@@ -58,6 +63,7 @@ pub(super) async fn months(
                 balancing: balance(AccountId::Balancing),
                 fees: balance(AccountId::Fees),
                 residue: balance(AccountId::Residue),
+                log: extent(view),
             };
             let places = view.index.months().to_vec();
             (months, places, view.history.open_bundle())

@@ -1,6 +1,7 @@
 //! The park and its node: status, genesis, registry, keys.
 
 use super::Api;
+use super::extent::sealing;
 use super::failure::Failure;
 use crate::event_loop::View;
 use axum::Json;
@@ -47,6 +48,7 @@ fn status_of(api: &Api, view: &View) -> Status {
         root: view.ledger().root(),
         state_root: view.index.state_root(),
         sealed: sealed(view),
+        sealing: sealing(view),
         voters: membership.voters,
         learners: membership.learners,
         window_bytes: replica.window_bytes(),

@@ -2,6 +2,7 @@
 
 use super::Api;
 use super::access::Reader;
+use super::extent::extent;
 use super::failure::Failure;
 use super::log::{OpenBundle, leaves};
 use super::market::range;
@@ -38,11 +39,13 @@ pub(super) async fn orders(
             quantity: order.item.quantity,
             limit: order.item.limit,
         });
-        open.collect()
+        (open.collect(), extent(view))
     });
+    let (orders, log) = orders.await?;
     Ok(Json(OpenOrders {
         participant,
-        orders: orders.await?,
+        orders,
+        log,
     }))
 }
 
@@ -57,9 +60,12 @@ pub(super) async fn balance(
     let account = api.ask(move |view| {
         let state = view.ledger().state();
         let is_registered = state.registry.participants().contains(&participant);
-        is_registered.then(|| state.accounts.get(AccountId::Participant(participant)))
+        is_registered.then(|| {
+            let account = state.accounts.get(AccountId::Participant(participant));
+            (account, extent(view))
+        })
     });
-    let account = account.await?.ok_or_else(|| unknown(participant))?;
+    let (account, log) = account.await?.ok_or_else(|| unknown(participant))?;
     let available = account
         .available()
         .clamp(i128::from(i64::MIN), i128::from(i64::MAX));
@@ -69,6 +75,7 @@ pub(super) async fn balance(
         reserved: account.reserved,
         credit_limit: account.credit_limit,
         available: Money(i64::try_from(available).expect("it was just clamped")),
+        log,
     }))
 }
 
@@ -81,8 +88,11 @@ pub(super) async fn trades(
     let parameters = Parameters::parse(query.as_deref(), &["participant", "from", "to"])?;
     let participant = participant(&parameters, reader)?;
     let (from, to) = range(&parameters)?;
-    let (places, open) = api
-        .ask(move |view| (view.index.of(participant), view.history.open_bundle()))
+    let (places, open, log) = api
+        .ask(move |view| {
+            let places = view.index.of(participant);
+            (places, view.history.open_bundle(), extent(view))
+        })
         .await?;
     let mut places = within(&places.trades, from, to);
     // A bundle's one leaf stands for all its legs.
@@ -94,6 +104,7 @@ pub(super) async fn trades(
     Ok(Json(Trades {
         participant,
         trades,
+        log,
     }))
 }
 

@@ -2,6 +2,7 @@
 
 use super::Api;
 use super::access::Reader;
+use super::extent::extent;
 use super::failure::Failure;
 use super::log::OpenBundle;
 use super::market::range;
@@ -24,7 +25,7 @@ pub(super) async fn statement(
     let parameters = Parameters::parse(query.as_deref(), &["participant", "from", "to"])?;
     let participant = participant(&parameters, reader)?;
     let (from, to) = range(&parameters)?;
-    let (places, standings, open) = api
+    let (places, standings, (open, log)) = api
         .ask(move |view| {
             let places = view.index.of(participant);
             let settled = places.settled.iter().map(|(interval, _)| *interval);
@@ -32,10 +33,12 @@ pub(super) async fn statement(
             let state = view.ledger().state();
             let standings = asked.map(|interval| (interval, state.standing(interval)));
             let standings: BTreeMap<_, _> = standings.collect();
-            (places, standings, view.history.open_bundle())
+            let tail = (view.history.open_bundle(), extent(view));
+            (places, standings, tail)
         })
         .await?;
     let mut statement = Statement::empty(participant, from, to);
+    statement.log = log;
     for (leaf, fact) in facts(&api, &within(&places.settled, from, to), &open)? {
         let standing = |interval| standings.get(&interval).copied();
         statement.take(leaf, fact, |interval| {

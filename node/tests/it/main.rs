@@ -15,4 +15,5 @@ mod park;
 mod price_index;
 mod requests;
 mod restart;
+mod sealing;
 mod start;

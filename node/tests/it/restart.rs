@@ -43,6 +43,7 @@ fn what_was_acknowledged_survives_kill_9_and_a_retry_never_acts_twice() {
             // knows again that it is committed.
             let of_the_log = |outcome: &EventOutcome| EventOutcome {
                 receipt: None,
+                sealed: None,
                 ..outcome.clone()
             };
             assert_eq!(of_the_log(&again), of_the_log(outcome));

@@ -163,6 +163,7 @@ impl Account {
             let balance = client.balance(participant)?.balance;
             let mut statement = Statement::empty(participant, from, to);
             each(client, participant, (from, to), |one| {
+                statement.log = one.log;
                 statement.lines.extend(one.lines);
                 statement.funds.extend(one.funds);
                 statement.charges.extend(one.charges);

@@ -1,5 +1,6 @@
 //! Bundles of the day-ahead joint auction.
 
+use super::Extent;
 use serde::{Deserialize, Serialize};
 use wattle_ledger::derived::BundleState;
 use wattle_ledger::registration::ParticipantId;
@@ -18,6 +19,9 @@ pub struct Bundles {
     /// Bundles of auctions whose days begin in `from` up to and including `to`, in the order of
     /// the log.
     pub closed: Vec<ClosedBundle>,
+    /// The log that this was read from.
+    #[serde(default)]
+    pub log: Extent,
 }
 
 /// A bundle that waits for its auction.

@@ -1,5 +1,6 @@
 //! Certificates of origin: private to their holders, producers and the park's offices.
 
+use super::Extent;
 use serde::{Deserialize, Serialize};
 use wattle_ledger::certificate::{CertificateId, LocalMonth, RollUp};
 use wattle_ledger::registration::ParticipantId;
@@ -25,6 +26,9 @@ pub struct Certificates {
     pub months: Vec<RolledUpMonth>,
     /// Whether there is more than one answer holds; ask for a shorter period.
     pub is_cut: bool,
+    /// The log that this was read from.
+    #[serde(default)]
+    pub log: Extent,
 }
 
 /// One certificate in one's hands.
@@ -107,4 +111,7 @@ pub struct CertificateRecord {
     pub linked: WattHours,
     /// What the participant holds of it.
     pub holding: WattHours,
+    /// The log that this was read from.
+    #[serde(default)]
+    pub log: Extent,
 }

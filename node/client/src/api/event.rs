@@ -1,5 +1,6 @@
 //! What became of an event.
 
+use super::Extent;
 use serde::{Deserialize, Serialize};
 use wattle_ledger::hash::Hash;
 use wattle_ledger::keys::PublicKey;
@@ -11,8 +12,11 @@ use wattle_ledger::rejection::Rejection;
 pub struct EventOutcome {
     /// SHA-256 of the event's bytes.
     pub event: Hash,
-    /// Index of its leaf.
+    /// Index of its leaf: the event is committed.
     pub leaf: u64,
+    /// The size of a sealed checkpoint that covers the leaf; none: it is not sealed yet.
+    #[serde(default)]
+    pub sealed: Option<u64>,
     /// One for each item of a list; a single one where the action is not a list or was refused
     /// whole.
     pub items: Vec<ItemOutcome>,
@@ -84,9 +88,17 @@ impl EventOutcome {
         EventOutcome {
             event,
             leaf,
+            sealed: None,
             items: codes.iter().map(|code| (*code).into()).collect(),
             receipt: None,
         }
+    }
+
+    /// The same, in a log of which so much is sealed.
+    #[must_use]
+    pub fn within(self, log: &Extent) -> EventOutcome {
+        let sealed = (self.leaf < log.sealed).then_some(log.sealed);
+        EventOutcome { sealed, ..self }
     }
 
     /// The first item that was refused, with its place.

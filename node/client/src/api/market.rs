@@ -1,9 +1,11 @@
 //! Orders, trades, prices and money.
 
+use super::Extent;
 use serde::{Deserialize, Serialize};
 use wattle_ledger::derived::AveragePrice;
 use wattle_ledger::derived::TradeRole;
 use wattle_ledger::registration::{MarketMode, ParticipantId};
+use wattle_ledger::state::runs::Standing;
 use wattle_market::interval::DeliveryInterval;
 use wattle_market::order::Side;
 use wattle_market::point::PointId;
@@ -57,6 +59,9 @@ pub struct Level {
 pub struct Prices {
     /// Intervals that had orders or are settled, in order.
     pub intervals: Vec<ClearedInterval>,
+    /// The log that this was read from.
+    #[serde(default)]
+    pub log: Extent,
 }
 
 /// `GET /v1/price-index?from=N&to=N`: the days of the price index that begin in the period.
@@ -105,6 +110,12 @@ pub struct ClearedInterval {
     pub pool_price: Option<Price>,
     /// Watt-hours matched in the pool in the last run.
     pub pool_volume: WattHours,
+    /// Index of the last leaf that says something of this.
+    #[serde(default)]
+    pub leaf: u64,
+    /// Whether a later run can still change what was settled; none before it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub standing: Option<Standing>,
 }
 
 /// What a joint auction came to in one interval.
@@ -127,6 +138,9 @@ pub struct OpenOrders {
     pub participant: ParticipantId,
     /// Orders whose gate is open, by interval.
     pub orders: Vec<OpenOrder>,
+    /// The log that this was read from.
+    #[serde(default)]
+    pub log: Extent,
 }
 
 /// An order whose gate is open.
@@ -153,6 +167,9 @@ pub struct Trades {
     pub participant: ParticipantId,
     /// Orders that were filled, at their gate or before it, in the order of the log.
     pub trades: Vec<Trade>,
+    /// The log that this was read from.
+    #[serde(default)]
+    pub log: Extent,
 }
 
 /// What took part in a joint auction.
@@ -207,6 +224,9 @@ pub struct Balance {
     pub credit_limit: Money,
     /// What is free to cover a new order, held within what a money amount can say.
     pub available: Money,
+    /// The log that this was read from.
+    #[serde(default)]
+    pub log: Extent,
 }
 
 /// One leaf as `GET /v1/entries?from=N&count=N` shows it: private.

@@ -1,5 +1,6 @@
 //! Closed months: invoices, what a close posted to an account, and the park's own figures.
 
+use super::Extent;
 use serde::{Deserialize, Serialize};
 use wattle_ledger::billing::{MonthCloseTerms, UtilityBill};
 use wattle_ledger::derived::Fact;
@@ -17,6 +18,9 @@ pub struct Invoices {
     pub participant: ParticipantId,
     /// One for each closed month, oldest first.
     pub invoices: Vec<Invoice>,
+    /// The log that this was read from.
+    #[serde(default)]
+    pub log: Extent,
 }
 
 /// A participant's invoice for a month.
@@ -193,6 +197,9 @@ pub struct Months {
     pub fees: Money,
     /// The residue.
     pub residue: Money,
+    /// The log that this was read from.
+    #[serde(default)]
+    pub log: Extent,
 }
 
 /// A participant who may not order.

@@ -1,6 +1,6 @@
 //! A participant's settled intervals, by all runs so far.
 
-use super::Charge;
+use super::{Charge, Extent};
 use serde::{Deserialize, Serialize};
 use wattle_ledger::derived::Fact;
 use wattle_ledger::registration::{MeterKind, ParticipantId};
@@ -30,6 +30,9 @@ pub struct Statement {
     pub credit: Money,
     /// What the same readings would have brought with the grid alone.
     pub grid_alone: Money,
+    /// The log that this was read from.
+    #[serde(default)]
+    pub log: Extent,
 }
 
 /// One point's settlement of one interval, by all runs so far.
@@ -111,6 +114,7 @@ impl Statement {
             charges: Vec::new(),
             credit: Money::ZERO,
             grid_alone: Money::ZERO,
+            log: Extent::default(),
         }
     }
 

@@ -1,5 +1,6 @@
 //! What a node says of itself.
 
+use super::Sealing;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use wattle_ledger::hash::Hash;
@@ -47,6 +48,9 @@ pub struct Status {
     pub state_root: Option<Hash>,
     /// The last checkpoint with its quorum of cosignatures.
     pub sealed: Option<Sealed>,
+    /// Whether the park seals: below a seal's quorum it goes on and commits, and nothing seals.
+    #[serde(default)]
+    pub sealing: Sealing,
     /// The voters.
     pub voters: Vec<NodeId>,
     /// Nodes that get the log and do not vote.
