@@ -2,15 +2,19 @@
 //!
 //! `DATA/history` is at every moment a log that the regulator can copy as it is: full tiles and
 //! bundles are written once and durably, each seal then writes the partial files of its size, and
-//! the checkpoint by rename after them. Partial files and the checkpoint are made again when the
-//! node starts, so they are not waited for; nothing acknowledged depends on them.
+//! the checkpoint by rename after them. Who takes `checkpoint` first and everything else after it
+//! has whole files of that size, however many seals come meanwhile, up to a bound: partial files
+//! of older checkpoints stay for a while ([`partials`]). Partial files and the checkpoint are made
+//! again when the node starts, so they are not waited for; nothing acknowledged depends on them.
 
 mod leaf;
+mod partials;
 mod reader;
 
 pub use reader::HistoryReader;
 
 use crate::folder;
+use partials::KeptPartials;
 use std::collections::BTreeSet;
 use std::fs;
 use std::io;
@@ -30,8 +34,7 @@ const CHECKPOINTS_KEPT_MAX: usize = 4_096;
 pub struct History {
     folder: PathBuf,
     builder: TileBuilder,
-    /// Partial files of the published checkpoint.
-    partials: Vec<TilePath>,
+    partials: KeptPartials,
     published: u64,
     /// Sizes of the checkpoints that are kept.
     kept: BTreeSet<u64>,
@@ -80,26 +83,32 @@ impl History {
         };
         folder::create(folder).map_err(failed)?;
         let size = published_size(folder)?;
+        let kept = kept_sizes(&folder.join("checkpoints")).map_err(failed)?;
+        let with_partials: BTreeSet<u64> = kept.iter().copied().chain(size).collect();
         Ok(History {
             folder: folder.to_owned(),
             builder: TileBuilder::new(),
-            partials: size.into_iter().flat_map(partials_of).collect(),
+            partials: KeptPartials::of(with_partials.into_iter()),
             published: size.unwrap_or(0),
-            kept: kept_sizes(&folder.join("checkpoints")).map_err(failed)?,
+            kept,
         })
     }
 
-    /// Writes the partial files of the checkpoint that was published before the start, once its
+    /// Writes the partial files of checkpoints that were published before the start, once their
     /// leaves are appended again: they need not have survived a power cut.
     ///
     /// # Errors
     /// [`HistoryError::File`] and [`HistoryError::Damaged`].
     pub fn restore_partials(&self) -> Result<(), HistoryError> {
-        if self.published > self.builder.size() {
-            // What is committed beyond this is only learned from the leader.
-            return Ok(());
+        // What is committed beyond this is only learned from the leader.
+        let there = self
+            .partials
+            .sizes()
+            .filter(|size| *size <= self.builder.size());
+        for size in there {
+            self.write_partials(size)?;
         }
-        self.write_partials(self.published)
+        Ok(())
     }
 
     /// Appends leaves, of which the first has the given index.
@@ -124,8 +133,8 @@ impl History {
         Ok(())
     }
 
-    /// Writes the partial files of a size, then the signed note as `checkpoint`; partial files of
-    /// the checkpoint before are removed.
+    /// Writes the partial files of a size, then the signed note as `checkpoint`; partial files that
+    /// only checkpoints of long ago need are removed.
     ///
     /// # Errors
     /// [`HistoryError::File`] and [`HistoryError::Damaged`].
@@ -137,10 +146,10 @@ impl History {
             size <= self.builder.size(),
             "a checkpoint is of leaves that were appended"
         );
-        let partials: Vec<TilePath> = partials_of(size).collect();
-        if size != self.published {
-            self.write_partials(size)?;
-        }
+        let bytes = match size == self.published {
+            true => 0,
+            false => self.write_partials(size)?,
+        };
         let checkpoints = self.folder.join("checkpoints").join(size.to_string());
         for target in [checkpoints, self.folder.join("checkpoint")] {
             folder::write_whole(&target, note.as_bytes()).map_err(|source| HistoryError::File {
@@ -148,9 +157,10 @@ impl History {
                 source,
             })?;
         }
-        let outdated = std::mem::replace(&mut self.partials, partials);
-        for path in outdated.iter().filter(|path| !self.partials.contains(path)) {
-            self.remove_partial(path);
+        if size != self.published {
+            for path in self.partials.publish(size, bytes) {
+                self.remove_partial(&path);
+            }
         }
         self.published = size;
         self.kept.insert(size);
@@ -194,16 +204,19 @@ impl History {
         HistoryReader::new(&self.folder)
     }
 
-    fn write_partials(&self, size: u64) -> Result<(), HistoryError> {
+    /// Writes the partial files of a size; their bytes.
+    fn write_partials(&self, size: u64) -> Result<u64, HistoryError> {
+        let mut written = 0;
         for path in partials_of(size) {
             let bytes = self.content(&path)?;
+            written += bytes.len() as u64;
             let target = self.folder.join(path.to_string());
             folder::write_whole(&target, &bytes).map_err(|source| HistoryError::File {
                 path: target,
                 source,
             })?;
         }
-        Ok(())
+        Ok(written)
     }
 
     /// What a partial file of an earlier size holds: the beginning of what is there now.
@@ -365,19 +378,88 @@ mod tests {
     }
 
     #[test]
-    fn partial_files_of_older_checkpoints_go() {
+    fn partial_files_of_older_checkpoints_stay_for_a_while_and_go() {
         let folder = tempfile::tempdir().unwrap();
         let mut history = History::open(folder.path()).unwrap();
-        history.append(0, &leaves(0..300)).unwrap();
+        history.append(0, &leaves(0..500)).unwrap();
         for size in [10, 20, 300] {
             history.publish(size, "note").unwrap();
         }
-        assert!(!folder.path().join("tile/0/000.p").exists());
-        assert!(folder.path().join("tile/0/001.p/44").exists());
+        let at = |path: &str| folder.path().join(path).exists();
+        assert!(at("tile/0/000.p/10") && at("tile/entries/000.p/20") && at("tile/0/001.p/44"));
+        let last = 300 + partials::SETS_MAX as u64;
+        for size in 301..=last {
+            history.publish(size, "note").unwrap();
+        }
+        assert!(!at("tile/0/000.p") && !at("tile/0/001.p/44") && at("tile/0/001.p/45"));
+        // A restart knows them still.
+        drop(history);
+        let mut history = History::open(folder.path()).unwrap();
+        history.append(0, &leaves(0..500)).unwrap();
+        history.publish(last + 1, "note").unwrap();
+        assert!(!at("tile/0/001.p/45") && at("tile/0/001.p/46"));
         // Yet any width that was ever published can still be served, out of a wider file.
         let path: TilePath = "tile/entries/000.p/20".parse().unwrap();
         let bytes = history.reader().tile(&path).unwrap().unwrap();
         assert_eq!(parse_bundle(&bytes, 20).unwrap().len(), 20);
+    }
+
+    /// Files of a folder, relative, as a copier's one look at each folder lists them.
+    fn listed(folder: &Path) -> Vec<PathBuf> {
+        let mut paths = Vec::new();
+        let mut folders = vec![folder.to_owned()];
+        while let Some(next) = folders.pop() {
+            for entry in fs::read_dir(next).unwrap() {
+                let path = entry.unwrap().path();
+                match path.is_dir() {
+                    true => folders.push(path),
+                    false => paths.push(path.strip_prefix(folder).unwrap().to_owned()),
+                }
+            }
+        }
+        paths.sort();
+        paths
+    }
+
+    /// `checkpoint` is taken first; then everything is listed and copied in orders that differ,
+    /// while the node appends and publishes between any two files.
+    #[test]
+    fn a_copy_that_takes_the_checkpoint_first_is_whole_while_the_node_goes_on() {
+        for stride in [1, 7, 31, 101] {
+            let (folder, copy) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+            let mut history = History::open(folder.path()).unwrap();
+            let mut size = 0;
+            let mut go_on = |history: &mut History, by: u64| {
+                history.append(size, &leaves(size..size + by)).unwrap();
+                size += by;
+                history.publish(size, &format!("note of {size}")).unwrap();
+                size
+            };
+            let taken = (0..9).map(|_| go_on(&mut history, 61)).last().unwrap();
+            let note = fs::read(folder.path().join("checkpoint")).unwrap();
+            fs::write(copy.path().join("checkpoint"), &note).unwrap();
+            let mut left: u64 = partials::SETS_MAX as u64 - 1;
+            let mut step = |history: &mut History| {
+                if left > 0 {
+                    left -= 1;
+                    go_on(history, 41 + left % 7);
+                }
+            };
+            (0..10).for_each(|_| step(&mut history));
+            let files = listed(folder.path());
+            let mut files: Vec<_> = files.iter().enumerate().collect();
+            files.sort_by_key(|(place, _)| place * stride % 257);
+            for (_, path) in files {
+                step(&mut history);
+                if let Ok(bytes) = fs::read(folder.path().join(path))
+                    && path.as_path() != Path::new("checkpoint")
+                {
+                    fs::create_dir_all(copy.path().join(path).parent().unwrap()).unwrap();
+                    fs::write(copy.path().join(path), bytes).unwrap();
+                }
+            }
+            check_export(copy.path(), taken, &format!("note of {taken}"));
+        }
     }
 
     #[test]
@@ -420,10 +502,7 @@ mod tests {
         again.restore_partials().unwrap();
         check_export(folder.path(), 300, &note.to_string());
         again.publish(310, "next").unwrap();
-        assert!(
-            !partial.exists(),
-            "partial files of before the start go as well"
-        );
+        assert!(partial.exists(), "a slow copy may still want it");
 
         fs::write(folder.path().join("checkpoint"), b"").unwrap();
         let third = History::open(folder.path()).unwrap();
