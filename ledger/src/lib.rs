@@ -12,7 +12,7 @@
 //! * cryptography: [`hash`] · [`keys`] · [`hex`]
 //! * the log: [`log`] (tree, tiles, proofs, signed notes, checkpoints, cosignatures, policy)
 //! * the state: [`state`] · [`journal`] · [`ledger`] · [`snapshot`]
-//! * the regulator: [`verify`]
+//! * the regulator: [`verify`]; what a tenant may see: [`view`]
 //!
 //! ```
 //! use wattle_ledger::keys::SigningKey;
@@ -52,3 +52,4 @@ pub mod rejection;
 pub mod snapshot;
 pub mod state;
 pub mod verify;
+pub mod view;

@@ -28,7 +28,7 @@ pub mod tree;
 
 #[cfg(test)]
 mod golden;
-mod text;
+pub(crate) mod text;
 
 pub use checkpoint::Checkpoint;
 pub use cosignature::Cosignature;

@@ -24,6 +24,7 @@ mod replay;
 pub mod source;
 pub mod summary;
 pub mod surveillance;
+pub mod view;
 mod walk;
 pub mod what_if;
 
@@ -78,19 +79,20 @@ pub fn verify(source: &dyn Source, policy: &Policy, progress: &mut dyn FnMut(Pro
     report
 }
 
+/// The bytes of the checkpoint.
+pub(crate) fn checkpoint_bytes(source: &dyn Source) -> Result<Vec<u8>, String> {
+    match source.read("checkpoint", CHECKPOINT_BYTES_MAX) {
+        Ok(Some(bytes)) => Ok(bytes),
+        Ok(None) => Err("there is no file `checkpoint`".to_owned()),
+        Err(error) => Err(format!("`checkpoint` cannot be read: {error}")),
+    }
+}
+
 fn read_checkpoint(source: &dyn Source, findings: &mut Findings) -> Option<(Note, Checkpoint)> {
-    let bytes = match source.read("checkpoint", CHECKPOINT_BYTES_MAX) {
-        Ok(Some(bytes)) => bytes,
-        Ok(None) => {
-            findings.fail(Claim::Form, None, "there is no file `checkpoint`");
-            return None;
-        }
-        Err(error) => {
-            findings.fail(
-                Claim::Form,
-                None,
-                format!("`checkpoint` cannot be read: {error}"),
-            );
+    let bytes = match checkpoint_bytes(source) {
+        Ok(bytes) => bytes,
+        Err(reason) => {
+            findings.fail(Claim::Form, None, reason);
             return None;
         }
     };
@@ -200,7 +202,10 @@ fn is_covered(path: &str, size: u64) -> bool {
 
 /// The bytes of a tile or bundle, and its path. A partial one may be gone once the full one at its
 /// place is there (C2SP tlog-tiles), which begins with the same content.
-fn tile_bytes(source: &dyn Source, path: TilePath) -> Result<(TilePath, Vec<u8>), String> {
+pub(crate) fn tile_bytes(
+    source: &dyn Source,
+    path: TilePath,
+) -> Result<(TilePath, Vec<u8>), String> {
     let candidates = [Some(path), path.full().filter(|_| !path.is_full())];
     for candidate in candidates.into_iter().flatten() {
         match source.read(&candidate.to_string(), FILE_BYTES_MAX) {

@@ -22,7 +22,7 @@ use std::path::{Path, PathBuf};
 use wattle_ledger::log::checkpoint::Checkpoint;
 use wattle_ledger::log::note::Note;
 use wattle_ledger::log::tiles::{
-    TILE_WIDTH, TileBuilder, TileFile, TileKind, TilePath, partials_of,
+    TILE_WIDTH, TileBuilder, TileFile, TileKind, TilePath, beginning, partials_of,
 };
 
 /// Published checkpoints that are kept by their size: about three days of a park that seals each
@@ -228,7 +228,7 @@ impl History {
         };
         let damaged = |path: PathBuf| HistoryError::Damaged { path };
         if let Some(file) = self.builder.partials().into_iter().find(same) {
-            return reader::beginning(file.bytes, path)
+            return beginning(file.bytes, path)
                 .ok_or_else(|| damaged(self.folder.join(path.to_string())));
         }
         let full = path
@@ -240,7 +240,7 @@ impl History {
             source: error,
         })?;
         bytes
-            .and_then(|bytes| reader::beginning(bytes, path))
+            .and_then(|bytes| beginning(bytes, path))
             .ok_or_else(|| damaged(source))
     }
 

@@ -6,6 +6,10 @@
 //! verifier must find each, and must never panic. What no file can show by itself (an older
 //! checkpoint presented as the newest) is not among them.
 
+mod views;
+
+pub use views::DoctoredView;
+
 use std::collections::BTreeMap;
 use std::io;
 

@@ -18,3 +18,4 @@ mod scenarios;
 mod strategy;
 mod surveillance;
 mod tidy;
+mod views;

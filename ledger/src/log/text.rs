@@ -6,7 +6,7 @@ use base64::engine::general_purpose::STANDARD;
 use crate::hash::Hash;
 
 /// Reads an ASCII decimal without sign or leading zeros.
-pub(super) fn parse_decimal(text: &str) -> Option<u64> {
+pub(crate) fn parse_decimal(text: &str) -> Option<u64> {
     let canonical = text == "0" || !text.starts_with('0');
     let digits = text.bytes().all(|byte| byte.is_ascii_digit());
     // `parse` refuses the empty text and what does not fit; alone, it would take "+1" and "01".

@@ -94,6 +94,27 @@ pub fn parse_bundle(bytes: &[u8], width: u16) -> Result<Vec<&[u8]>, TileError> {
     }
 }
 
+/// The part of a wider file at the same place that a path asks for; `None` where the file is not
+/// what it should be.
+pub fn beginning(mut bytes: Vec<u8>, path: &TilePath) -> Option<Vec<u8>> {
+    let length = match path.kind() {
+        TileKind::Hashes(_) => usize::from(path.width()) * HASH_BYTES,
+        TileKind::Entries => {
+            let mut length = 0;
+            for _ in 0..path.width() {
+                let prefix = bytes.get(length..)?.first_chunk::<2>()?;
+                length += 2 + usize::from(u16::from_be_bytes(*prefix));
+            }
+            length
+        }
+    };
+    if bytes.len() < length {
+        return None;
+    }
+    bytes.truncate(length);
+    Some(bytes)
+}
+
 /// Writes an entry bundle: each leaf after its length in 16 bits, big-endian.
 ///
 /// # Panics
@@ -130,6 +151,21 @@ mod tests {
             parse_bundle(&bundle, 3).unwrap(),
             [&b"ab"[..], b"", &[0xff; 258]]
         );
+    }
+
+    #[test]
+    fn a_narrower_file_is_the_beginning_of_a_wider_one() {
+        let of = |width| TilePath::new(TileKind::Entries, 0, width).unwrap();
+        let bundle = encode_bundle([&b"ab"[..], b"c", b""]);
+        assert_eq!(
+            beginning(bundle.clone(), &of(2)),
+            Some(encode_bundle([&b"ab"[..], b"c"]))
+        );
+        assert_eq!(beginning(bundle.clone(), &of(3)), Some(bundle.clone()));
+        assert_eq!(beginning(bundle, &of(4)), None);
+        let tile = TilePath::new(TileKind::Hashes(0), 0, 2).unwrap();
+        assert_eq!(beginning(vec![7; 96], &tile), Some(vec![7; 64]));
+        assert_eq!(beginning(vec![7; 63], &tile), None);
     }
 
     #[test]

@@ -57,6 +57,14 @@ impl Authors {
         }
     }
 
+    /// Takes the events of a key before a sequence as there, where not all leaves are. One that
+    /// goes back is still found.
+    pub(crate) fn skip_to(&mut self, key: &PublicKey, sequence: u64) {
+        if let Some(author) = self.authors.get_mut(key) {
+            author.sequence = author.sequence.max(sequence.saturating_sub(1));
+        }
+    }
+
     /// Takes in one leaf. Its signature is to be checked; a malformed one fails `form`.
     pub(crate) fn leaf(
         &mut self,

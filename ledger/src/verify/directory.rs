@@ -21,7 +21,14 @@ impl Directory {
     }
 
     fn list_below(&self, folder: &Path, paths: &mut Vec<String>) -> io::Result<()> {
-        for entry in fs::read_dir(folder)? {
+        let entries = match fs::read_dir(folder) {
+            // A node that goes on writing removes folders of partial files that are outdated.
+            Err(error) if error.kind() == io::ErrorKind::NotFound && folder != self.root => {
+                return Ok(());
+            }
+            entries => entries?,
+        };
+        for entry in entries {
             let entry = entry?;
             // A link is listed as a file and never followed.
             if entry.file_type()?.is_dir() {

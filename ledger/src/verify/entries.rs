@@ -45,6 +45,12 @@ pub enum EntriesError {
         /// What is wrong with it.
         reason: String,
     },
+    /// The leaves of a view cannot be read.
+    #[error("the view cannot be read: {reason}; ask for it again")]
+    View {
+        /// What is wrong with it.
+        reason: String,
+    },
     /// A leaf does not decode.
     #[error("entry {index} is none; copy the log again")]
     Leaf {

@@ -4,7 +4,7 @@ use crate::folder;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
-use wattle_ledger::log::tiles::{TILE_WIDTH, TileKind, TilePath};
+use wattle_ledger::log::tiles::{TILE_WIDTH, TilePath, beginning};
 
 /// Times that a folder of partial files is looked at again, because the file that was chosen in
 /// it was replaced by a wider one before it could be read.
@@ -77,24 +77,4 @@ fn widest(folder: &Path) -> io::Result<Option<u16>> {
         widest = widest.max(width.filter(|width| *width < TILE_WIDTH));
     }
     Ok(widest)
-}
-
-/// The part of a wider file that a path asks for; `None` where the file is not what it should be.
-pub(super) fn beginning(mut bytes: Vec<u8>, path: &TilePath) -> Option<Vec<u8>> {
-    let length = match path.kind() {
-        TileKind::Hashes(_) => usize::from(path.width()) * 32,
-        TileKind::Entries => {
-            let mut length = 0;
-            for _ in 0..path.width() {
-                let prefix = bytes.get(length..)?.first_chunk::<2>()?;
-                length += 2 + usize::from(u16::from_be_bytes(*prefix));
-            }
-            length
-        }
-    };
-    if bytes.len() < length {
-        return None;
-    }
-    bytes.truncate(length);
-    Some(bytes)
 }

@@ -15,7 +15,8 @@ use wattle_ledger::log::tree::leaf_hash;
 use wattle_ledger::log::{Checkpoint, Cosignature, Note, TlogProof};
 use wattle_ledger::membership::{ChangeBatch, MemberChange, NodeStanding};
 use wattle_ledger::receipt::{Promise, Receipt};
-use wattle_ledger::registration::NodeId;
+use wattle_ledger::registration::{NodeId, ParticipantId};
+use wattle_ledger::view::{Header, PartWriter, Record};
 use wattle_replica::message::PeerMessage;
 
 /// The leaves of a short log, with the signed events and the header that made them.
@@ -164,6 +165,25 @@ fn evidence(log: &Log) -> [Vec<u8>; 2] {
     [events, heads].map(|made| made.expect("these contradict").bytes().to_vec())
 }
 
+/// A header, and a part with leaves that are not neighbors.
+fn views(log: &Log) -> Vec<Vec<u8>> {
+    let mut part = PartWriter::default();
+    let leaves = log.leaves.iter().enumerate().step_by(2);
+    let leaves = leaves.map(|(index, leaf)| Record {
+        index: index as u64,
+        leaf,
+    });
+    assert!(leaves.clone().all(|record| part.push(record).is_none()));
+    let header = Header {
+        participant: ParticipantId(1),
+        leaves: leaves.count() as u64,
+        parts: 1,
+    };
+    let mut seeds = vec![header.to_string().into_bytes()];
+    seeds.extend(part.finish());
+    seeds
+}
+
 /// What is carried to a leader and his answer; and how messages of Raft and cosignatures begin,
 /// of which the fuzzer finds the rest.
 fn peer_messages(log: &Log) -> Vec<Vec<u8>> {
@@ -225,6 +245,7 @@ pub fn seeds(target: &str) -> Vec<Vec<u8>> {
         "promise" => vec![promise(&log).encode()],
         "snapshot" => vec![log.snapshot],
         "peer_message" => peer_messages(&log),
+        "view" => views(&log),
         "actions" => steps(),
         _ => {
             let names: Vec<&str> = TARGETS.iter().map(|target| target.name).collect();

@@ -13,6 +13,7 @@ use wattle_ledger::log::{Checkpoint, Note, Policy, TlogProof};
 use wattle_ledger::membership::ChangeBatch;
 use wattle_ledger::receipt::Promise;
 use wattle_ledger::snapshot::Restoring;
+use wattle_ledger::view::{Header, PartWriter, parse_part};
 use wattle_replica::message::PeerMessage;
 
 /// A parser with what must hold of it.
@@ -85,6 +86,10 @@ pub const TARGETS: &[Target] = &[
     Target {
         name: "snapshot",
         run: snapshot,
+    },
+    Target {
+        name: "view",
+        run: view,
     },
     Target {
         name: "actions",
@@ -235,6 +240,26 @@ fn evidence(bytes: &[u8]) {
     if let Ok(verdict) = evidence.judge(Some(&genesis.policy())) {
         assert_eq!(verdict.park, genesis.park());
         assert!(evidence.judge(None).is_ok(), "a policy only asks for more");
+    }
+}
+
+/// A view's header and parts have one encoding each.
+fn view(bytes: &[u8]) {
+    if let Ok(header) = Header::parse(bytes) {
+        assert_eq!(
+            header.to_string().as_bytes(),
+            bytes,
+            "one text for each header"
+        );
+    }
+    if let Ok(records) = parse_part(bytes) {
+        let mut writer = PartWriter::default();
+        assert!(records.iter().all(|record| writer.push(*record).is_none()));
+        assert_eq!(
+            writer.finish().as_deref(),
+            Some(bytes),
+            "one encoding for each part"
+        );
     }
 }
 
