@@ -3,6 +3,7 @@
 mod bundle;
 mod certificate;
 mod evidence;
+mod exports;
 mod months;
 mod operator;
 mod receipt;
@@ -20,6 +21,7 @@ pub(crate) use certificate::{
     CarbonCommand, CertificateCommand, CertificateListArgs, MatchArgs, RegistrarCertificateCommand,
 };
 pub(crate) use evidence::{CompareArgs, EvidenceCommand};
+pub(crate) use exports::{LeavesArgs, TableFormat, TablesArgs, ViewArgs};
 pub(crate) use months::{
     BillCommand, BoundaryAddArgs, BoundaryCommand, BoundaryKindArg, DefaultCommand, InvoiceArgs,
     InvoiceFormat, MonthCloseCommand, ResidueCommand, TreasurerMonthCommand,

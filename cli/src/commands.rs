@@ -12,7 +12,9 @@ mod key;
 mod log_compare;
 mod log_export;
 mod log_policy;
+mod log_tables;
 pub(crate) mod log_verify;
+mod log_view;
 mod months;
 mod node_init;
 mod node_status;
@@ -68,9 +70,13 @@ pub(crate) fn run(
         Command::Carbon(command) => carbon::run(command, output),
         Command::PriceIndex(args) => price_index::run(args, settings, output),
         Command::Prices(args) => prices::run(args, settings, output),
-        Command::Log(LogCommand::Export { out }) => log_export::run(out, settings, output),
+        Command::Log(LogCommand::Export { out, from }) => {
+            log_export::run(out, from.as_deref(), settings, output)
+        }
         Command::Log(LogCommand::Verify(args)) => log_verify::run(args, output),
         Command::Log(LogCommand::Compare(args)) => log_compare::run(args, settings, output),
+        Command::Log(LogCommand::View(args)) => log_view::run(args, output),
+        Command::Log(LogCommand::Tables(args)) => log_tables::run(args, output),
         Command::Log(LogCommand::Policy { genesis }) => log_policy::run(genesis, output),
         Command::Receipt(command) => receipt::run(command, settings, output),
         Command::Evidence(command) => evidence::run(command, settings, output),

@@ -5,6 +5,7 @@ use wattle_ledger::genesis::Genesis;
 use wattle_ledger::verify::directory::Directory;
 use wattle_ledger::verify::entries;
 use wattle_ledger::verify::verify;
+use wattle_ledger::verify::view::is_view;
 use wattle_ledger::verify::what_if::Period;
 
 use crate::args::ExportArgs;
@@ -32,6 +33,12 @@ impl Export {
         std::fs::read_dir(&args.export)
             .map_err(|error| Failure::file("read the export in", &args.export, &error))?;
         let directory = Directory::new(&args.export);
+        if is_view(&directory) {
+            return Err(Failure::usage(
+                "the folder is one participant's view, which this command cannot work from",
+                "give a whole export; of a view there are tables: wattle log tables",
+            ));
+        }
         let is_verified = match &args.policy {
             Some(policy) => {
                 let policy = read_policy(policy)?;

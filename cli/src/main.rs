@@ -35,6 +35,7 @@ mod day;
 mod export;
 mod failure;
 mod folder;
+mod leaves;
 mod leg;
 mod moment;
 mod output;
@@ -44,6 +45,7 @@ mod schedule;
 mod secret;
 mod settings;
 mod stage;
+mod tables;
 
 use args::Args;
 use failure::Failure;

@@ -5,6 +5,7 @@
 mod it {
     mod day;
     mod evidence;
+    mod exports;
     mod founding;
     mod keys;
     mod parks;

@@ -6,6 +6,7 @@ mod bad_input;
 mod bench;
 mod certificates;
 mod data_sets;
+mod exports;
 mod import;
 mod new_commands;
 mod nightly;

@@ -7,6 +7,7 @@ use wattle_market::units::Price;
 
 use super::evidence::CompareArgs;
 use crate::amount;
+use crate::args::{TablesArgs, ViewArgs};
 use crate::moment::{Moment, Month};
 
 /// `wattle log …`.
@@ -20,6 +21,11 @@ pub(crate) enum LogCommand {
         /// The folder; it must not hold an export yet
         #[arg(long, value_name = "DIR")]
         out: PathBuf,
+
+        /// Copy from a node's history folder, a copy of one, or the http:// address of a file
+        /// server that serves one; no node is asked and no key is needed
+        #[arg(long, value_name = "PLACE", conflicts_with_all = ["url", "key"])]
+        from: Option<String>,
     },
     /// Verify a copy offline: from raw bytes to the last nano-yuan
     ///
@@ -31,6 +37,16 @@ pub(crate) enum LogCommand {
     /// Exit code 5 where they do. For checkpoints of different sizes an export of the larger is
     /// needed.
     Compare(CompareArgs),
+    /// Make one participant's view of a whole export: his leaves, and the hashes of all
+    ///
+    /// The view shows him, offline and without anybody else's leaves, that what concerns him stands
+    /// in the sealed log. docs/FORMATS.md, section 14, says what is in it.
+    View(ViewArgs),
+    /// Write tables of an export or a view: trades, orders, settlements, postings, readings and
+    /// certificates
+    ///
+    /// For spreadsheets and databases such as DuckDB; docs/TABLES.md explains each column.
+    Tables(TablesArgs),
     /// Print the policy that trusts a genesis' founding nodes, to be pinned
     Policy {
         /// The genesis file
@@ -49,6 +65,10 @@ pub(crate) struct VerifyArgs {
     /// The policy (C2SP tlog-policy) that was pinned when the park was founded
     #[arg(long, value_name = "FILE")]
     pub(crate) policy: PathBuf,
+
+    /// The folder is one participant's view, which cannot show everything: check what it can
+    #[arg(long)]
+    pub(crate) view: bool,
 }
 
 /// An export that is read offline.

@@ -4,7 +4,7 @@ use std::io::{self, IsTerminal as _, Write as _};
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
-use wattle_client::export;
+use wattle_client::export::{self, ExportError, Plain};
 use wattle_ledger::hash::Hash;
 
 use crate::failure::Failure;
@@ -23,19 +23,35 @@ struct Copied {
     bytes: u64,
 }
 
-pub(super) fn run(out: &Path, settings: &Settings, output: &mut Output<'_>) -> Result<(), Failure> {
-    let park = Park::open(settings)?;
-    let client = park.private_client(park.key(REGULATOR_KEY)?)?;
+pub(super) fn run(
+    out: &Path,
+    from: Option<&str>,
+    settings: &Settings,
+    output: &mut Output<'_>,
+) -> Result<(), Failure> {
     let is_terminal = io::stderr().is_terminal();
-    let exported = export::export(&client, out, |done, of| {
+    let progress = |done, of| {
         if is_terminal {
             let _ = write!(io::stderr(), "\r{done} of {of} files");
         }
-    });
+    };
+    let exported = match from {
+        Some(place) => export::export_plain(&Plain::at(place)?, out, progress),
+        None => {
+            let park = Park::open(settings)?;
+            let client = park.private_client(park.key(REGULATOR_KEY)?)?;
+            export::export(&client, out, progress)
+        }
+    };
     if is_terminal {
         eprintln!();
     }
-    let exported = exported?;
+    let exported = exported.map_err(|error| match (&error, from) {
+        (ExportError::Fetch { .. }, Some(place)) => Failure::from(error).with_next(format!(
+            "check that {place} is a file server's address of the folder with checkpoint and tile/"
+        )),
+        _ => error.into(),
+    })?;
     let copied = Copied {
         folder: out.to_owned(),
         origin: exported.checkpoint.origin().to_owned(),

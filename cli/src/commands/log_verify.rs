@@ -1,12 +1,16 @@
 //! `wattle log verify`: a copy of the log against a policy, offline.
 
+mod view;
+
 use std::io::{self, IsTerminal as _, Write};
 use std::path::Path;
 
 use wattle_ledger::log::policy::Policy;
+use wattle_ledger::log::tiles::TilePath;
 use wattle_ledger::verify::claim::{Finding, Report, Status};
 use wattle_ledger::verify::directory::Directory;
 use wattle_ledger::verify::summary::{ParticipantSummary, Summary};
+use wattle_ledger::verify::view::is_view;
 use wattle_ledger::verify::{Progress, verify};
 use wattle_market::units::{Money, WattHours};
 
@@ -23,11 +27,11 @@ pub(super) fn run(args: &VerifyArgs, output: &mut Output<'_>) -> Result<(), Fail
     let policy = read_policy(&args.policy)?;
     std::fs::read_dir(&args.folder)
         .map_err(|error| Failure::file("read the export in", &args.folder, &error))?;
-    let report = verify(
-        &Directory::new(&args.folder),
-        &policy,
-        &mut progress("verified"),
-    );
+    let directory = Directory::new(&args.folder);
+    if args.view || is_view(&directory) {
+        return view::run(args, (&directory, &policy), output);
+    }
+    let report = verify(&directory, &policy, &mut progress("verified"));
     output.print(&report.claims, |writer| write(writer, &report))?;
     if report.is_ok() {
         return Ok(());
@@ -103,6 +107,13 @@ fn finding_text(finding: &Finding) -> String {
 }
 
 fn write(writer: &mut dyn Write, report: &Report) -> io::Result<()> {
+    write_claims(writer, report)?;
+    write_summary(writer, &report.summary)?;
+    write_not_covered(writer, &report.not_covered)
+}
+
+/// The findings, and what was checked.
+fn write_claims(writer: &mut dyn Write, report: &Report) -> io::Result<()> {
     let widest = report
         .claims
         .iter()
@@ -127,8 +138,7 @@ fn write(writer: &mut dyn Write, report: &Report) -> io::Result<()> {
         let time = moment::time_text(time, offset);
         writeln!(writer, "cosigned {time} by {}", printable(name))?;
     }
-    write_summary(writer, &report.summary)?;
-    write_not_covered(writer, &report.not_covered)
+    Ok(())
 }
 
 /// Sums over the entries; what they are worth is said by the claims above them.
@@ -195,6 +205,15 @@ fn write_summary(writer: &mut dyn Write, summary: &Summary) -> io::Result<()> {
 }
 
 fn write_not_covered(writer: &mut dyn Write, paths: &[String]) -> io::Result<()> {
+    let (older, paths): (Vec<&String>, Vec<&String>) =
+        paths.iter().partition(|path| is_of_the_log(path));
+    if !older.is_empty() {
+        let count = older.len();
+        writeln!(
+            writer,
+            "\n{count} files are of other sizes of the log and were not read"
+        )?;
+    }
     if paths.is_empty() {
         return Ok(());
     }
@@ -203,11 +222,17 @@ fn write_not_covered(writer: &mut dyn Write, paths: &[String]) -> io::Result<()>
         writer,
         "\n{count} files lie outside the checkpoint's size and were not read:"
     )?;
-    for path in paths.iter().take(NOT_COVERED_SHOWN_MAX) {
+    for path in paths.into_iter().take(NOT_COVERED_SHOWN_MAX) {
         writeln!(writer, "  {}", printable(path))?;
     }
     if count > NOT_COVERED_SHOWN_MAX {
         writeln!(writer, "  and {} more", count - NOT_COVERED_SHOWN_MAX)?;
     }
     Ok(())
+}
+
+/// Whether a file has its place in a node's folder: tiles, and checkpoints by their sizes.
+fn is_of_the_log(path: &str) -> bool {
+    let size = path.strip_prefix("checkpoints/");
+    path.parse::<TilePath>().is_ok() || size.is_some_and(|size| size.parse::<u64>().is_ok())
 }

@@ -4,6 +4,10 @@
 //! holds every file of its size. What was copied is still to be verified
 //! (`wattle_ledger::verify`): this only copies.
 
+mod plain;
+
+pub use plain::Plain;
+
 use crate::client::{Client, ClientError};
 use crate::durable;
 use std::fs;
@@ -51,6 +55,23 @@ pub enum ExportError {
         #[source]
         source: io::Error,
     },
+    /// A file of the origin cannot be read.
+    #[error("cannot read {path}; check the folder and its permissions")]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        #[source]
+        source: io::Error,
+    },
+    /// A file that the checkpoint calls for is not there.
+    #[error(
+        "{path} is missing, and no older checkpoint is whole; copy the folder again, `checkpoint` first and everything else after it"
+    )]
+    Missing {
+        /// Its path below the log's folder or address.
+        path: String,
+    },
     /// There is a finished copy already.
     #[error("{path} exists already; choose an empty folder, so that no two copies are mixed")]
     NotEmpty {
@@ -70,20 +91,53 @@ pub fn export(
     folder: &Path,
     mut progress: impl FnMut(u64, u64),
 ) -> Result<Exported, ExportError> {
-    let end = folder.join("checkpoint");
-    if end.exists() {
-        return Err(ExportError::NotEmpty { path: end });
-    }
+    must_be_unfinished(folder)?;
     let note = fetch("checkpoint", client.checkpoint())?;
-    let checkpoint = parse(&note)?;
+    let read = |path: &TilePath| fetch(&path.to_string(), client.tile(path));
+    copy_all(&note, &read, folder, &mut progress)
+}
+
+/// The same from a log's files as they lie in a folder, be it a node's while it writes, or behind
+/// any file server. Nobody's key is needed, and no node is asked.
+///
+/// # Errors
+/// Any [`ExportError`].
+pub fn export_plain(
+    plain: &Plain,
+    folder: &Path,
+    mut progress: impl FnMut(u64, u64),
+) -> Result<Exported, ExportError> {
+    must_be_unfinished(folder)?;
+    let note = plain.checkpoint()?;
+    copy_all(&note, &|path| plain.tile(path), folder, &mut progress)
+}
+
+fn must_be_unfinished(folder: &Path) -> Result<(), ExportError> {
+    let end = folder.join("checkpoint");
+    match end.exists() {
+        true => Err(ExportError::NotEmpty { path: end }),
+        false => Ok(()),
+    }
+}
+
+/// Reads a file of the log.
+type ReadTile<'a> = dyn Fn(&TilePath) -> Result<Vec<u8>, ExportError> + 'a;
+
+fn copy_all(
+    note: &str,
+    read: &ReadTile<'_>,
+    folder: &Path,
+    progress: &mut dyn FnMut(u64, u64),
+) -> Result<Exported, ExportError> {
+    let checkpoint = parse(note)?;
     let files: Vec<TilePath> = files_of(checkpoint.size()).collect();
     let total = files.len() as u64 + 1;
     let mut bytes = note.len() as u64;
     for (done, path) in files.iter().enumerate() {
         progress(done as u64, total);
-        bytes += copy(client, folder, path)?;
+        bytes += copy(read, folder, path)?;
     }
-    write(&end, note.as_bytes())?;
+    write(&folder.join("checkpoint"), note.as_bytes())?;
     progress(total, total);
     Ok(Exported {
         checkpoint,
@@ -92,7 +146,7 @@ pub fn export(
     })
 }
 
-fn copy(client: &Client, folder: &Path, path: &TilePath) -> Result<u64, ExportError> {
+fn copy(read: &ReadTile<'_>, folder: &Path, path: &TilePath) -> Result<u64, ExportError> {
     let text = path.to_string();
     let target = folder.join(&text);
     if path.is_full() && path.kind() != TileKind::Entries && target.exists() {
@@ -102,7 +156,7 @@ fn copy(client: &Client, folder: &Path, path: &TilePath) -> Result<u64, ExportEr
             source,
         });
     }
-    let bytes = fetch(&text, client.tile(path))?;
+    let bytes = read(path)?;
     write(&target, &bytes)?;
     Ok(bytes.len() as u64)
 }
