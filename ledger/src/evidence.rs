@@ -29,6 +29,7 @@ use crate::keys::{KeyError, PublicKey};
 use crate::limits::{EVIDENCE_BYTES_MAX, EVIDENCE_REGISTRATIONS_MAX};
 use crate::log::checkpoint::{Checkpoint, CheckpointError};
 use crate::log::note::{Note, NoteError};
+use crate::log::policy::Policy;
 use crate::log::proof::ProofError;
 use crate::rejection::Rejection;
 
@@ -187,7 +188,8 @@ impl Evidence {
         } else {
             [other, one]
         };
-        Evidence::new(genesis, registrations, Statement::Events(Box::new(events)))
+        let statement = Statement::Events(Box::new(events));
+        Evidence::new(genesis, registrations, statement, None)
     }
 
     /// Two signed heads of one log, in either order. `path` is that of
@@ -203,6 +205,29 @@ impl Evidence {
         other: Note,
         path: Vec<Hash>,
     ) -> Result<Evidence, EvidenceError> {
+        Evidence::of_heads(genesis, registrations, [one, other], (path, None))
+    }
+
+    /// The same, signed by keys that a policy knows: those of voters that came after the founding
+    /// are in no genesis. Whoever verifies the file needs a policy that names them.
+    ///
+    /// # Errors
+    /// Where they prove nothing by this policy: what [`Evidence::judge`] says.
+    pub fn two_heads_by(
+        policy: &Policy,
+        genesis: &Genesis,
+        heads: [Note; 2],
+        path: Vec<Hash>,
+    ) -> Result<Evidence, EvidenceError> {
+        Evidence::of_heads(genesis, Vec::new(), heads, (path, Some(policy)))
+    }
+
+    fn of_heads(
+        genesis: &Genesis,
+        registrations: Vec<SignedEvent>,
+        [one, other]: [Note; 2],
+        (path, policy): (Vec<Hash>, Option<&Policy>),
+    ) -> Result<Evidence, EvidenceError> {
         let (first, second) = (
             Checkpoint::parse(one.text())?,
             Checkpoint::parse(other.text())?,
@@ -217,13 +242,15 @@ impl Evidence {
             checkpoints: heads.1,
             path,
         };
-        Evidence::new(genesis, registrations, Statement::Heads(Box::new(heads)))
+        let statement = Statement::Heads(Box::new(heads));
+        Evidence::new(genesis, registrations, statement, policy)
     }
 
     fn new(
         genesis: &Genesis,
         registrations: Vec<SignedEvent>,
         statement: Statement,
+        policy: Option<&Policy>,
     ) -> Result<Evidence, EvidenceError> {
         let file = File {
             genesis: genesis.signed().to_vec(),
@@ -233,7 +260,7 @@ impl Evidence {
         let bytes = [EVIDENCE_MAGIC, &codec::encode(&file)].concat();
         // What is made is what is read, so that nobody's file is refused elsewhere.
         let evidence = Evidence::parse(&bytes)?;
-        evidence.judge(None)?;
+        evidence.judge(policy)?;
         Ok(evidence)
     }
 

@@ -82,7 +82,7 @@ pub(super) fn run(
         Some(true) => Ok(()),
         Some(false) => {
             let genesis = genesis(args, settings, [&small, &large])?;
-            let evidence = evidence_of(&genesis, &small, &large)?;
+            let evidence = evidence_of(&genesis, policy.as_ref(), &small, &large)?;
             if let Some(out) = &args.evidence {
                 folder::write_new(out, evidence.bytes(), false)?;
             }
@@ -247,15 +247,21 @@ fn difference(small: &Side, large: &Side) -> Result<Option<u64>, Failure> {
         .map_err(|error| Failure::of(Exit::Failure, &error, "copy the log again"))
 }
 
-fn evidence_of(genesis: &Genesis, small: &Side, large: &Side) -> Result<Evidence, Failure> {
+fn evidence_of(
+    genesis: &Genesis,
+    policy: Option<&Policy>,
+    small: &Side,
+    large: &Side,
+) -> Result<Evidence, Failure> {
     let (older, newer) = (small.checkpoint.size(), large.checkpoint.size());
     let path: Vec<Hash> = match large.hashes() {
         Some(mut hashes) if older < newer => prove_prefix(&mut hashes, older, newer)
             .map_err(|error| named(&large.path, "cannot be read", &error))?,
         _ => Vec::new(),
     };
-    let notes = (small.note.clone(), large.note.clone());
-    Evidence::two_heads(genesis, Vec::new(), notes.0, notes.1, path)
+    let own = genesis.policy();
+    let notes = [small.note.clone(), large.note.clone()];
+    Evidence::two_heads_by(policy.unwrap_or(&own), genesis, notes, path)
         .map_err(|error| proves_nothing(&error))
 }
 

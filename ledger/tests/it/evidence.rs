@@ -1,7 +1,8 @@
 //! Evidence files: what they prove, against whom, and that a doctored one proves nothing else.
 
 use crate::it::park::{
-    ALICE, BOB, METERS, Park, REGISTRAR, genesis_body, key, node_key, order, write_export,
+    ALICE, BOB, METERS, Park, REGISTRAR, genesis_body, key, node_key, node_record, order,
+    write_export,
 };
 use std::collections::BTreeSet;
 use wattle_ledger::event::{Action, EventBody, SignedEvent};
@@ -340,6 +341,25 @@ fn a_policy_names_cosigners_that_the_genesis_does_not() {
     let line = format!("witness w {}\ngroup park", vkey.unwrap());
     let policy = Policy::parse(&text.replace("group park", &line)).unwrap();
     assert_eq!(count(Some(&policy)), (0, 1));
+
+    // A voter that came later is in no genesis: his lie alone is evidence by a policy that has him.
+    let later = wattle_ledger::membership::policy(&genesis, &[1, 2, 3, 4].map(node_record));
+    let lie = || signed(&genesis, 9, Hash([3; 32]), &[4]);
+    let truth = || signed(&genesis, 9, Hash([1; 32]), &[1, 2, 3, 4]);
+    let unknown = Evidence::two_heads(&genesis, Vec::new(), lie(), truth(), Vec::new());
+    assert_eq!(unknown, Err(EvidenceError::Unsigned(9)));
+    let evidence = Evidence::two_heads_by(&later, &genesis, [lie(), truth()], Vec::new());
+    let evidence = evidence.unwrap();
+    let verdict = evidence.judge(Some(&later)).unwrap();
+    let Contradiction::Heads { convicted, .. } = verdict.contradiction else {
+        panic!("two heads");
+    };
+    let names: BTreeSet<String> = convicted.into_iter().map(|signer| signer.name).collect();
+    assert!(
+        names.contains(&genesis.cosigner_name(NodeId(4))),
+        "{names:?}"
+    );
+    assert_eq!(evidence.judge(None), Err(EvidenceError::Unsigned(9)));
 }
 
 /// Whatever one byte is changed to: the file proves nothing, or the same against no more keys.

@@ -18,6 +18,7 @@ use wattle_ledger::keys::SigningKey;
 use wattle_ledger::log::checkpoint::Checkpoint;
 use wattle_ledger::log::cosignature::Cosignature;
 use wattle_ledger::log::note::{Note, NoteSignature, SignatureType, key_id};
+use wattle_ledger::membership::policy;
 use wattle_ledger::registration::NodeId;
 use wattle_market::interval::Timestamp;
 
@@ -308,12 +309,13 @@ impl Sealing {
             return;
         };
         let own = self.note(&seal.checkpoint, &seal.signatures);
+        let known = policy(&self.genesis, self.records());
         for (root, signatures) in others {
             let checkpoint = Checkpoint::new(self.genesis.origin(), size, root)
                 .expect("the signatures over it were verified");
             let other = self.note(&checkpoint, &signatures);
-            let heads =
-                Evidence::two_heads(&self.genesis, Vec::new(), own.clone(), other, Vec::new());
+            let notes = [own.clone(), other];
+            let heads = Evidence::two_heads_by(&known, &self.genesis, notes, Vec::new());
             if let Ok(evidence) = heads {
                 outbox.push(Output::Found(Finding::Heads(Box::new(evidence))));
             }
