@@ -56,9 +56,6 @@ pub enum LoopError {
     /// Evidence cannot be kept.
     #[error(transparent)]
     Evidence(#[from] EvidenceFolderError),
-    /// The history does not give what it holds.
-    #[error("cannot read a leaf of the history; check the folder and its permissions")]
-    Leaf(#[source] std::io::Error),
     /// The replica asked for it.
     #[error("the node stops, since going on could contradict what it promised: {reason}")]
     Stopped {
@@ -274,12 +271,22 @@ impl EventLoop {
 
     /// Keeps what contradicts itself as evidence, and tells the operator of it once.
     fn keep(&mut self, finding: Finding) -> Result<(), LoopError> {
-        let evidence = self
+        let found = self
             .evidence
-            .of_finding(finding, self.replica.ledger(), &self.history)
-            .map_err(LoopError::Leaf)?;
-        let Some(evidence) = evidence else {
-            return Ok(());
+            .of_finding(finding, self.replica.ledger(), &self.history);
+        let evidence = match found {
+            Ok(Some(evidence)) => evidence,
+            Ok(None) => return Ok(()),
+            Err(error) => {
+                // Nothing that was promised depends on it, so the node goes on.
+                self.counters.alarms += 1;
+                tracing::error!(
+                    %error,
+                    "a sequence was used twice, but the log's own event cannot be read; copy the \
+                     history's missing file from another node"
+                );
+                return Ok(());
+            }
         };
         let (recorded, about) = (self.evidence.record(&evidence)?, evidence.subject());
         let id = evidence.id();
