@@ -11,6 +11,7 @@ mod authors;
 mod balance;
 mod certificates;
 pub mod claim;
+pub mod cut;
 pub mod directory;
 pub mod entries;
 pub mod explain;
@@ -21,7 +22,9 @@ mod months;
 mod parallel;
 pub mod promise;
 mod replay;
+pub mod resume;
 pub mod source;
+pub mod start;
 pub mod summary;
 pub mod surveillance;
 pub mod view;
@@ -29,12 +32,15 @@ mod walk;
 pub mod what_if;
 
 use crate::genesis::Genesis;
+use crate::ledger::Ledger;
 use crate::log::checkpoint::Checkpoint;
 use crate::log::note::Note;
 use crate::log::policy::{Policy, PolicyVerdict};
 use crate::log::tiles::{TileKind, TilePath, partials_of};
 use claim::{Claim, Findings, Report};
+use resume::Resumed;
 use source::Source;
+use start::Known;
 
 /// The longest checkpoint file that is read.
 const CHECKPOINT_BYTES_MAX: usize = 64 * 1024;
@@ -50,16 +56,58 @@ pub struct Progress {
     pub of: u64,
 }
 
+/// What a verification may build on, and what is wanted of it beside the report.
+#[derive(Default)]
+pub struct Options<'a> {
+    /// A checkpoint that the caller has verified before: the export must continue it, and one that
+    /// begins later than its log must begin with it.
+    pub earlier: Option<&'a Checkpoint>,
+    /// Where an earlier verification ended: the export's log must continue its tree, and is read
+    /// from there on.
+    pub resumed: Option<Resumed>,
+    /// A size, and what is called with the ledger when it has it: for its snapshot.
+    pub at: Option<walk::Stop<'a>>,
+}
+
+/// What a verification came to.
+#[derive(Debug)]
+pub struct Verified {
+    /// The findings.
+    pub report: Report,
+    /// The ledger after the last leaf, where every claim holds.
+    pub ledger: Option<Ledger>,
+    /// The checkpoint file, likewise.
+    pub note: Option<Note>,
+}
+
 /// Verifies an export against a policy that the caller trusts.
 pub fn verify(source: &dyn Source, policy: &Policy, progress: &mut dyn FnMut(Progress)) -> Report {
+    verify_with(source, policy, Options::default(), progress).report
+}
+
+/// The same, where something was verified before.
+pub fn verify_with(
+    source: &dyn Source,
+    policy: &Policy,
+    options: Options<'_>,
+    progress: &mut dyn FnMut(Progress),
+) -> Verified {
     let mut findings = Findings::default();
+    let (mut ledger, mut checked) = (None, None);
     let mut report = match read_checkpoint(source, &mut findings) {
         Some((note, checkpoint)) => {
             let verdict = policy.evaluate(&note);
             judge_signatures(&verdict, policy, &mut findings);
-            let walked = walk::walk(source, &checkpoint, progress, &mut findings);
+            let known = Known {
+                earlier: options.earlier,
+                resumed: options.resumed,
+            };
+            let start = start::find(source, &checkpoint, known, &mut findings);
+            let begin = (start, options.at);
+            let walked = walk::walk(source, &checkpoint, begin, progress, &mut findings);
             judge_unknown_lines(&verdict, walked.genesis.as_ref(), &mut findings);
             list_uncovered(source, checkpoint.size(), &mut findings);
+            (ledger, checked) = (walked.ledger, Some(note));
             Report {
                 origin: Some(checkpoint.origin().to_owned()),
                 size: checkpoint.size(),
@@ -75,8 +123,14 @@ pub fn verify(source: &dyn Source, policy: &Policy, progress: &mut dyn FnMut(Pro
         }
     };
     report.not_covered = std::mem::take(&mut findings.not_covered);
+    (report.from, report.unchecked) = (findings.from, findings.unchecked);
     report.claims = findings.into_claims();
-    report
+    let holds = report.is_ok();
+    Verified {
+        report,
+        ledger: ledger.filter(|_| holds),
+        note: checked.filter(|_| holds),
+    }
 }
 
 /// The bytes of the checkpoint.
@@ -177,11 +231,16 @@ fn judge_unknown_lines(
 
 /// Files outside the checkpoint's size are listed and never read.
 fn list_uncovered(source: &dyn Source, size: u64, findings: &mut Findings) {
+    // Without a start the files of one have no business there.
+    let is_cut = start::is_cut(source).unwrap_or(false);
+    let of_the_start =
+        |path: &str| is_cut && (path == start::START_FILE || path.starts_with("state/"));
     match source.list() {
         Ok(paths) => {
             let extra = paths
                 .into_iter()
-                .filter(|path| path != "checkpoint" && !is_covered(path, size));
+                .filter(|path| path != "checkpoint" && !is_covered(path, size))
+                .filter(|path| !of_the_start(path));
             findings.not_covered = extra.collect();
         }
         Err(error) => {

@@ -7,6 +7,7 @@ mod it {
     mod continuous_explained;
     mod continuous_properties;
     mod corrections;
+    pub(crate) mod cut;
     pub(crate) mod delegation;
     mod evidence;
     mod fills;

@@ -93,6 +93,11 @@ impl Restoring {
         self.head.as_ref()
     }
 
+    /// The root of the state so far; none before the head is read.
+    pub fn root(&mut self) -> Option<Hash> {
+        self.begun.as_mut().map(|(_, state)| state.root())
+    }
+
     /// Takes the next bytes in.
     ///
     /// # Errors

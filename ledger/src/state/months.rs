@@ -162,6 +162,29 @@ impl Months {
         self.demands.get(&(month, point))
     }
 
+    /// What was posted to each participant in months that are not closed.
+    pub fn accounts(&self) -> impl Iterator<Item = (&(LocalMonth, ParticipantId), &MonthAccount)> {
+        self.accounts.iter()
+    }
+
+    /// The park's sums of months that are not closed.
+    pub fn park(&self) -> impl Iterator<Item = (&LocalMonth, &ParkMonth)> {
+        self.park.iter()
+    }
+
+    /// Months that were closed at most a year before the latest.
+    pub fn all_closed(&self) -> impl Iterator<Item = (&LocalMonth, &ClosedMonth)> {
+        self.closed.iter()
+    }
+
+    /// What stays of a closed month's invoices.
+    pub fn invoices_of(
+        &self,
+        month: LocalMonth,
+    ) -> impl Iterator<Item = (ParticipantId, &Invoiced)> {
+        of_month(&self.invoices, month, PARTICIPANTS)
+    }
+
     /// A month that was closed at most a year before the latest.
     pub fn closed(&self, month: LocalMonth) -> Option<&ClosedMonth> {
         self.closed.get(&month)

@@ -21,7 +21,7 @@ use wattle_market::interval::{DeliveryInterval, LocalMonth, LocalQuarter, Timest
 use wattle_market::point::PointId;
 use wattle_market::settlement::{
     self, Account, CertificateTransfer, ForwardPosition, MeteredEnergy, ParkTerms, PointInput,
-    Posting, PostingKind, Settlement,
+    PointSettlement, Posting, PostingKind, Settlement,
 };
 use wattle_market::units::{Money, WattHours};
 
@@ -98,6 +98,14 @@ impl Runs {
     /// What the initial run was computed from for a point, until the interval is final.
     pub fn settled(&self, interval: DeliveryInterval, point: PointId) -> Option<&SettledInput> {
         self.settled.get(&(interval, point))
+    }
+
+    /// What the initial runs were computed from, of an interval and all later ones.
+    pub fn settled_from(
+        &self,
+        interval: DeliveryInterval,
+    ) -> impl Iterator<Item = (&(DeliveryInterval, PointId), &SettledInput)> {
+        self.settled.range((interval, PointId(0))..)
     }
 
     /// Whether an interval has a final run.
@@ -211,6 +219,29 @@ impl State {
         } else {
             Standing::Final
         }
+    }
+
+    /// The lines of an interval's initial run while its final run is to come. Settlement is a
+    /// function, so they follow from the inputs that were kept; nothing where there are none.
+    pub fn provisional_lines(
+        &self,
+        interval: DeliveryInterval,
+    ) -> BTreeMap<PointId, PointSettlement> {
+        let Some(park) = self.pins.park(interval) else {
+            return BTreeMap::new();
+        };
+        let kept = self.runs.of_interval(interval);
+        let input = |(point, kept): (PointId, SettledInput)| {
+            let input = PointInput {
+                terms: self.pins.point(interval, point)?,
+                position: kept.position,
+                energy: kept.energy,
+            };
+            Some((point, input))
+        };
+        let inputs = kept.into_iter().filter_map(input).collect();
+        let settled = settlement::settle(&park, &inputs);
+        settled.map_or_else(|_| BTreeMap::new(), |settled| settled.points)
     }
 
     /// When the final run of an interval is due.

@@ -54,6 +54,11 @@ impl Pins {
         self.park.get(&interval).copied()
     }
 
+    /// A point's terms of an interval, where it takes part in it.
+    pub fn point(&self, interval: DeliveryInterval, point: PointId) -> Option<PointTerms> {
+        self.points.get(&(interval, point)).copied()
+    }
+
     /// Takes an interval's terms out.
     pub(crate) fn forget(&mut self, interval: DeliveryInterval) {
         let points: Vec<PointId> = self.of_interval(interval).map(|(point, _)| point).collect();

@@ -9,6 +9,7 @@ use crate::event::{Action, SignedEvent};
 use crate::genesis::Genesis;
 use crate::keys::{DecodedKey, PublicKey};
 use crate::registration::{MeterId, NodeId, Role};
+use crate::state::State;
 use crate::verify::claim::{Claim, Findings};
 use crate::verify::parallel::Job;
 use std::collections::{BTreeMap, BTreeSet};
@@ -63,6 +64,32 @@ impl Authors {
         if let Some(author) = self.authors.get_mut(key) {
             author.sequence = author.sequence.max(sequence.saturating_sub(1));
         }
+    }
+
+    /// The keys as a state has them: what this reading goes on from where it did not see how they
+    /// came about.
+    pub(crate) fn continued(genesis: &Genesis, state: &State) -> Authors {
+        let mut authors = Authors::found(genesis);
+        for (key, record) in state.registry.keys().iter() {
+            let author = Author {
+                sequence: record.sequence,
+                ended: record.revoked,
+                decoded: None,
+            };
+            authors.authors.insert(*key, author);
+            if let Role::Meter(meter) = record.role {
+                authors.meters.entry(meter).or_default().insert(*key);
+            }
+        }
+        let members = state.registry.members();
+        let leaders = members
+            .records()
+            .map(|node| (node.id, node.batch.decoded()));
+        authors.leaders = leaders.collect();
+        authors.voters = members.membership().voters.into_iter().collect();
+        let delegations = state.trading.delegations.rows().iter();
+        authors.delegated = delegations.map(|(key, row)| (*key, row.by)).collect();
+        authors
     }
 
     /// Takes in one leaf. Its signature is to be checked; a malformed one fails `form`.

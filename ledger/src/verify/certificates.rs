@@ -4,6 +4,8 @@
 //! machine: they add up what was released, moved, used and ended, and fail where a watt-hour would
 //! be in two places or in none. They begin with the activation, so other logs cost nothing.
 
+mod continued;
+
 use crate::certificate::{CancelPurpose, CertificateFact as What, CertificateId, RollUp};
 use crate::derived::Fact;
 use crate::entry::Entry;

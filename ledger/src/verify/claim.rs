@@ -36,10 +36,14 @@ pub enum Claim {
     EnergyBalance,
     /// Every certified watt-hour was metered and is in exactly one state.
     Certificates,
+    /// What lies before the first entry that was read is vouched for by somebody who verified it.
+    /// Not among [`Claim::ALL`]: it is reported where not everything was read from the genesis on,
+    /// or where an earlier checkpoint was given.
+    History,
 }
 
 impl Claim {
-    /// All claims.
+    /// All claims on what was read.
     pub const ALL: [Claim; 14] = [
         Claim::Form,
         Claim::BytesToRoot,
@@ -74,6 +78,7 @@ impl Claim {
             Claim::Journal => "journal",
             Claim::EnergyBalance => "energy balance",
             Claim::Certificates => "certificates",
+            Claim::History => "history",
         }
     }
 
@@ -127,7 +132,7 @@ pub struct Finding {
     pub status: Status,
     /// The first entry at fault, where the fault lies in an entry.
     pub entry: Option<u64>,
-    /// Why it failed or was not checked; empty where it holds.
+    /// Why it failed or was not checked, or by what the history holds; else empty.
     pub reason: String,
 }
 
@@ -142,22 +147,35 @@ pub struct Report {
     pub size: u64,
     /// The checkpoint's root.
     pub root: Option<Hash>,
+    /// The first entry that was verified now; what lies before it is the history.
+    pub from: u64,
+    /// So many entries at the log's beginning were verified neither now nor before.
+    pub unchecked: u64,
     /// The policy's cosigners that cosigned, and when, in seconds since 1970.
     pub cosigners: BTreeMap<String, u64>,
     /// Files outside the checkpoint's size, which were not read.
     pub not_covered: Vec<String>,
-    /// Sums over the leaves.
+    /// Sums over the leaves from that one on.
     pub summary: Summary,
 }
 
 impl Report {
-    /// Whether every claim holds.
+    /// Whether every claim holds on what was read. A history that is not checked is none of it:
+    /// the export does not have it, and the report says so.
     pub fn is_ok(&self) -> bool {
-        !self.claims.is_empty()
-            && self
-                .claims
-                .iter()
-                .all(|finding| finding.status == Status::Ok)
+        let holds = |finding: &Finding| match finding.status {
+            Status::Ok => true,
+            Status::Failed => false,
+            Status::NotChecked => finding.claim == Claim::History.name() && self.unchecked > 0,
+        };
+        !self.claims.is_empty() && self.claims.iter().all(holds)
+    }
+
+    /// What was found of the entries before the first that was read, where that is not the
+    /// genesis.
+    pub fn history(&self) -> Option<&Finding> {
+        let mut claims = self.claims.iter();
+        claims.find(|finding| finding.claim == Claim::History.name())
     }
 }
 
@@ -167,9 +185,28 @@ pub(crate) struct Findings {
     failed: BTreeMap<Claim, (Option<u64>, String)>,
     stopped: BTreeMap<Claim, String>,
     pub(crate) not_covered: Vec<String>,
+    /// The first entry that is verified.
+    pub(crate) from: u64,
+    /// So many entries at the beginning nobody has verified.
+    pub(crate) unchecked: u64,
+    /// By what the history holds.
+    history: Option<String>,
 }
 
 impl Findings {
+    /// The first entry that is verified, and the one before which nobody ever verified any.
+    pub(crate) fn begin_after(&mut self, (from, unchecked): (u64, u64), reason: String) {
+        (self.from, self.unchecked) = (from, unchecked);
+        self.stop(&[Claim::History], &reason);
+    }
+
+    /// What lies before the first entry was verified by somebody.
+    pub(crate) fn vouch(&mut self, from: u64, reason: String) {
+        (self.from, self.unchecked) = (from, 0);
+        self.stopped.remove(&Claim::History);
+        self.history = Some(reason);
+    }
+
     pub(crate) fn fail(&mut self, claim: Claim, entry: Option<u64>, reason: impl Into<String>) {
         let is_earlier = match self.failed.get(&claim) {
             None => true,
@@ -196,7 +233,7 @@ impl Findings {
     }
 
     pub(crate) fn into_claims(mut self) -> Vec<Finding> {
-        let finding = |claim: &Claim| {
+        let mut finding = |claim: &Claim| {
             let (status, entry, reason) = match self.failed.remove(claim) {
                 Some((entry, reason)) => (Status::Failed, entry, reason),
                 None => match self.stopped.remove(claim) {
@@ -211,6 +248,15 @@ impl Findings {
                 reason,
             }
         };
-        Claim::ALL.iter().map(finding).collect()
+        let mut claims: Vec<Finding> = Claim::ALL.iter().map(&mut finding).collect();
+        let history = finding(&Claim::History);
+        match self.history {
+            Some(reason) if history.status == Status::Ok => {
+                claims.push(Finding { reason, ..history });
+            }
+            None if history.status == Status::Ok => {}
+            _ => claims.push(history),
+        }
+        claims
     }
 }

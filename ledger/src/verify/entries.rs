@@ -13,6 +13,7 @@ use crate::log::checkpoint::Checkpoint;
 use crate::log::tiles::{TILE_WIDTH, TileKind, TilePath, parse_bundle};
 use crate::verify::claim::{Claim, Findings};
 use crate::verify::source::Source;
+use crate::verify::start::is_cut;
 use crate::verify::{read_checkpoint, tile_bytes};
 use thiserror::Error;
 
@@ -60,6 +61,12 @@ pub enum EntriesError {
         #[source]
         source: CodecError,
     },
+    /// The export begins later than its log.
+    #[error(
+        "the export begins later than its log, and this needs all of it; copy the whole log, or ask \
+         who cut it"
+    )]
+    Cut,
     /// Leaf 0 is no genesis.
     #[error("entry 0 is no genesis; copy the log again")]
     NoGenesis,
@@ -81,8 +88,11 @@ impl<'a> Entries<'a> {
     /// Reads the checkpoint; the entries are read as they are asked for.
     ///
     /// # Errors
-    /// [`EntriesError::Checkpoint`].
+    /// [`EntriesError::Checkpoint`] and [`EntriesError::Cut`].
     pub fn open(source: &'a dyn Source) -> Result<Entries<'a>, EntriesError> {
+        if is_cut(source).unwrap_or(false) {
+            return Err(EntriesError::Cut);
+        }
         let mut findings = Findings::default();
         let Some((_, checkpoint)) = read_checkpoint(source, &mut findings) else {
             let claims = findings.into_claims();

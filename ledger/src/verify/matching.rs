@@ -7,6 +7,8 @@ use crate::derived::{AveragePrice, Fact, TradeRole};
 use crate::entry::Entry;
 use crate::event::{OrderId, OrderItem};
 use crate::registration::ParticipantId;
+use crate::state::State;
+use crate::state::orders::Session;
 use crate::verify::claim::{Claim, Findings};
 use crate::verify::replay::Leaf;
 use std::collections::BTreeMap;
@@ -63,6 +65,22 @@ pub(crate) struct Matching {
 }
 
 impl Matching {
+    /// What is not yet closed, as a state has it.
+    pub(crate) fn continued(state: &State) -> Matching {
+        let traded = |(interval, session): (&DeliveryInterval, &Session)| {
+            let sums = Traded {
+                trades: session.trades,
+                volume: session.turnover.volume.0.into(),
+                value: session.turnover.value,
+            };
+            (*interval, sums)
+        };
+        Matching {
+            waiting: None,
+            traded: state.orders.sessions().map(traded).collect(),
+        }
+    }
+
     /// Takes in the next leaf of the log.
     pub(crate) fn leaf(&mut self, leaf: &Leaf, findings: &mut Findings) {
         let mut fail = |reason: &str| findings.fail(Claim::Trades, Some(leaf.index), reason);

@@ -3,6 +3,8 @@
 //! The state machine sums up as runs pass. These sums are formed anew from the leaves of the runs,
 //! and every figure of an invoice that follows from others is computed a second time.
 
+mod continued;
+
 use crate::billing::{MonthCloseTerms, UtilityBill};
 use crate::derived::Fact;
 use crate::entry::Entry;

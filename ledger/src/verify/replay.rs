@@ -47,6 +47,26 @@ impl Replay {
         }
     }
 
+    /// Goes on from a ledger whose last leaf is a seal.
+    pub(crate) fn continued(ledger: Ledger) -> Replay {
+        Replay {
+            ledger,
+            batch: Vec::new(),
+            stopped: false,
+            sealed: true,
+        }
+    }
+
+    /// The ledger, once nothing more is replayed.
+    pub(crate) fn into_ledger(self) -> Ledger {
+        self.ledger
+    }
+
+    /// The ledger, for a snapshot.
+    pub(crate) fn ledger_mut(&mut self) -> &mut Ledger {
+        &mut self.ledger
+    }
+
     /// The ledger after the last complete batch.
     pub(crate) fn ledger(&self) -> &Ledger {
         &self.ledger

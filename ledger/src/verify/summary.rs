@@ -8,6 +8,7 @@ use crate::entry::Entry;
 use crate::event::{Action, SignedEvent};
 use crate::genesis::Genesis;
 use crate::registration::{CarbonFactor, ParticipantId};
+use crate::state::State;
 use crate::verify::replay::Leaf;
 use std::collections::{BTreeMap, BTreeSet};
 use wattle_market::interval::DeliveryInterval;
@@ -142,6 +143,16 @@ impl Summary {
             utc_offset_minutes: genesis.body().utc_offset_minutes,
             ..Summary::default()
         }
+    }
+
+    /// Sums that begin with the next leaf, for the participants that a state knows.
+    pub(crate) fn continued(genesis: &Genesis, state: &State) -> Summary {
+        let mut summary = Summary::found(genesis);
+        for (id, participant) in state.registry.participants().iter() {
+            let row = summary.participants.entry(*id).or_default();
+            row.name.clone_from(&participant.name);
+        }
+        summary
     }
 
     /// Sums over all participants.

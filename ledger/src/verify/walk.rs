@@ -2,8 +2,12 @@
 
 use crate::entry::Entry;
 use crate::genesis::Genesis;
+use crate::ledger::Ledger;
 use crate::log::checkpoint::Checkpoint;
-use crate::log::tiles::{TILE_WIDTH, TileBuilder, TileFile, TileKind, TilePath, parse_bundle};
+use crate::log::tiles::{
+    TILE_WIDTH, TileBuilder, TileFile, TileKind, TilePath, parse_bundle, partials_of,
+};
+use crate::log::tree::Tree;
 use crate::verify::authors::Authors;
 use crate::verify::balance;
 use crate::verify::certificates::Books;
@@ -13,6 +17,7 @@ use crate::verify::months::MonthBooks;
 use crate::verify::parallel::{self, Checker, Job};
 use crate::verify::replay::{Leaf, Replay};
 use crate::verify::source::Source;
+use crate::verify::start::{self, Start};
 use crate::verify::summary::Summary;
 use crate::verify::{Progress, tile_bytes};
 
@@ -20,7 +25,13 @@ use crate::verify::{Progress, tile_bytes};
 pub(crate) struct Walked {
     pub(crate) genesis: Option<Genesis>,
     pub(crate) summary: Summary,
+    /// After the last leaf, where all were replayed.
+    pub(crate) ledger: Option<Ledger>,
 }
+
+/// What is done with the ledger when it has a size: a snapshot, which takes no part in what is
+/// found.
+pub(crate) type Stop<'a> = (u64, &'a mut dyn FnMut(&mut Ledger));
 
 /// The readers of a log that has begun with a genesis.
 struct Readers {
@@ -37,17 +48,29 @@ struct Readers {
 pub(crate) fn walk(
     source: &dyn Source,
     checkpoint: &Checkpoint,
+    (start, stop): (Start, Option<Stop<'_>>),
     progress: &mut dyn FnMut(Progress),
     findings: &mut Findings,
 ) -> Walked {
+    let Some(begun) = begin(source, checkpoint, start, findings) else {
+        let reason = "there is no state to begin with";
+        findings.stop(&Claim::ON_LEAVES, reason);
+        return Walked {
+            genesis: None,
+            summary: Summary::default(),
+            ledger: None,
+        };
+    };
     let (readers, first_bad) = parallel::with_checker(|checker| {
         let mut pass = Pass {
             source,
             checkpoint,
             checker,
             findings,
-            builder: TileBuilder::new(),
-            readers: None,
+            builder: begun.builder,
+            history: begun.history,
+            readers: begun.readers,
+            stop,
         };
         pass.read(progress);
         pass.readers
@@ -60,26 +83,75 @@ pub(crate) fn walk(
         Some(readers) => Walked {
             genesis: Some(readers.genesis),
             summary: readers.summary,
+            ledger: Some(readers.replay.into_ledger()),
         },
         None => Walked {
             genesis: None,
             summary: Summary::default(),
+            ledger: None,
         },
     }
 }
 
+/// What a pass begins with.
+#[derive(Default)]
+struct Begun {
+    builder: TileBuilder,
+    history: Option<Tree>,
+    readers: Option<Readers>,
+}
+
+/// The builder at the bundle that the first leaf to be read stands in, and the readers before it.
+fn begin(
+    source: &dyn Source,
+    checkpoint: &Checkpoint,
+    start: Start,
+    findings: &mut Findings,
+) -> Option<Begun> {
+    let ledger = match start {
+        Start::Genesis => return Some(Begun::default()),
+        Start::After(ledger) => ledger,
+        Start::Unbound => return None,
+    };
+    let aligned = start::aligned(ledger.size());
+    let open = |path: TilePath| {
+        let kind = path.kind();
+        let wide = start::path_in_log(kind, path.index(), checkpoint.size());
+        let (_, mut bytes) = wide.and_then(|wide| tile_bytes(source, wide))?;
+        bytes.truncate(usize::from(path.width()) * 32);
+        Ok(TileFile { path, bytes })
+    };
+    let files: Result<Vec<TileFile>, String> = partials_of(aligned).map(open).collect();
+    let builder = files
+        .and_then(|files| TileBuilder::resume(aligned, &files).map_err(|error| error.to_string()));
+    match builder {
+        Ok(builder) => Some(Begun {
+            builder,
+            history: Some(ledger.tree().clone()),
+            readers: Some(Readers::continued(*ledger)),
+        }),
+        Err(reason) => {
+            findings.fail(Claim::Form, None, reason);
+            None
+        }
+    }
+}
+
 /// The pass on its way.
-struct Pass<'a, 'c> {
+struct Pass<'a, 'c, 's> {
     source: &'a dyn Source,
     checkpoint: &'a Checkpoint,
     checker: &'a mut Checker<'c>,
     findings: &'a mut Findings,
     builder: TileBuilder,
+    /// The tree before the first leaf that is verified; none once its leaves are hashed.
+    history: Option<Tree>,
     /// None before the genesis.
     readers: Option<Readers>,
+    stop: Option<Stop<'s>>,
 }
 
-impl Pass<'_, '_> {
+impl Pass<'_, '_, '_> {
     fn read(&mut self, progress: &mut dyn FnMut(Progress)) {
         let size = self.checkpoint.size();
         if size == 0 {
@@ -89,7 +161,10 @@ impl Pass<'_, '_> {
             self.findings.stop(&Claim::ON_LEAVES, reason);
         }
         let width = u64::from(TILE_WIDTH);
-        for index in 0..size.div_ceil(width) {
+        if self.end_history().is_none() {
+            return;
+        }
+        for index in self.builder.size() / width..size.div_ceil(width) {
             let wanted = u16::try_from((size - index * width).min(width))
                 .expect("a bundle is at most 256 leaves wide");
             if self.read_bundle(index, wanted).is_none() {
@@ -110,6 +185,35 @@ impl Pass<'_, '_> {
         }
     }
 
+    /// Once the leaves are hashed that lie before the first to be verified, in the bundle that it
+    /// stands in, they must come to the tree that was bound. None if they do not.
+    fn end_history(&mut self) -> Option<()> {
+        let tree = self.history.as_ref();
+        let Some(tree) = tree.filter(|tree| tree.size() == self.builder.size()) else {
+            return Some(());
+        };
+        let is_bound = self.builder.tree() == *tree;
+        self.history = None;
+        if is_bound {
+            return Some(());
+        }
+        let reason = "the tiles do not come to the tree that the verification begins with";
+        self.findings.fail(Claim::BytesToRoot, None, reason);
+        self.findings.stop(&Claim::ON_LEAVES, reason);
+        None
+    }
+
+    /// Hands the ledger out when it has the size that was asked for.
+    fn hand_out(&mut self) {
+        let Some(readers) = &mut self.readers else {
+            return;
+        };
+        let size = readers.replay.ledger().size();
+        if let Some((_, take)) = self.stop.take_if(|(wanted, _)| *wanted == size) {
+            take(readers.replay.ledger_mut());
+        }
+    }
+
     /// What can be said once the last leaf is read.
     fn finish(&mut self) {
         let partials = self.builder.partials();
@@ -123,6 +227,7 @@ impl Pass<'_, '_> {
             let last = readers.replay.finish(self.findings);
             readers.complete(&last, self.findings);
         }
+        self.hand_out();
     }
 
     /// Reads a bundle and hands its leaves to the readers; none if not all of them have their form.
@@ -148,6 +253,10 @@ impl Pass<'_, '_> {
 
     fn take(&mut self, bytes: Vec<u8>) -> Option<()> {
         let index = self.builder.size();
+        if self.history.is_some() {
+            self.builder.push(&bytes);
+            return self.end_history();
+        }
         let entry = match Entry::decode(&bytes) {
             Ok(entry) => entry,
             Err(error) => {
@@ -176,6 +285,7 @@ impl Pass<'_, '_> {
                 }
             }
         }
+        self.hand_out();
         Some(())
     }
 
@@ -222,6 +332,20 @@ fn found(leaf: &Leaf, checkpoint: &Checkpoint) -> Result<Readers, String> {
 }
 
 impl Readers {
+    /// The readers of the leaves after a ledger's last one. Each goes on from the ledger's state.
+    fn continued(ledger: Ledger) -> Readers {
+        let (genesis, state) = (ledger.genesis(), ledger.state());
+        Readers {
+            authors: Authors::continued(genesis, state),
+            certificates: Books::continued(state),
+            matching: Matching::continued(state),
+            months: MonthBooks::continued(state),
+            summary: Summary::continued(genesis, state),
+            genesis: genesis.clone(),
+            replay: Replay::continued(ledger),
+        }
+    }
+
     fn leaf(&mut self, leaf: Leaf, findings: &mut Findings) -> Option<Job> {
         if matches!(leaf.entry, Entry::Genesis(_)) {
             findings.fail(Claim::Form, Some(leaf.index), "a second genesis");

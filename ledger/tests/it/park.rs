@@ -88,7 +88,7 @@ pub(crate) struct Park {
     pub(crate) now: Timestamp,
     sequences: BTreeMap<PublicKey, u64>,
     /// A second ledger that was read back from a snapshot of the first and goes on beside it.
-    restored: Ledger,
+    restored: Option<Ledger>,
     batches: u64,
     pub(crate) seals: Vec<u64>,
 }
@@ -109,7 +109,7 @@ impl Park {
         let ledger = Ledger::found(&genesis);
         Park {
             leaves: vec![genesis.leaf()],
-            restored: ledger.clone(),
+            restored: None,
             batches: 0,
             ledger,
             now: first.gate_closure().minus_millis(600_000),
@@ -206,29 +206,33 @@ impl Park {
         let batch = Batch::sign(park, (NodeId(1), &leader), 1, self.now, events);
         let applied = self.ledger.apply(1, &batch.encode());
         assert_eq!(applied.refused, None);
-        let again = self.restored.apply(1, &batch.encode());
-        assert_eq!(
-            again, applied,
-            "a restored ledger goes on as the first does"
-        );
-        self.restore();
+        self.go_on_restored(&batch.encode(), &applied);
         self.leaves.extend(applied.leaves.iter().cloned());
         self.seals
             .extend(applied.sealed.iter().map(|checkpoint| checkpoint.size()));
         applied
     }
 
-    /// Reads the second ledger back from a snapshot of the first: after each of the first batches,
-    /// later now and then, so that it also runs on for a while.
-    fn restore(&mut self) {
-        self.batches += 1;
-        if self.batches > 16 && !self.batches.is_multiple_of(61) {
-            return;
+    /// Reads a second ledger back from a snapshot of the first, now and then, and lets it go on
+    /// beside the first for three batches.
+    fn go_on_restored(&mut self, batch: &[u8], applied: &Applied) {
+        if let Some(restored) = &mut self.restored {
+            let again = restored.apply(1, batch);
+            assert_eq!(again, *applied, "a restored ledger goes on as the first");
         }
-        let bytes = self.ledger.snapshot().to_bytes();
-        self.restored = Ledger::restore(&bytes, SignatureCheck::Verify).unwrap();
-        assert_eq!(self.restored.checkpoint(), self.ledger.checkpoint());
-        assert_eq!(self.restored.snapshot().to_bytes(), bytes);
+        self.batches += 1;
+        let period = if self.batches < 64 { 7 } else { 101 };
+        match self.batches % period {
+            3 => {
+                let bytes = self.ledger.snapshot().to_bytes();
+                let mut restored = Ledger::restore(&bytes, SignatureCheck::Verify).unwrap();
+                assert_eq!(restored.checkpoint(), self.ledger.checkpoint());
+                assert_eq!(restored.snapshot().to_bytes(), bytes);
+                self.restored = Some(restored);
+            }
+            6 => self.restored = None,
+            _ => {}
+        }
     }
 
     /// Applies a step of the membership that a node signs at the park's time.
@@ -237,12 +241,7 @@ impl Park {
         let key = node_key(leader, 4);
         let step = ChangeBatch::sign(park, (NodeId(leader), &key), 1, self.now, change);
         let applied = self.ledger.apply(1, &step.encode());
-        let again = self.restored.apply(1, &step.encode());
-        assert_eq!(
-            again, applied,
-            "a restored ledger goes on as the first does"
-        );
-        self.restore();
+        self.go_on_restored(&step.encode(), &applied);
         self.leaves.extend(applied.leaves.iter().cloned());
         self.seals
             .extend(applied.sealed.iter().map(|checkpoint| checkpoint.size()));
@@ -283,8 +282,10 @@ impl Park {
         }
     }
 
-    /// Writes the log, sealed by the one node, as an export; gives the policy's text.
+    /// Writes the log, sealed by the one node, as an export; gives the policy's text. A log
+    /// that verifies must also verify in parts.
     pub(crate) fn export(&self, directory: &std::path::Path) -> String {
+        crate::it::cut::goes_on_from_seals(&self.leaves, self.ledger.genesis());
         write_export(&self.leaves, self.ledger.genesis(), directory);
         self.ledger.genesis().policy().to_string()
     }
@@ -292,6 +293,15 @@ impl Park {
 
 /// Writes any leaves as a well-formed export that node 1 signs and cosigns.
 pub(crate) fn write_export(leaves: &[Vec<u8>], genesis: &Genesis, directory: &std::path::Path) {
+    for (path, bytes) in files_of(leaves, genesis) {
+        let path = directory.join(path);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, bytes).unwrap();
+    }
+}
+
+/// The files of such an export.
+pub(crate) fn files_of(leaves: &[Vec<u8>], genesis: &Genesis) -> BTreeMap<String, Vec<u8>> {
     use wattle_ledger::log::checkpoint::Checkpoint;
     use wattle_ledger::log::cosignature::Cosignature;
     use wattle_ledger::log::tiles::TileBuilder;
@@ -301,11 +311,10 @@ pub(crate) fn write_export(leaves: &[Vec<u8>], genesis: &Genesis, directory: &st
     }
     let mut files = builder.take_full();
     files.extend(builder.partials());
-    for file in files {
-        let path = directory.join(file.path.to_string());
-        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
-        std::fs::write(path, file.bytes).unwrap();
-    }
+    let files = files.into_iter();
+    let mut files: BTreeMap<String, Vec<u8>> = files
+        .map(|file| (file.path.to_string(), file.bytes))
+        .collect();
     let size = leaves.len() as u64;
     let checkpoint = Checkpoint::new(genesis.origin(), size, builder.root()).unwrap();
     let mut note = checkpoint.to_note();
@@ -319,7 +328,8 @@ pub(crate) fn write_export(leaves: &[Vec<u8>], genesis: &Genesis, directory: &st
             .unwrap(),
     )
     .unwrap();
-    std::fs::write(directory.join("checkpoint"), note.to_string()).unwrap();
+    files.insert("checkpoint".to_owned(), note.to_string().into_bytes());
+    files
 }
 
 pub(crate) fn point(id: u32) -> Point {

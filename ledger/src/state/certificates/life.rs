@@ -107,6 +107,11 @@ impl Holdings {
         self.lives.get(certificate)
     }
 
+    /// The accounts of all certificates that became final.
+    pub fn lives(&self) -> impl Iterator<Item = (&CertificateId, &Life)> {
+        self.lives.iter()
+    }
+
     /// All holdings in order.
     pub fn rows(&self) -> &Table<(CertificateId, ParticipantId), WattHours> {
         &self.rows

@@ -75,6 +75,11 @@ fn roll_up((carried, month): (WattHours, WattHours)) -> RollUp {
 }
 
 impl Months {
+    /// What each point has to roll up.
+    pub fn open(&self) -> impl Iterator<Item = (&PointId, &OpenMonth)> {
+        self.open.iter()
+    }
+
     /// A point's month, rolled up.
     pub fn closed(&self) -> &Table<(PointId, LocalMonth), ClosedMonth> {
         &self.closed

@@ -47,6 +47,11 @@ impl Storage {
         rows.map(|((_, origin), lot)| (*origin, *lot))
     }
 
+    /// The lots of all points.
+    pub fn all_lots(&self) -> impl Iterator<Item = (&(PointId, DeliveryInterval), &Lot)> {
+        self.lots.iter()
+    }
+
     /// Drops policies that a later one has replaced by `next`.
     pub(super) fn forget_before(&mut self, next: DeliveryInterval) {
         let begun = self.policies.range(..=next).map(|(from, _)| *from);

@@ -55,6 +55,11 @@ impl Orders {
         self.arrivals.get(&(interval, *order)).copied()
     }
 
+    /// What was traded continuously so far, by the intervals whose gates are open.
+    pub fn sessions(&self) -> impl Iterator<Item = (&DeliveryInterval, &Session)> {
+        self.sessions.iter()
+    }
+
     /// What was traded continuously for an interval whose gate is open; none: nothing yet.
     pub fn session(&self, interval: DeliveryInterval) -> Option<Session> {
         self.sessions.get(&interval).copied()
