@@ -32,7 +32,9 @@ pub(crate) use operator::{
     TariffCommand, TariffSetArgs, TermsCommand, TreasurerCommand,
 };
 pub(crate) use receipt::{ReceiptCommand, ReceiptVerifyArgs};
-pub(crate) use regulator::{ExportArgs, LogCommand, SurveillanceArgs, VerifyArgs, WhatIfArgs};
+pub(crate) use regulator::{
+    CutArgs, ExportArgs, LogCommand, SurveillanceArgs, VerifyArgs, WhatIfArgs,
+};
 pub(crate) use rules::{
     AffiliatesCommand, MarketCommand, ModeArg, ReadingCommand, RegistrarRulesCommand, RulesArg,
     RulesCommand,

@@ -10,6 +10,7 @@ mod evidence;
 mod invoice;
 mod key;
 mod log_compare;
+mod log_cut;
 mod log_export;
 mod log_policy;
 mod log_tables;
@@ -77,6 +78,7 @@ pub(crate) fn run(
         Command::Log(LogCommand::Compare(args)) => log_compare::run(args, settings, output),
         Command::Log(LogCommand::View(args)) => log_view::run(args, output),
         Command::Log(LogCommand::Tables(args)) => log_tables::run(args, output),
+        Command::Log(LogCommand::Cut(args)) => log_cut::run(args, output),
         Command::Log(LogCommand::Policy { genesis }) => log_policy::run(genesis, output),
         Command::Receipt(command) => receipt::run(command, settings, output),
         Command::Evidence(command) => evidence::run(command, settings, output),

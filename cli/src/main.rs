@@ -46,6 +46,7 @@ mod secret;
 mod settings;
 mod stage;
 mod tables;
+mod verified;
 
 use args::Args;
 use failure::Failure;

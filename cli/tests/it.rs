@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod it {
+    mod cut;
     mod day;
     mod evidence;
     mod exports;

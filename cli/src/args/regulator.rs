@@ -31,6 +31,9 @@ pub(crate) enum LogCommand {
     ///
     /// Keys come from the policy alone, which you had before you had the export; nothing that the
     /// export says of itself is trusted. Exit code 5 where a claim fails or cannot be checked.
+    ///
+    /// An export that begins later than its log (`log cut`) is verified from there on, and what
+    /// lies before is said to be not checked.
     Verify(VerifyArgs),
     /// Compare two exports or checkpoints of one log, and make evidence where they contradict
     ///
@@ -47,6 +50,11 @@ pub(crate) enum LogCommand {
     ///
     /// For spreadsheets and databases such as DuckDB; docs/TABLES.md explains each column.
     Tables(TablesArgs),
+    /// Verify a whole copy and pass on the part from a month, or from a number of entries, on
+    ///
+    /// It begins with the last seal that is not later, with the state at that seal. Whoever gets it
+    /// verifies it like any other: everything in it is bound by the same checkpoint.
+    Cut(CutArgs),
     /// Print the policy that trusts a genesis' founding nodes, to be pinned
     Policy {
         /// The genesis file
@@ -67,8 +75,42 @@ pub(crate) struct VerifyArgs {
     pub(crate) policy: PathBuf,
 
     /// The folder is one participant's view, which cannot show everything: check what it can
-    #[arg(long)]
+    #[arg(long, conflicts_with_all = ["earlier", "resume"])]
     pub(crate) view: bool,
+
+    /// A checkpoint of this log that you verified before: the export must continue it, and one
+    /// that begins later than its log must begin with it
+    #[arg(long, value_name = "FILE")]
+    pub(crate) earlier: Option<PathBuf>,
+
+    /// Your own file, in which the verification is kept: the next one begins where this one ended.
+    /// It is made if it is not there, and written anew after everything holds
+    #[arg(long, value_name = "FILE")]
+    pub(crate) resume: Option<PathBuf>,
+}
+
+/// `wattle log cut`.
+#[derive(Debug, ClapArgs)]
+pub(crate) struct CutArgs {
+    /// The folder with the whole copy
+    #[arg(value_name = "DIR")]
+    pub(crate) folder: PathBuf,
+
+    /// The policy (C2SP tlog-policy) that was pinned when the park was founded
+    #[arg(long, value_name = "FILE")]
+    pub(crate) policy: PathBuf,
+
+    /// Begin with the last seal at or before so many entries
+    #[arg(long, value_name = "ENTRIES")]
+    pub(crate) after: Option<u64>,
+
+    /// Begin with the last seal before a month of the park's clock
+    #[arg(long, value_name = "YYYY-MM", conflicts_with = "after")]
+    pub(crate) month: Option<Month>,
+
+    /// The folder of the new export; it must not exist yet
+    #[arg(long, value_name = "DIR")]
+    pub(crate) out: PathBuf,
 }
 
 /// An export that is read offline.

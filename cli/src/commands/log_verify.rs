@@ -7,11 +7,12 @@ use std::path::Path;
 
 use wattle_ledger::log::policy::Policy;
 use wattle_ledger::log::tiles::TilePath;
-use wattle_ledger::verify::claim::{Finding, Report, Status};
+use wattle_ledger::log::{Checkpoint, Note};
+use wattle_ledger::verify::claim::{Claim, Finding, Report, Status};
 use wattle_ledger::verify::directory::Directory;
 use wattle_ledger::verify::summary::{ParticipantSummary, Summary};
 use wattle_ledger::verify::view::is_view;
-use wattle_ledger::verify::{Progress, verify};
+use wattle_ledger::verify::{Options, Progress, verify_with};
 use wattle_market::units::{Money, WattHours};
 
 use crate::args::VerifyArgs;
@@ -19,6 +20,7 @@ use crate::failure::{Exit, Failure};
 use crate::folder;
 use crate::moment;
 use crate::output::{Output, Table, printable};
+use crate::verified;
 
 /// How many of the files that are not covered are shown one by one.
 const NOT_COVERED_SHOWN_MAX: usize = 20;
@@ -27,16 +29,51 @@ pub(super) fn run(args: &VerifyArgs, output: &mut Output<'_>) -> Result<(), Fail
     let policy = read_policy(&args.policy)?;
     std::fs::read_dir(&args.folder)
         .map_err(|error| Failure::file("read the export in", &args.folder, &error))?;
-    let directory = Directory::new(&args.folder);
-    if args.view || is_view(&directory) {
-        return view::run(args, (&directory, &policy), output);
+    let source = Directory::new(&args.folder);
+    if args.view || is_view(&source) {
+        return view::run(args, (&source, &policy), output);
     }
-    let report = verify(&directory, &policy, &mut progress("verified"));
-    output.print(&report.claims, |writer| write(writer, &report))?;
-    if report.is_ok() {
-        return Ok(());
+    let earlier = match &args.earlier {
+        Some(path) => Some(read_checkpoint(path, &policy)?),
+        None => None,
+    };
+    let resumed = match &args.resume {
+        Some(path) => verified::read(path)?,
+        None => None,
+    };
+    let options = Options {
+        earlier: earlier.as_ref(),
+        resumed,
+        at: None,
+    };
+    let verified = verify_with(&source, &policy, options, &mut progress("verified"));
+    let report = &verified.report;
+    output.print(&report.claims, |writer| write(writer, report))?;
+    if !report.is_ok() {
+        return Err(verdict(report));
     }
-    Err(verdict(&report))
+    if let Some(path) = &args.resume {
+        verified::keep(path, verified)?;
+        eprintln!("{} says where the next one begins", path.display());
+    }
+    Ok(())
+}
+
+/// A checkpoint that was kept: it must have been good when it was.
+fn read_checkpoint(path: &Path, policy: &Policy) -> Result<Checkpoint, Failure> {
+    let useless = |reason: String| {
+        let what = format!("{}: {reason}", path.display());
+        let next = "give --earlier a file `checkpoint` of an export that you verified";
+        Failure::new(Exit::Failure, what, next)
+    };
+    let note = Note::parse(&folder::read(path)?).map_err(|error| useless(error.to_string()))?;
+    let checkpoint = Checkpoint::parse(note.text()).map_err(|error| useless(error.to_string()))?;
+    if !policy.evaluate(&note).satisfied {
+        return Err(useless(
+            "the policy's quorum has not signed this checkpoint".to_owned(),
+        ));
+    }
+    Ok(checkpoint)
 }
 
 pub(crate) fn verdict(report: &Report) -> Failure {
@@ -47,7 +84,8 @@ pub(crate) fn verdict(report: &Report) -> Failure {
             .filter(move |claim| claim.status == status)
     };
     let failed: Vec<&str> = of(Status::Failed).map(|claim| claim.claim).collect();
-    let unchecked = match of(Status::NotChecked).count() {
+    let open = of(Status::NotChecked).filter(|claim| claim.claim != Claim::History.name());
+    let unchecked = match open.count() {
         0 => String::new(),
         count => format!(" ({count} more could not be checked)"),
     };
@@ -98,7 +136,8 @@ pub(crate) fn progress(done: &str) -> impl FnMut(Progress) {
 
 fn finding_text(finding: &Finding) -> String {
     let status = match (finding.status, finding.entry) {
-        (Status::Ok, _) => return "ok".to_owned(),
+        (Status::Ok, _) if finding.reason.is_empty() => return "ok".to_owned(),
+        (Status::Ok, _) => "ok".to_owned(),
         (Status::Failed, Some(entry)) => format!("FAILED (entry {entry})"),
         (Status::Failed, None) => "FAILED".to_owned(),
         (Status::NotChecked, _) => "not checked".to_owned(),
@@ -131,6 +170,13 @@ fn write_claims(writer: &mut dyn Write, report: &Report) -> io::Result<()> {
             printable(origin),
             report.size
         )?;
+        if report.from > 0 {
+            writeln!(
+                writer,
+                "verified from entry {} on, and so are all sums",
+                report.from
+            )?;
+        }
     }
     for (name, seconds) in &report.cosigners {
         let offset = report.summary.utc_offset_minutes;
