@@ -3,8 +3,12 @@
 //! [`Ledger::apply`] is the only way anything changes, on every node and at the regulator's.
 
 mod change;
+mod leaves;
 mod perform;
 mod trading;
+
+pub(crate) use leaves::{slots, step};
+pub use leaves::{LeavesError, begins_batch};
 
 use crate::batch::{Batch, BatchError, SignedHeader, events_hash};
 use crate::entry::{Dropped, Entry};

@@ -2,12 +2,10 @@
 
 use crate::batch::SignedHeader;
 use crate::derived::Fact;
-use crate::entry::{Dropped, Entry};
+use crate::entry::Entry;
 use crate::genesis::Genesis;
-use crate::ledger::{Ledger, SignatureCheck, Slot};
-use crate::membership::MemberChange;
+use crate::ledger::{Ledger, SignatureCheck, slots, step};
 use crate::verify::claim::{Claim, Findings};
-use std::collections::BTreeMap;
 
 /// Claims that rest on the replay.
 const RESTING: [Claim; 6] = [
@@ -106,10 +104,11 @@ impl Replay {
             self.stop(first.index, "the batch header is malformed", findings);
             return;
         };
-        let applied = if let Some(change) = step(leaves) {
+        let entries = leaves.iter().map(|leaf| &leaf.entry);
+        let applied = if let Some(change) = step(entries.clone()) {
             self.ledger.replay_change(&header, change)
         } else {
-            let Some(slots) = slots(leaves, dropped) else {
+            let Some(slots) = slots(entries, dropped) else {
                 let reason = "the header's list of dropped events does not fit the batch";
                 self.stop(first.index, reason, findings);
                 return;
@@ -164,36 +163,6 @@ impl Replay {
         findings.fail(Claim::Replay, Some(index), reason);
         findings.stop(&RESTING, &format!("the replay ended at entry {index}"));
     }
-}
-
-/// The step that the batch is, where it is one.
-fn step(leaves: &[Leaf]) -> Option<&MemberChange> {
-    leaves.iter().find_map(|leaf| match &leaf.entry {
-        Entry::Voters { change, .. } => Some(change),
-        _ => None,
-    })
-}
-
-/// The batch's events by place: recorded ones from their leaves, dropped ones by their hashes.
-fn slots<'a>(leaves: &'a [Leaf], dropped: &[Dropped]) -> Option<Vec<Slot<'a>>> {
-    let mut dropped_at: BTreeMap<usize, Slot<'a>> = BTreeMap::new();
-    for one in dropped {
-        if dropped_at
-            .insert(usize::from(one.place), Slot::Dropped(one.event))
-            .is_some()
-        {
-            return None;
-        }
-    }
-    let mut recorded = leaves.iter().filter_map(|leaf| match &leaf.entry {
-        Entry::Event { signed, .. } => Some(Slot::Event(signed)),
-        _ => None,
-    });
-    let mut slots = Vec::new();
-    while let Some(slot) = dropped_at.remove(&slots.len()).or_else(|| recorded.next()) {
-        slots.push(slot);
-    }
-    dropped_at.is_empty().then_some(slots)
 }
 
 /// The claims beside `replay` that a differing leaf fails.
