@@ -7,8 +7,8 @@ mod leaves;
 mod perform;
 mod trading;
 
-pub(crate) use leaves::{slots, step};
 pub use leaves::{LeavesError, begins_batch};
+pub(crate) use leaves::{slots, step};
 
 use crate::batch::{Batch, BatchError, SignedHeader, events_hash};
 use crate::entry::{Dropped, Entry};

@@ -10,6 +10,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use wattle_ledger::genesis::{Genesis, GenesisError, NodeRecord};
 use wattle_ledger::registration::NodeId;
+use wattle_replica::config::SnapshotRule;
 
 /// The configuration file, TOML. Paths are relative to the folder it lies in.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -69,6 +70,11 @@ pub struct RaftSettings {
     pub promise_ms: u64,
     /// Bytes of Raft entries that are kept; past it the park takes no events.
     pub window_bytes_max: u64,
+    /// Bytes of Raft entries after which a snapshot is taken, so that a start replays no more than
+    /// that; at the latest a quarter of `window_bytes_max`.
+    pub snapshot_bytes: u64,
+    /// Raft entries after which a snapshot is taken at the latest.
+    pub snapshot_entries: u64,
 }
 
 impl Default for RaftSettings {
@@ -80,6 +86,19 @@ impl Default for RaftSettings {
             clock_ahead_max_ms: 2_000,
             promise_ms: 60_000,
             window_bytes_max: 1024 * 1024 * 1024,
+            snapshot_bytes: 16 * 1024 * 1024,
+            snapshot_entries: 50_000,
+        }
+    }
+}
+
+impl RaftSettings {
+    /// When a snapshot is taken.
+    pub fn snapshot_rule(&self) -> SnapshotRule {
+        SnapshotRule {
+            // Two of them, one being written, and what comes meanwhile fit the window.
+            bytes: self.snapshot_bytes.min(self.window_bytes_max / 4),
+            entries: self.snapshot_entries,
         }
     }
 }
@@ -154,6 +173,11 @@ pub enum ConfigError {
 }
 
 impl Config {
+    /// A file beside the keys that says whether a node has run with them.
+    pub(crate) fn used_mark(&self) -> PathBuf {
+        self.data_dir.join("keys/used")
+    }
+
     /// Reads a configuration file and everything that it names.
     ///
     /// # Errors
@@ -238,7 +262,7 @@ impl RawConfig {
 
     fn check_numbers(&self) -> Result<(), (&'static str, String)> {
         let raft = &self.raft;
-        let ranges: [(&'static str, u64, u64, u64); 5] = [
+        let ranges: [(&'static str, u64, u64, u64); 7] = [
             (
                 "clock.speed",
                 u64::from(self.clock.speed),
@@ -259,6 +283,13 @@ impl RawConfig {
                 1024 * 1024,
                 1 << 40,
             ),
+            (
+                "raft.snapshot_bytes",
+                raft.snapshot_bytes,
+                64 * 1024,
+                1 << 40,
+            ),
+            ("raft.snapshot_entries", raft.snapshot_entries, 10, 1 << 40),
         ];
         for (key, found, least, most) in ranges {
             if !(least..=most).contains(&found) {

@@ -9,6 +9,7 @@ use crate::evidence::EvidenceStore;
 use crate::folder;
 use crate::history::History;
 use crate::network::{self, NetworkEvent, Outbound};
+use crate::snapshots::{self, Snapshots, Written};
 use crate::storage::{Identity, Storage};
 use anyhow::{Context as _, anyhow};
 use clap::Parser;
@@ -18,13 +19,14 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{oneshot, watch};
 use tracing_subscriber::EnvFilter;
 use wattle_client::api::Ready;
 use wattle_replica::config::{Config as ReplicaConfig, NodeKeys};
+use wattle_replica::output::Durable;
 use wattle_replica::replica::Replica;
 
 /// Name of the file in the data folder that says where a started node listens.
@@ -161,14 +163,11 @@ async fn node(config: Config) -> anyhow::Result<()> {
 
 /// Opens store and history and performs what a replica wants done at its start.
 fn recover(config: &Config, clock: SharedClock) -> anyhow::Result<EventLoop> {
-    let identity = Identity {
-        park: config.genesis.park(),
-        node: config.record.id,
-    };
-    let (storage, durable) = Storage::open(&config.data_dir.join("store"), identity)?;
-    let history = History::open(&config.data_dir.join("history"))?;
+    let began = Instant::now();
+    let (storage, mut durable) = open_store(config)?;
+    let (history, snapshots) = resume(config, &mut durable)?;
+    let (entries, from) = (durable.entries.len(), history.size());
     let evidence = EvidenceStore::open(&config.data_dir.join("evidence"))?;
-    let entries = durable.entries.len();
     let mut seed = [0; 8];
     getrandom::fill(&mut seed)
         .map_err(|error| anyhow!("the system gave no random bytes: {error}"))?;
@@ -194,24 +193,83 @@ fn recover(config: &Config, clock: SharedClock) -> anyhow::Result<EventLoop> {
                 .promise_ms
                 .saturating_mul(u64::from(config.clock.speed)),
             window_bytes_max: config.raft.window_bytes_max,
+            snapshots: config.raft.snapshot_rule(),
         },
         durable,
+    )?;
+    let leaves = replica.ledger().size();
+    let tick = Duration::from_millis(config.raft.tick_ms);
+    let event_loop = EventLoop::new(
+        replica,
+        storage,
+        (history, snapshots, evidence),
+        clock,
+        tick,
     )?;
     tracing::info!(
         park = %config.genesis.park(),
         node = %config.record.id,
+        from,
         entries,
-        leaves = replica.ledger().size(),
+        leaves,
+        ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX),
         "recovered"
     );
-    let tick = Duration::from_millis(config.raft.tick_ms);
-    Ok(EventLoop::new(
-        replica,
-        storage,
-        (history, evidence),
-        clock,
-        tick,
-    )?)
+    Ok(event_loop)
+}
+
+/// Reads the newest whole snapshot, and opens the history where it ends.
+fn resume(config: &Config, durable: &mut Durable) -> anyhow::Result<(History, Snapshots)> {
+    let folder = config.data_dir.join("snapshots");
+    let history_folder = config.data_dir.join("history");
+    let found = snapshots::read_newest(&folder)?;
+    let (history, last) = match found.newest {
+        Some(file) => {
+            let head = &file.snapshot.head;
+            let place = (head.size, head.root);
+            let history = History::resume(&history_folder, place, &file.partials)?;
+            let last = Written {
+                index: head.entry.index,
+                bytes: found.bytes,
+            };
+            durable.snapshot = Some(Box::new(file.snapshot));
+            (history, Some(last))
+        }
+        None => (History::open(&history_folder)?, None),
+    };
+    Ok((history, Snapshots::start(&folder, last)?))
+}
+
+/// Opens the store, which is there already where the node has run before.
+fn open_store(config: &Config) -> anyhow::Result<(Storage, Durable)> {
+    let identity = Identity {
+        park: config.genesis.park(),
+        node: config.record.id,
+    };
+    let mark = config.used_mark();
+    let folder = config.data_dir.join("store");
+    let has_run = mark.exists()
+        || config.data_dir.join("history").exists()
+        || config.data_dir.join("snapshots").exists();
+    let opened = if has_run {
+        Storage::reopen(&folder, identity)
+    } else {
+        Storage::open(&folder, identity)
+    };
+    let opened = opened?;
+    mark_used(&mark)?;
+    Ok(opened)
+}
+
+/// Leaves a mark beside the keys that they were in use: whoever empties the rest of the data
+/// folder, or moves the keys to another disk, does not make a node that forgot its votes.
+fn mark_used(mark: &Path) -> anyhow::Result<()> {
+    if mark.exists() {
+        return Ok(());
+    }
+    let text = "A node has run with these keys. It starts again only with its store.\n";
+    folder::write_durably(mark, text.as_bytes())
+        .with_context(|| format!("cannot write {}", mark.display()))
 }
 
 fn deliver_to(handle: Handle) -> impl Fn(NetworkEvent) + Send + 'static {

@@ -17,6 +17,7 @@ use crate::evidence::{EvidenceFolderError, EvidenceStore, Recorded};
 use crate::history::{History, HistoryError, HistoryReader};
 use crate::index::Index;
 use crate::network::Outbound;
+use crate::snapshots::{SnapshotError, SnapshotFile, Snapshots};
 use crate::storage::{Storage, StorageError};
 use gate::{Message, Waiter};
 use std::collections::{BTreeMap, BTreeSet};
@@ -25,6 +26,7 @@ use std::time::{Duration, Instant};
 use wattle_ledger::registration::NodeId;
 use wattle_market::interval::Timestamp;
 use wattle_replica::input::{ClientId, Input};
+use wattle_replica::message::PeerMessage;
 use wattle_replica::output::{Alarm, Finding, Output};
 use wattle_replica::replica::Replica;
 
@@ -56,6 +58,9 @@ pub enum LoopError {
     /// Evidence cannot be kept.
     #[error(transparent)]
     Evidence(#[from] EvidenceFolderError),
+    /// A snapshot could not be written.
+    #[error(transparent)]
+    Snapshot(#[from] SnapshotError),
     /// The replica asked for it.
     #[error("the node stops, since going on could contradict what it promised: {reason}")]
     Stopped {
@@ -70,6 +75,7 @@ pub struct EventLoop {
     storage: Storage,
     history: History,
     evidence: EvidenceStore,
+    snapshots: Snapshots,
     index: Index,
     clock: SharedClock,
     network: Option<Outbound>,
@@ -81,24 +87,28 @@ pub struct EventLoop {
 }
 
 impl EventLoop {
-    /// Performs what a replica wants done at its start: the log is appended to the history again,
-    /// and compared with what is there.
+    /// Performs what a replica wants done at its start: the log after the snapshot is appended to
+    /// the history again, and compared with what is there. What lies before it is read for the
+    /// index.
     ///
     /// # Errors
     /// Any [`LoopError`].
     pub fn new(
         replica: Replica,
         storage: Storage,
-        (history, evidence): (History, EvidenceStore),
+        (history, snapshots, evidence): (History, Snapshots, EvidenceStore),
         clock: SharedClock,
         tick: Duration,
     ) -> Result<EventLoop, LoopError> {
+        let mut index = Index::default();
+        history.read_again(&mut |first, leaves| index.append(first, leaves))?;
         let mut event_loop = EventLoop {
             replica,
             storage,
             history,
             evidence,
-            index: Index::default(),
+            snapshots,
+            index,
             clock,
             network: None,
             tick,
@@ -140,6 +150,10 @@ impl EventLoop {
             }
             for peer in std::mem::take(&mut self.unreachable) {
                 self.handle(Input::PeerUnreachable { peer }, &mut round);
+            }
+            while let Some(written) = self.snapshots.next_written()? {
+                let index = written.index;
+                self.handle(Input::SnapshotStored { index }, &mut round);
             }
             if Instant::now() >= next_tick {
                 next_tick = self.next_tick(next_tick);
@@ -214,6 +228,18 @@ impl EventLoop {
                     self.history.append(first, &leaves)?;
                     self.index.append(first, &leaves);
                 }
+                Output::Snapshot(snapshot) => {
+                    let partials = self.history.open_files();
+                    let file = SnapshotFile {
+                        snapshot: *snapshot,
+                        partials,
+                    };
+                    self.snapshots.write(file)?;
+                }
+                Output::SendLeaves { to, first, size } => {
+                    let piece = self.history.piece(first, size)?;
+                    self.send(to, PeerMessage::Leaves(piece).encode());
+                }
                 Output::Publish { size, note } => {
                     self.history.publish(size, &note)?;
                     self.index.sealed(size);
@@ -263,6 +289,14 @@ impl EventLoop {
                     "a node cosigned another root than this one computed; compare their histories"
                 );
             }
+            Alarm::CatchingUp { from, to } => {
+                tracing::warn!(
+                    from,
+                    to,
+                    "too far behind for entries; asking peers for leaves"
+                );
+            }
+            Alarm::CaughtUp { size } => tracing::info!(size, "caught up"),
             Alarm::LeaderClockAhead { leader, ahead_ms } => {
                 tracing::warn!(node = %leader, ahead_ms, "the leader's clock is ahead; set clocks");
             }
@@ -322,6 +356,7 @@ impl EventLoop {
             history: &self.history,
             evidence: &self.evidence,
             storage: &self.storage,
+            snapshots: &self.snapshots,
             now: now(&self.clock),
             counters: Counters {
                 syncs: self.storage.syncs(),

@@ -9,7 +9,9 @@
 
 mod leaf;
 mod partials;
+mod piece;
 mod reader;
+mod replay;
 
 pub use reader::HistoryReader;
 
@@ -19,6 +21,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
+use wattle_ledger::hash::Hash;
 use wattle_ledger::log::checkpoint::Checkpoint;
 use wattle_ledger::log::note::Note;
 use wattle_ledger::log::tiles::{
@@ -62,8 +65,22 @@ pub enum HistoryError {
         /// The file.
         path: PathBuf,
     },
+    /// A snapshot's open tiles are not those of its log.
+    #[error(
+        "the snapshot of {size} leaves does not fit its history: {reason}; move its file out of \
+         the snapshots folder and start again"
+    )]
+    Snapshot {
+        /// Leaves.
+        size: u64,
+        /// What does not fit.
+        reason: String,
+    },
     /// A file that should be in the history is not, or is not what its path says.
-    #[error("{path} of the history is missing or damaged; copy it from another node")]
+    #[error(
+        "{path} of the history is missing or damaged, or the tile of its hashes is; copy both from \
+         another node"
+    )]
     Damaged {
         /// The file.
         path: PathBuf,
@@ -77,6 +94,30 @@ impl History {
     /// # Errors
     /// [`HistoryError::File`].
     pub fn open(folder: &Path) -> Result<History, HistoryError> {
+        History::open_with(folder, TileBuilder::new())
+    }
+
+    /// The history in a folder, from a snapshot on: it has `size` leaves with this root, and
+    /// `partials` are what was open of it then. Leaves after it are appended again and compared.
+    ///
+    /// # Errors
+    /// [`HistoryError::File`], and [`HistoryError::Snapshot`] where the parts do not fit together.
+    pub fn resume(
+        folder: &Path,
+        (size, root): (u64, Hash),
+        partials: &[TileFile],
+    ) -> Result<History, HistoryError> {
+        let builder = TileBuilder::resume(size, partials)
+            .map_err(|error| error.to_string())
+            .and_then(|builder| match builder.root() {
+                found if found == root => Ok(builder),
+                found => Err(format!("it has root {found} where its ledger has {root}")),
+            })
+            .map_err(|reason| HistoryError::Snapshot { size, reason })?;
+        History::open_with(folder, builder)
+    }
+
+    fn open_with(folder: &Path, builder: TileBuilder) -> Result<History, HistoryError> {
         let failed = |source| HistoryError::File {
             path: folder.to_owned(),
             source,
@@ -87,7 +128,7 @@ impl History {
         let with_partials: BTreeSet<u64> = kept.iter().copied().chain(size).collect();
         Ok(History {
             folder: folder.to_owned(),
-            builder: TileBuilder::new(),
+            builder,
             partials: KeptPartials::of(with_partials.into_iter()),
             published: size.unwrap_or(0),
             kept,
@@ -197,6 +238,11 @@ impl History {
             .into_iter()
             .find(|file| file.path.kind() == TileKind::Entries);
         (first, bundle.map_or_else(Vec::new, |file| file.bytes))
+    }
+
+    /// The open tiles and the open bundle: with the full ones, all that the history has.
+    pub fn open_files(&self) -> Vec<TileFile> {
+        self.builder.partials()
     }
 
     /// Reads files of the history without asking its writer.
@@ -508,5 +554,88 @@ mod tests {
         let third = History::open(folder.path()).unwrap();
         assert_eq!(third.published(), 0);
         assert_eq!(third.reader().checkpoint().unwrap(), None);
+    }
+
+    fn resumed(folder: &Path, before: &History) -> Result<History, HistoryError> {
+        let place = (before.size(), before.builder.root());
+        History::resume(folder, place, &before.open_files())
+    }
+
+    #[test]
+    fn a_resumed_history_goes_on_and_reads_what_it_has() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut before = History::open(folder.path()).unwrap();
+        before.append(0, &leaves(0..700)).unwrap();
+        before.publish(600, "note").unwrap();
+        let mut history = resumed(folder.path(), &before).unwrap();
+        let mut read = Vec::new();
+        history
+            .read_again(&mut |first, leaves| {
+                assert_eq!(first, read.len() as u64);
+                read.extend_from_slice(leaves);
+            })
+            .unwrap();
+        assert_eq!(read, leaves(0..700));
+        history.restore_partials().unwrap();
+        history.append(700, &leaves(700..900)).unwrap();
+        history.publish(900, "later").unwrap();
+        check_export(folder.path(), 900, "later");
+
+        let other = (before.size(), wattle_ledger::hash::Hash([1; 32]));
+        let error = History::resume(folder.path(), other, &before.open_files()).unwrap_err();
+        assert!(matches!(error, HistoryError::Snapshot { .. }), "{error}");
+    }
+
+    #[test]
+    fn a_bundle_that_the_disk_has_changed_is_named() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut before = History::open(folder.path()).unwrap();
+        before.append(0, &leaves(0..700)).unwrap();
+        let path = folder.path().join("tile/entries/001");
+        let good = fs::read(&path).unwrap();
+        let mut bytes = good.clone();
+        bytes[40] ^= 1;
+        for damaged in [Some(bytes), Some(good[..100].to_vec()), None] {
+            match damaged {
+                Some(bytes) => fs::write(&path, bytes).unwrap(),
+                None => fs::remove_file(&path).unwrap(),
+            }
+            let history = resumed(folder.path(), &before).unwrap();
+            let error = history.read_again(&mut |_, _| {}).unwrap_err();
+            let is_named = matches!(&error, HistoryError::Damaged { path: p } if *p == path);
+            assert!(is_named, "{error}");
+        }
+    }
+
+    #[test]
+    fn pieces_prove_that_they_belong_to_the_tree() {
+        use wattle_ledger::log::proof::verify_consistency;
+        use wattle_ledger::log::tree::{Tree, leaf_hash};
+        let folder = tempfile::tempdir().unwrap();
+        let mut history = History::open(folder.path()).unwrap();
+        history.append(0, &leaves(0..1_000)).unwrap();
+        for size in [1, 255, 256, 700, 1_000] {
+            let mut whole = Tree::new();
+            for leaf in leaves(0..size) {
+                whole.push(leaf_hash(&leaf));
+            }
+            let mut tree = Tree::new();
+            while tree.size() < size {
+                let piece = history.piece(tree.size(), size).unwrap();
+                assert_eq!((piece.first, piece.size), (tree.size(), size));
+                for leaf in &piece.leaves {
+                    tree.push(leaf_hash(leaf));
+                }
+                let (root, end) = (tree.root(), tree.size());
+                verify_consistency(end, &root, size, &whole.root(), &piece.proof).unwrap();
+            }
+            assert_eq!(tree.root(), whole.root());
+        }
+        // In the middle of a bundle, and one leaf that is as long as any may be.
+        history
+            .append(1_000, &[vec![7; 65_535], vec![8; 100]])
+            .unwrap();
+        assert_eq!(history.piece(1_000, 1_002).unwrap().leaves.len(), 1);
+        assert_eq!(history.piece(900, 1_000).unwrap().leaves.len(), 100);
     }
 }

@@ -4,7 +4,8 @@
 //! - [`daemon`]: the process, which `wattled` and the testnet run
 //! - [`config`], [`setup`]: what a node is started with, and what stands before its first start
 //! - [`event_loop`]: the one thread that owns the replica, the store and the history
-//! - [`storage`]: what changes (sled), [`history`]: what never does (C2SP tile files)
+//! - [`storage`]: what changes (sled), [`history`]: what never does (C2SP tile files),
+//!   [`snapshots`]: what lets the log be short
 //! - [`evidence`]: what was signed twice, as files that convince others
 //! - [`network`]: bytes between nodes (libp2p)
 //! - [`api`]: HTTP, [`index`]: where in the log a participant finds his own
@@ -42,6 +43,7 @@ pub mod history;
 pub mod index;
 pub mod network;
 pub mod setup;
+pub mod snapshots;
 pub mod storage;
 
 mod folder;

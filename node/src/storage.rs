@@ -44,6 +44,8 @@ const FORMAT_KEY: &[u8] = b"f";
 const IDENTITY_KEY: &[u8] = b"i";
 const HARD_STATE_KEY: &[u8] = b"h";
 const SIGNED_KEY: &[u8] = b"s";
+/// The entry before the first one that is kept; without it the log begins with entry 1.
+const START_KEY: &[u8] = b"c";
 const ENTRY_PREFIX: u8 = b'e';
 const PENDING_PREFIX: u8 = b'p';
 const RECEIPT_PREFIX: u8 = b'r';
@@ -81,6 +83,23 @@ impl Storage {
     /// # Errors
     /// Any [`StorageError`]; each says what to do.
     pub fn open(folder: &Path, identity: Identity) -> Result<(Storage, Durable), StorageError> {
+        Storage::open_with(folder, identity, true)
+    }
+
+    /// Opens the store of a node that has run before: one that is empty now has forgotten its
+    /// votes, and is refused without a trace.
+    ///
+    /// # Errors
+    /// Any [`StorageError`]; each says what to do.
+    pub fn reopen(folder: &Path, identity: Identity) -> Result<(Storage, Durable), StorageError> {
+        Storage::open_with(folder, identity, false)
+    }
+
+    fn open_with(
+        folder: &Path,
+        identity: Identity,
+        may_be_new: bool,
+    ) -> Result<(Storage, Durable), StorageError> {
         let failed = |source| StorageError::Folder {
             path: folder.to_owned(),
             source,
@@ -104,7 +123,7 @@ impl Storage {
             syncs: 0,
             _lock: lock,
         };
-        storage.check_identity(identity)?;
+        storage.check_identity(identity, may_be_new)?;
         // What sled recovered may never have been synced: it must be before anything is said.
         storage.sync()?;
         folder::sync(folder).map_err(failed)?;
@@ -118,8 +137,17 @@ impl Storage {
     /// [`StorageError::Sled`]; the process must then end, since what was written is not known.
     pub fn write(&mut self, batch: &WriteBatch) -> Result<(), StorageError> {
         let mut changes = sled::Batch::default();
+        if let Some(start) = batch.restarted {
+            self.blocks.restart(start.index, &mut changes);
+        }
         self.blocks
             .replace(&self.database, &batch.entries, &mut changes)?;
+        if let Some(start) = batch.compacted {
+            self.blocks.compact(start.index, &mut changes);
+        }
+        if let Some(start) = batch.compacted.or(batch.restarted) {
+            changes.insert(START_KEY, codec::encode(&start));
+        }
         if let Some(hard_state) = batch.hard_state {
             changes.insert(HARD_STATE_KEY, codec::encode(&hard_state));
         }
@@ -183,12 +211,16 @@ impl Storage {
         self.syncs
     }
 
-    fn check_identity(&mut self, identity: Identity) -> Result<(), StorageError> {
+    fn check_identity(&mut self, identity: Identity, may_be_new: bool) -> Result<(), StorageError> {
         let read = |key| self.database.get(key).map_err(|error| self.failed(error));
         let (format, found) = (read(FORMAT_KEY)?, read(IDENTITY_KEY)?);
         let (Some(format), Some(found)) = (format, found) else {
             if !self.database.is_empty() {
                 return Err(self.corrupt("it has data but does not say whose"));
+            }
+            if !may_be_new {
+                let path = self.folder.clone();
+                return Err(StorageError::Forgotten { path });
             }
             let mut changes = sled::Batch::default();
             changes.insert(FORMAT_KEY, codec::encode(&FORMAT));
@@ -224,6 +256,7 @@ impl Storage {
             match (key.first(), &key[..]) {
                 (_, FORMAT_KEY | IDENTITY_KEY) => {}
                 (_, HARD_STATE_KEY) => durable.hard_state = self.decode("hard state", &value)?,
+                (_, START_KEY) => durable.start = self.decode("start of the log", &value)?,
                 (_, SIGNED_KEY) => durable.signed = Some(self.decode("signed head", &value)?),
                 (Some(&(ENTRY_PREFIX | PENDING_PREFIX)), _) => {
                     chunks
@@ -237,6 +270,7 @@ impl Storage {
                 _ => return Err(self.corrupt("it has a record of unknown kind")),
             }
         }
+        self.blocks.begin_after(durable.start.index);
         for joined in chunks.finish() {
             match joined.key.split_first() {
                 Some((&ENTRY_PREFIX, _)) => self.load_block(&joined, &mut durable)?,
@@ -253,7 +287,8 @@ impl Storage {
                 None => return Err(self.corrupt("it has a record without a key")),
             }
         }
-        let last = durable.entries.last().map_or(0, |entry| entry.index);
+        let last = durable.entries.last();
+        let last = last.map_or(durable.start.index, |entry| entry.index);
         if durable.hard_state.commit > last {
             return Err(self.corrupt(&format!(
                 "entry {} was committed, but the entries end at {last}",
@@ -288,9 +323,11 @@ impl Storage {
         durable: &mut Durable,
     ) -> Result<(), StorageError> {
         let entries: Vec<StoredEntry> = self.decode("block of entries", &joined.value)?;
-        self.check_block(&joined.key, &entries, durable.entries.last())?;
+        self.check_block(&joined.key, &entries, durable)?;
         self.blocks.note(&entries, joined.records);
-        durable.entries.extend(entries);
+        let start = durable.start.index;
+        let kept = entries.into_iter().filter(|entry| entry.index > start);
+        durable.entries.extend(kept);
         Ok(())
     }
 
@@ -298,11 +335,17 @@ impl Storage {
         &self,
         key: &[u8],
         entries: &[StoredEntry],
-        before: Option<&StoredEntry>,
+        durable: &Durable,
     ) -> Result<(), StorageError> {
-        let (mut index, mut term) = before.map_or((0, 0), |entry| (entry.index, entry.term));
         let Some(first) = entries.first() else {
             return Err(self.corrupt("a block of entries is empty"));
+        };
+        let before = durable.entries.last();
+        // The first block may begin before the start, whose term says nothing of it then.
+        let (mut index, mut term) = match before {
+            Some(entry) => (entry.index, entry.term),
+            None if first.index <= durable.start.index => (first.index - 1, 0),
+            None => (durable.start.index, durable.start.term),
         };
         if key != block::key(first.index) {
             return Err(self.corrupt("a block of entries is not where it belongs"));

@@ -58,6 +58,8 @@ fn table(answers: &[Answer]) -> Table {
         ">applied",
         ">entries",
         ">sealed",
+        ">snapshot",
+        ">age",
         "park time",
     ];
     let mut table = Table::new(&header);
@@ -67,20 +69,39 @@ fn table(answers: &[Answer]) -> Table {
             let or_none = |number: Option<String>| number.unwrap_or_else(|| "none".to_owned());
             row.extend([
                 status.node.to_string(),
-                status.role.to_string(),
+                match status.catches_up_to {
+                    Some(size) => format!("catches up to {size}"),
+                    None => status.role.to_string(),
+                },
                 or_none(status.leader.map(|leader| leader.to_string())),
                 status.term.to_string(),
                 status.applied.to_string(),
                 status.tree_size.to_string(),
                 or_none(status.sealed.as_ref().map(|sealed| sealed.size.to_string())),
+                or_none(status.snapshot.map(|snapshot| snapshot.size.to_string())),
+                or_none(age(status)),
                 moment::time_text(status.park_time_ms, status.utc_offset_minutes),
             ]);
         } else {
-            row.extend(["-", "unreachable", "-", "-", "-", "-", "-", "-"].map(str::to_owned));
+            row.extend(
+                ["-", "unreachable", "-", "-", "-", "-", "-", "-", "-", "-"].map(str::to_owned),
+            );
         }
         table.row(row);
     }
     table
+}
+
+/// How old the last snapshot is, in park time.
+fn age(status: &Status) -> Option<String> {
+    let snapshot = status.snapshot?;
+    let ms = status.park_time_ms.0.saturating_sub(snapshot.time_ms.0);
+    let minutes = ms / 60_000;
+    Some(match (minutes / (24 * 60), minutes / 60) {
+        (0, 0) => format!("{minutes} min"),
+        (0, hours) => format!("{hours} h"),
+        (days, _) => format!("{days} d"),
+    })
 }
 
 /// A park that cannot commit is a failure, and so is one that does not answer at all.

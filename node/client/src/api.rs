@@ -35,4 +35,4 @@ pub use registry::{
     RegisteredMonthTerms, RegisteredNode, RegisteredPoint, RegisteredTariff, Registry,
 };
 pub use statement::{Funds, Posting, RunLine, SettledLine, Standing, Statement};
-pub use status::{Ready, Role, Sealed, Status};
+pub use status::{Ready, Role, Sealed, SnapshotStatus, Status};

@@ -10,7 +10,7 @@ impl Replica {
     pub(crate) fn propose_if_due(&mut self, now: Timestamp) -> bool {
         // Whatever is in the log is applied, the entry that opened this term included: sequences
         // and time then stand as the next batch will find them.
-        let is_caught_up = self.applied == self.consensus.last_index();
+        let is_caught_up = self.applied == self.consensus.last_index() && self.catch_up.is_none();
         if !self.consensus.is_leader() || !is_caught_up || self.is_window_full() {
             return false;
         }

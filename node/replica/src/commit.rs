@@ -5,7 +5,7 @@ use crate::pending::is_final;
 use crate::replica::Replica;
 use wattle_ledger::batch::Batch;
 use wattle_ledger::event::SignedEvent;
-use wattle_ledger::ledger::EventOutcome;
+use wattle_ledger::ledger::{Applied, EventOutcome};
 use wattle_ledger::rejection::Rejection;
 use wattle_market::interval::Timestamp;
 
@@ -19,6 +19,7 @@ impl Replica {
                 "entries are applied in order"
             );
             self.applied = entry.index;
+            self.snapshots.on_applied(&entry);
             if !entry.data.is_empty() {
                 self.apply_batch(now, &entry);
             }
@@ -30,35 +31,42 @@ impl Replica {
 
     fn apply_batch(&mut self, now: Timestamp, entry: &StoredEntry) {
         let first = self.ledger.size();
-        let applied = self.ledger.apply(entry.term, &entry.data);
+        let mut applied = self.ledger.apply(entry.term, &entry.data);
         assert_eq!(applied.first, first, "leaves follow those that are there");
-        if let Some(refusal) = applied.refused.filter(|_| self.is_resumed) {
+        if let Some(refusal) = applied.refused.take().filter(|_| self.is_resumed) {
             let alarm = Alarm::BatchRefused {
                 index: entry.index,
                 reason: refusal.to_string(),
             };
             self.outbox.alarm(alarm);
         }
+        let used = |outcome: &EventOutcome| outcome.result == Err(Rejection::SequenceUsed);
+        let is_used_again = applied.outcomes.iter().any(used);
+        let sealed = self.take_applied(applied);
+        if is_used_again {
+            self.tell_second_uses(&entry.data);
+        }
+        if let Some(size) = sealed.filter(|_| self.is_resumed) {
+            self.sealing.sign(size, now, &mut self.outbox);
+        }
+    }
+
+    /// What a batch did becomes leaves and answers; the size that it sealed, which is not signed
+    /// yet.
+    pub(crate) fn take_applied(&mut self, applied: Applied) -> Option<u64> {
         if !applied.leaves.is_empty() {
             self.outbox.push(Output::Append {
-                first,
+                first: applied.first,
                 leaves: applied.leaves,
             });
-        }
-        let used = |outcome: &EventOutcome| outcome.result == Err(Rejection::SequenceUsed);
-        if applied.outcomes.iter().any(used) {
-            self.tell_second_uses(&entry.data);
         }
         for outcome in applied.outcomes {
             self.on_outcome(outcome);
         }
-        if let Some(checkpoint) = applied.sealed {
-            let size = checkpoint.size();
-            self.sealing.on_seal(checkpoint, &mut self.outbox);
-            if self.is_resumed {
-                self.sealing.sign(size, now, &mut self.outbox);
-            }
-        }
+        let checkpoint = applied.sealed?;
+        let size = checkpoint.size();
+        self.sealing.on_seal(checkpoint, &mut self.outbox);
+        Some(size)
     }
 
     /// A committed batch had an event whose sequence was used: whoever led took it before he knew.

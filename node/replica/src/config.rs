@@ -28,6 +28,18 @@ pub struct Config {
     pub promise_ms: u64,
     /// Bytes of Raft entries that are not compacted; past it the park takes no more events.
     pub window_bytes_max: u64,
+    /// When a snapshot is taken.
+    pub snapshots: SnapshotRule,
+}
+
+/// A snapshot is taken when either bound is reached by what was applied since the last one. Entries
+/// before the last snapshot but one are compacted, so that the log holds one to two times as much.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SnapshotRule {
+    /// Bytes of entries.
+    pub bytes: u64,
+    /// Their number.
+    pub entries: u64,
 }
 
 /// The private keys that a replica signs with.
@@ -69,6 +81,17 @@ pub enum StartError {
          the node cannot vote with it and must rejoin under a new id"
     )]
     DurableInvalid {
+        /// What was found.
+        reason: String,
+    },
+    /// The snapshot is whole, but this program does not arrive at what it says.
+    #[error(
+        "the snapshot at entry {index} cannot be used: {reason}; \
+         keep it as evidence, move it out of the snapshots folder and start again"
+    )]
+    Snapshot {
+        /// Its Raft index.
+        index: u64,
         /// What was found.
         reason: String,
     },

@@ -9,11 +9,12 @@ use crate::election::timeout_ticks;
 use crate::limits::{
     APPEND_BYTES_MAX, APPENDS_IN_FLIGHT_MAX, COMMITTED_BYTES_PER_STEP_MAX, UNCOMMITTED_BYTES_MAX,
 };
-use crate::message::{RaftMessage, stored_entry};
-use crate::output::{StoredEntry, StoredHardState};
-use crate::window::Window;
-use raft::eraftpb::{Entry, HardState};
-use raft::{RawNode, ReadOnlyOption, Ready, StateRole, Storage};
+use crate::message::{PeerMessage, RaftMessage, stored_entry};
+use crate::output::{EntryId, StoredEntry, StoredHardState};
+use crate::snapshot::{Manifest, Roster};
+use crate::window::{Offer, Window, raft_snapshot};
+use raft::eraftpb::{Entry, HardState, MessageType};
+use raft::{RawNode, ReadOnlyOption, Ready, SnapshotStatus, StateRole, Storage};
 use wattle_ledger::registration::NodeId;
 
 /// How elections are timed.
@@ -30,6 +31,8 @@ pub(crate) struct Consensus {
     node: NodeId,
     pace: Pace,
     working: bool,
+    /// Peers that were made an offer since Raft was last told.
+    offered: Vec<NodeId>,
 }
 
 /// What Raft wants done, in this order: send, make durable, send, apply; then
@@ -37,7 +40,10 @@ pub(crate) struct Consensus {
 #[must_use]
 pub(crate) struct Work {
     /// A leader's messages, which need not wait for its own disk (Raft thesis, 10.2.1).
-    pub(crate) send_first: Vec<RaftMessage>,
+    pub(crate) send_first: Vec<(NodeId, PeerMessage)>,
+    /// The log goes on after this entry, which a durable snapshot stands for; nothing of what was
+    /// there stays.
+    pub(crate) restarted: Option<EntryId>,
     /// Entries to append, replacing what stood there.
     pub(crate) entries: Vec<StoredEntry>,
     /// The hard state, if it changed.
@@ -45,7 +51,7 @@ pub(crate) struct Work {
     /// Whether the two must be durable before anything below.
     pub(crate) must_sync: bool,
     /// Votes and acknowledgements: only after what they speak of is durable.
-    pub(crate) send_after: Vec<RaftMessage>,
+    pub(crate) send_after: Vec<(NodeId, PeerMessage)>,
     /// Committed entries, in order, to be applied.
     pub(crate) committed: Vec<StoredEntry>,
     ready: Ready,
@@ -57,19 +63,24 @@ pub(crate) struct LightWork {
     /// The hard state, if more is committed; it need not be durable at once.
     pub(crate) hard_state: Option<StoredHardState>,
     /// A leader's messages.
-    pub(crate) send: Vec<RaftMessage>,
+    pub(crate) send: Vec<(NodeId, PeerMessage)>,
     /// Committed entries, in order, to be applied.
     pub(crate) committed: Vec<StoredEntry>,
 }
 
 impl Consensus {
-    /// Raft with what was durable; `applied` is 0, so that everything committed comes again.
-    pub(crate) fn new(node: NodeId, pace: Pace, window: Window) -> Result<Consensus, raft::Error> {
+    /// Raft with what was durable. Everything committed after `applied` comes again.
+    pub(crate) fn new(
+        node: NodeId,
+        pace: Pace,
+        window: Window,
+        applied: u64,
+    ) -> Result<Consensus, raft::Error> {
         let config = raft::Config {
             id: node.0,
             election_tick: pace.election_ticks,
             heartbeat_tick: pace.heartbeat_ticks,
-            applied: 0,
+            applied,
             max_size_per_msg: APPEND_BYTES_MAX,
             max_inflight_msgs: APPENDS_IN_FLIGHT_MAX,
             check_quorum: true,
@@ -86,6 +97,7 @@ impl Consensus {
             node,
             pace,
             working: false,
+            offered: Vec::new(),
         };
         consensus.set_timeout();
         Ok(consensus)
@@ -130,21 +142,28 @@ impl Consensus {
         }
         self.working = true;
         let mut ready = self.raw.ready();
-        assert!(
-            ready.snapshot().is_empty(),
-            "nobody sends snapshots, and the guard takes none"
-        );
+        let metadata = ready.snapshot().get_metadata();
+        let restarted = (metadata.index > 0).then_some(EntryId {
+            index: metadata.index,
+            term: metadata.term,
+        });
+        if let Some(start) = restarted {
+            self.raw.mut_store().restart(start);
+        }
         let entries = ready.take_entries();
         let stored = entries.iter().map(stored_entry).collect();
         self.raw.mut_store().append(entries);
-        let send_first = own_messages(ready.take_messages());
-        let send_after = own_messages(ready.take_persisted_messages());
+        let messages = ready.take_messages();
+        let send_first = self.own_messages(messages);
+        let messages = ready.take_persisted_messages();
+        let send_after = self.own_messages(messages);
         let committed = stored_entries(ready.take_committed_entries());
         let hard_state = ready.hs().map(stored_hard_state);
         let must_sync = ready.must_sync();
         self.set_timeout();
         Some(Work {
             send_first,
+            restarted,
             entries: stored,
             hard_state,
             must_sync,
@@ -162,9 +181,11 @@ impl Consensus {
         let hard_state = light
             .commit_index()
             .map(|_| stored_hard_state(&self.raw.raft.hard_state()));
-        let send = own_messages(light.take_messages());
+        let messages = light.take_messages();
+        let send = self.own_messages(messages);
         let committed = stored_entries(light.take_committed_entries());
         self.raw.advance_apply();
+        self.report_offers();
         self.set_timeout();
         LightWork {
             hard_state,
@@ -208,9 +229,93 @@ impl Consensus {
         self.raw.store().bytes()
     }
 
+    /// The entry before the first one that is not compacted.
+    pub(crate) fn log_start(&self) -> EntryId {
+        self.raw.store().start()
+    }
+
+    /// Lets entries up to an applied one go, which a durable snapshot stands for.
+    pub(crate) fn compact(&mut self, index: u64) {
+        self.raw.mut_store().compact(index);
+    }
+
+    /// What a follower is offered whose next entry is gone.
+    pub(crate) fn set_offer(&mut self, offer: Offer) {
+        self.raw.mut_store().set_offer(offer);
+    }
+
+    /// The last entry of the log that is offered; 0 for none.
+    pub(crate) fn offered_index(&self) -> u64 {
+        self.raw
+            .store()
+            .offer()
+            .map_or(0, |offer| offer.entry.index)
+    }
+
+    /// Who takes part.
+    pub(crate) fn roster(&self) -> &Roster {
+        self.raw.store().roster()
+    }
+
+    /// Goes on after an entry that is known to be committed, and that a durable snapshot of this
+    /// node's own stands for. Whatever was in the log goes. `false` if the log has that entry or
+    /// is further already, which among honest nodes it is not: nothing is appended meanwhile.
+    pub(crate) fn restore(&mut self, entry: EntryId, roster: &Roster) -> bool {
+        if entry.index <= self.commit_index() {
+            return false;
+        }
+        if self.raw.raft.state != StateRole::Follower {
+            // Nobody who lacks a committed entry is elected; it only stands no longer.
+            let term = self.raw.raft.term;
+            self.raw.raft.become_follower(term, 0);
+        }
+        let restored = self.raw.raft.restore(raft_snapshot(entry, roster));
+        if restored {
+            self.raw.mut_store().set_roster(roster.clone());
+        }
+        self.set_timeout();
+        restored
+    }
+
     /// The term of an entry that is there; none beyond the last one.
     pub(crate) fn entry_term(&self, index: u64) -> Option<u64> {
         self.raw.store().term(index).ok()
+    }
+
+    /// What peers are sent. An offer counts as delivered at once: Raft then tries the entry after
+    /// it, and whoever lacks the offer refuses that and is made another.
+    fn own_messages(
+        &mut self,
+        messages: Vec<raft::eraftpb::Message>,
+    ) -> Vec<(NodeId, PeerMessage)> {
+        let mut own = Vec::with_capacity(messages.len());
+        for message in messages {
+            let to = NodeId(message.to);
+            if message.get_msg_type() == MessageType::MsgSnapshot {
+                let offer = self.raw.store().offer();
+                let offer = offer.expect("Raft sends what the window has offered");
+                let manifest = Manifest {
+                    to,
+                    from: self.node,
+                    term: message.term,
+                    entry: offer.entry,
+                    roster: self.raw.store().roster().clone(),
+                    size: offer.size,
+                    root: offer.root,
+                };
+                own.push((to, PeerMessage::Manifest(manifest)));
+                self.offered.push(to);
+            } else {
+                own.push((to, PeerMessage::Raft(RaftMessage::from_raft(message))));
+            }
+        }
+        own
+    }
+
+    fn report_offers(&mut self) {
+        for peer in std::mem::take(&mut self.offered) {
+            self.raw.report_snapshot(peer.0, SnapshotStatus::Finish);
+        }
     }
 
     fn set_timeout(&mut self) {
@@ -223,10 +328,6 @@ impl Consensus {
         );
         self.raw.raft.set_randomized_election_timeout(ticks);
     }
-}
-
-fn own_messages(messages: Vec<raft::eraftpb::Message>) -> Vec<RaftMessage> {
-    messages.into_iter().map(RaftMessage::from_raft).collect()
 }
 
 fn stored_entries(entries: Vec<Entry>) -> Vec<StoredEntry> {

@@ -1,6 +1,6 @@
 //! A small park for the tests of this crate.
 
-use crate::config::{Config, NodeKeys};
+use crate::config::{Config, NodeKeys, SnapshotRule};
 use wattle_ledger::event::{Action, EventBody, SignedEvent};
 use wattle_ledger::genesis::{Genesis, GenesisBody, NodeRecord};
 use wattle_ledger::keys::SigningKey;
@@ -82,6 +82,10 @@ pub(crate) fn config(nodes: u64, node: u64) -> Config {
         clock_ahead_max_ms: 10_000,
         promise_ms: 60_000,
         window_bytes_max: 1024 * 1024,
+        snapshots: SnapshotRule {
+            bytes: u64::MAX,
+            entries: u64::MAX,
+        },
     }
 }
 

@@ -7,6 +7,8 @@
 //! *leader* is to propose nonsense, which every node's ledger refuses when it applies it, and to a
 //! faulty *voter*, to lie about what it has stored.
 
+mod manifest;
+
 use crate::limits::{NUMBER_MAX, TERM_LEAD_MAX};
 use crate::message::{RaftKind, RaftMessage};
 use crate::output::StoredEntry;
@@ -24,6 +26,8 @@ pub(crate) struct View<'a> {
     pub(crate) term: u64,
     /// Who leads or led in the present term, as far as known; this node included.
     pub(crate) leader: Option<NodeId>,
+    /// The last entry that is compacted, so that nothing is known of those before it.
+    pub(crate) start: u64,
     /// The commit index.
     pub(crate) commit: u64,
     /// The last entry's index.
@@ -66,6 +70,8 @@ pub(crate) enum GuardError {
          if the node's data was restored from a copy, it must rejoin under a new id"
     )]
     CommitBeyondLog { commit: u64, last_index: u64 },
+    #[error("the offered log cannot be: {0}")]
+    Manifest(&'static str),
     #[error("the answer speaks of entry {index}, but the log ends at {last_index}")]
     AnswerBeyondLog { index: u64, last_index: u64 },
 }
@@ -102,12 +108,7 @@ impl View<'_> {
 
     fn check_numbers(&self, message: &RaftMessage) -> Result<(), GuardError> {
         let term = message.term;
-        if term == 0 || term > self.term.saturating_add(TERM_LEAD_MAX) || term >= NUMBER_MAX {
-            return Err(GuardError::Term {
-                term,
-                own: self.term,
-            });
-        }
+        self.check_term(term)?;
         let numbers = [
             message.index,
             message.log_term,
@@ -137,6 +138,16 @@ impl View<'_> {
         Ok(())
     }
 
+    fn check_term(&self, term: u64) -> Result<(), GuardError> {
+        if term == 0 || term > self.term.saturating_add(TERM_LEAD_MAX) || term >= NUMBER_MAX {
+            return Err(GuardError::Term {
+                term,
+                own: self.term,
+            });
+        }
+        Ok(())
+    }
+
     fn check_append(&self, message: &RaftMessage) -> Result<(), GuardError> {
         check_log_end(message)?;
         let mut previous = message.log_term;
@@ -156,7 +167,7 @@ impl View<'_> {
             }
             previous = entry.term;
         }
-        self.check_leader(message)?;
+        self.check_leader(message.from, message.term)?;
         if message.term < self.term {
             // Raft answers with the present term and looks at nothing else.
             return Ok(());
@@ -168,7 +179,8 @@ impl View<'_> {
             .iter()
             .map(|entry| (entry.index, entry.term));
         for (index, term) in std::iter::once(before).chain(entries) {
-            if index <= self.commit && (self.entry_term)(index) != Some(term) {
+            let is_known = index >= self.start && index <= self.commit;
+            if is_known && (self.entry_term)(index) != Some(term) {
                 return Err(GuardError::ContradictsCommitted { index });
             }
         }
@@ -176,7 +188,7 @@ impl View<'_> {
     }
 
     fn check_heartbeat(&self, message: &RaftMessage) -> Result<(), GuardError> {
-        self.check_leader(message)?;
+        self.check_leader(message.from, message.term)?;
         // A leader sends what this node has acknowledged in the leader's own term, so the entries
         // are here unless this node lost them or the leader is faulty.
         if message.term >= self.term && message.commit > self.last_index {
@@ -186,14 +198,12 @@ impl View<'_> {
         Ok(())
     }
 
-    fn check_leader(&self, message: &RaftMessage) -> Result<(), GuardError> {
+    fn check_leader(&self, from: NodeId, term: u64) -> Result<(), GuardError> {
         match self.leader {
-            Some(leader) if message.term == self.term && message.from != leader => {
-                Err(GuardError::SecondLeader {
-                    term: self.term,
-                    leader,
-                })
-            }
+            Some(leader) if term == self.term && from != leader => Err(GuardError::SecondLeader {
+                term: self.term,
+                leader,
+            }),
             _ => Ok(()),
         }
     }

@@ -26,6 +26,11 @@ pub enum Input {
         /// Body and signature.
         event: Vec<u8>,
     },
+    /// The snapshot of the last [`crate::output::Output::Snapshot`] is durable.
+    SnapshotStored {
+        /// Its Raft index.
+        index: u64,
+    },
     /// A client waits no longer; the event is carried on all the same.
     ClientGone {
         /// The client of an earlier [`Input::Submit`].

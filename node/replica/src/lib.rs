@@ -13,6 +13,8 @@
 //! * events: `admission` (the door), `pending` (promises), `kept` (their receipts), `queue` and
 //!   `batch` (the leader's)
 //! * truth: `commit` (what is applied) · [`sealing`] (what is cosigned)
+//! * what need not be kept: [`snapshot`] · `compaction` (when) · `start` (from one) · `catch_up`
+//!   (of a node that needs what others no longer keep)
 //!
 //! ```
 //! use wattle_replica::input::Input;
@@ -28,8 +30,8 @@
 //!
 //! # What this crate does not do
 //!
-//! It performs nothing itself, trusts no peer beyond Raft's crash-fault model, and does not yet
-//! change the membership, compact its log or send snapshots: voters are those of the genesis.
+//! It performs nothing itself, trusts no peer beyond Raft's crash-fault model, sends nobody its
+//! state, and does not yet change the membership: voters are those of the genesis.
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
 pub mod config;
@@ -40,10 +42,13 @@ pub mod message;
 pub mod output;
 pub mod replica;
 pub mod sealing;
+pub mod snapshot;
 
 mod admission;
 mod batch;
+mod catch_up;
 mod commit;
+mod compaction;
 mod consensus;
 #[cfg(test)]
 mod fixture;
@@ -52,6 +57,7 @@ mod kept;
 mod outbox;
 mod pending;
 mod queue;
+mod start;
 mod window;
 
 pub use config::{Config, NodeKeys, StartError};

@@ -1,6 +1,6 @@
 //! Bounds of a replica, each with what happens when it is reached.
 
-use wattle_ledger::limits::{BATCH_BYTES_MAX, DECODE_BYTES_MAX, EVENT_BYTES_MAX};
+use wattle_ledger::limits::{BATCH_BYTES_MAX, DECODE_BYTES_MAX, EVENT_BYTES_MAX, LEAF_BYTES_MAX};
 
 /// A peer's message is at most this long; a longer one is refused before it is decoded.
 pub const PEER_MESSAGE_BYTES_MAX: usize = DECODE_BYTES_MAX;
@@ -42,6 +42,18 @@ pub const QUEUE_BYTES_MAX: usize = 32 * 1024 * 1024;
 pub const FORWARD_EVENTS_MAX: usize = 256;
 /// Their bytes; the rest follow in the next message.
 pub const FORWARD_BYTES_MAX: usize = 64 * 1024;
+/// Leaves that one piece for a peer carries, in bytes, or a single larger one; the peer asks again
+/// for what follows.
+pub const PIECE_BYTES_MAX: usize = 64 * 1024;
+/// Leaves that one piece carries at most: those of a bundle.
+pub const PIECE_LEAVES_MAX: usize = 256;
+/// Leaves of one batch that a node which catches up gathers before it applies them: far more than
+/// a batch of a park of the largest size makes. Past it the node stops.
+pub const CATCH_UP_BATCH_BYTES_MAX: usize = 1024 * 1024 * 1024;
+/// Learners that a manifest may name; one with more is refused.
+pub const LEARNERS_MAX: usize = 256;
+/// Hashes of a consistency proof: fewer than twice the levels of the tallest tree.
+pub const PROOF_HASHES_MAX: usize = 80;
 /// Bytes that one round of sending again may take up; the next round goes on from there.
 pub const RESEND_BYTES_MAX: usize = 512 * 1024;
 /// Checkpoints whose cosignatures are kept; older ones are forgotten.
@@ -55,5 +67,10 @@ const _: () = assert!(EVENT_BYTES_MAX <= FORWARD_BYTES_MAX);
 const _: () = assert!(FORWARD_BYTES_MAX + FORWARD_EVENTS_MAX * 32 < PEER_MESSAGE_BYTES_MAX);
 // A decoder counts an entry's place in memory before it reads it, and its bytes as it reads them.
 const _: () = assert!(BATCH_BYTES_MAX + APPEND_ENTRIES_MAX * 40 + 1_024 < PEER_MESSAGE_BYTES_MAX);
+const _: () = assert!(LEAF_BYTES_MAX <= PIECE_BYTES_MAX);
+const _: () = assert!(
+    PIECE_BYTES_MAX + PIECE_LEAVES_MAX * 40 + PROOF_HASHES_MAX * 32 + 1_024
+        < PEER_MESSAGE_BYTES_MAX
+);
 const _: () = assert!(APPEND_BYTES_MAX as usize >= BATCH_BYTES_MAX);
 const _: () = assert!(UNCOMMITTED_BYTES_MAX as usize > 2 * BATCH_BYTES_MAX);

@@ -2,13 +2,15 @@
 //!
 //! Raft's protobuf decoder never sees a byte from the network: a message arrives as a
 //! [`PeerMessage`], passes the guard, and only then becomes Raft's own type. Kinds
-//! of Raft messages that no peer may send (proposals, snapshots, transfers, read requests and
-//! whatever Raft says to itself) have no encoding at all, and neither have changes of membership.
+//! of Raft messages that no peer may send (proposals, transfers, read requests and whatever Raft
+//! says to itself) have no encoding at all, and neither have changes of membership. Raft's snapshot
+//! travels as a [`Manifest`]: what it stands for, never the state itself.
 
 use crate::limits::{
     APPEND_BYTES_MAX, APPEND_ENTRIES_MAX, ENTRY_OVERHEAD_BYTES, PEER_MESSAGE_BYTES_MAX,
 };
 use crate::output::StoredEntry;
+use crate::snapshot::Manifest;
 use raft::eraftpb;
 use raft::eraftpb::MessageType;
 use wattle_ledger::codec::{self, CodecError};
@@ -34,6 +36,31 @@ pub enum PeerMessage {
         /// Body and signature of each.
         receipts: Vec<Vec<u8>>,
     },
+    /// The leader has no entries any more that the receiver lacks: the log that it would have.
+    Manifest(Manifest),
+    /// Who catches up asks for leaves.
+    LeavesWanted {
+        /// Index of the first.
+        first: u64,
+        /// Size of the tree that they must be shown to belong to.
+        size: u64,
+    },
+    /// The answer.
+    Leaves(Piece),
+}
+
+/// A piece of the history.
+#[derive(Debug, Clone, PartialEq, Eq, bincode::Encode, bincode::Decode)]
+pub struct Piece {
+    /// Index of the first leaf.
+    pub first: u64,
+    /// The leaves' bytes, without a gap.
+    pub leaves: Vec<Vec<u8>>,
+    /// Size of the tree that they belong to.
+    pub size: u64,
+    /// That the tree which ends with the last leaf is the beginning of that tree: an RFC 6962
+    /// consistency proof.
+    pub proof: Vec<Hash>,
 }
 
 /// A node's two signatures over one checkpoint; the origin is the park's.
@@ -180,7 +207,7 @@ impl RaftMessage {
     /// For a kind that replicas of a park never send: it is our own mistake to have caused one.
     pub fn from_raft(message: eraftpb::Message) -> RaftMessage {
         let kind = RaftKind::from_raft(message.get_msg_type())
-            .expect("no transfer, read request, proposal or snapshot is ever started here");
+            .expect("no transfer, read request or proposal to a leader is ever started here");
         let mut bytes = 0;
         let fitting = message
             .get_entries()
@@ -309,6 +336,13 @@ mod tests {
             PeerMessage::Receipts {
                 receipts: vec![vec![4, 5], vec![]],
             },
+            PeerMessage::LeavesWanted { first: 3, size: 9 },
+            PeerMessage::Leaves(Piece {
+                first: 3,
+                leaves: vec![vec![4, 5], vec![6]],
+                size: 9,
+                proof: vec![Hash([7; 32])],
+            }),
         ] {
             assert_eq!(PeerMessage::decode(&message.encode()), Ok(message));
         }

@@ -3,7 +3,7 @@
 use crate::input::ClientId;
 use crate::message::PeerMessage;
 use crate::output::{
-    Alarm, Output, PendingEvent, Response, StoredHardState, StoredReceipt, WriteBatch,
+    Alarm, EntryId, Output, PendingEvent, Response, StoredHardState, StoredReceipt, WriteBatch,
 };
 use std::collections::VecDeque;
 use wattle_ledger::event::event_hash;
@@ -97,6 +97,11 @@ impl Outbox {
         self.waiting.pending_removed.push(event);
     }
 
+    /// Entries that a durable snapshot stands for; they go with the next write.
+    pub(crate) fn compact_later(&mut self, entry: EntryId) {
+        self.waiting.compacted = Some(entry);
+    }
+
     /// Writes what is waiting, if anything is.
     pub(crate) fn flush(&mut self) {
         if self.waiting != WriteBatch::default() {
@@ -107,10 +112,16 @@ impl Outbox {
 
 /// Lets `first` do what it and then `second` would have done.
 fn merge(first: &mut WriteBatch, second: WriteBatch) {
+    if second.restarted.is_some() {
+        first.entries.clear();
+        first.compacted = None;
+        first.restarted = second.restarted;
+    }
     if let Some(from) = second.entries.first() {
         first.entries.retain(|entry| entry.index < from.index);
         first.entries.extend(second.entries);
     }
+    first.compacted = second.compacted.or(first.compacted);
     first.hard_state = second.hard_state.or(first.hard_state);
     first.signed = second.signed.or(first.signed);
     // An event that is promised and forgotten in one turn may have been stored before.
@@ -217,8 +228,8 @@ mod tests {
             hard_state: Some(hard_state(1)),
             signed,
             pending_added: vec![kept],
-            receipts_added: Vec::new(),
             pending_removed: vec![event_hash(&gone.event)],
+            ..WriteBatch::default()
         };
         assert_eq!(outbox.poll(), Some(Output::Persist(whole)));
         assert!(matches!(outbox.poll(), Some(Output::Reply { .. })));
@@ -231,6 +242,36 @@ mod tests {
             matches!(outbox.poll(), Some(Output::Persist(_))),
             "another turn, another write"
         );
+    }
+
+    #[test]
+    fn what_a_new_beginning_removed_does_not_come_back() {
+        let entry = |index| StoredEntry {
+            index,
+            term: 1,
+            data: Vec::new(),
+        };
+        let id = |index| EntryId { index, term: 2 };
+        let mut outbox = Outbox::default();
+        outbox.compact_later(id(3));
+        outbox.persist(WriteBatch {
+            entries: vec![entry(4)],
+            ..WriteBatch::default()
+        });
+        outbox.persist(WriteBatch {
+            restarted: Some(id(9)),
+            entries: vec![entry(10)],
+            ..WriteBatch::default()
+        });
+        outbox.compact_later(id(10));
+        outbox.flush();
+        let whole = WriteBatch {
+            restarted: Some(id(9)),
+            entries: vec![entry(10)],
+            compacted: Some(id(10)),
+            ..WriteBatch::default()
+        };
+        assert_eq!(outbox.poll(), Some(Output::Persist(whole)));
     }
 
     #[test]

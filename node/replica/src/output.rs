@@ -5,7 +5,8 @@
 //! performed stops the node: whatever was not performed did not happen.
 
 use crate::input::ClientId;
-use wattle_ledger::event::SignedEvent;
+use crate::snapshot::Snapshot;
+use wattle_ledger::event::{SignedEvent, event_hash};
 use wattle_ledger::evidence::Evidence;
 use wattle_ledger::hash::Hash;
 use wattle_ledger::registration::NodeId;
@@ -29,6 +30,21 @@ pub enum Output {
         first: u64,
         /// The leaves' bytes.
         leaves: Vec<Vec<u8>>,
+    },
+    /// Make a snapshot durable, and say so with [`crate::input::Input::SnapshotStored`]; other
+    /// outputs need not wait for it. All leaves that it speaks of were appended before. The one
+    /// before it is kept beside it.
+    Snapshot(Box<Snapshot>),
+    /// Send a peer that catches up a piece of the history: leaves from `first` on, no more than
+    /// [`crate::limits::PIECE_BYTES_MAX`] of them but at least one, with the proof that they
+    /// belong to the tree of `size` leaves. May fail.
+    SendLeaves {
+        /// The peer.
+        to: NodeId,
+        /// Index of the first leaf; below `size`.
+        first: u64,
+        /// The tree's size; so many leaves were appended.
+        size: u64,
     },
     /// A checkpoint has its quorum of cosignatures: write the partial tiles of its size if the
     /// history still has that size or more, then replace `checkpoint`. Sizes ascend, and the same
@@ -81,9 +97,14 @@ pub enum Finding {
 /// What must become durable together.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct WriteBatch {
+    /// Before everything else all entries go, and the log goes on after this one: a snapshot
+    /// stands for what came before.
+    pub restarted: Option<EntryId>,
     /// Entries to append; those already stored with the same or a higher index are replaced and
     /// whatever follows them is removed, in the same atomic write.
     pub entries: Vec<StoredEntry>,
+    /// Entries up to and with this one go, since a durable snapshot stands for them.
+    pub compacted: Option<EntryId>,
     /// The new hard state, where it changed.
     pub hard_state: Option<StoredHardState>,
     /// The last checkpoint this node has signed, where it signs one.
@@ -94,6 +115,15 @@ pub struct WriteBatch {
     pub receipts_added: Vec<StoredReceipt>,
     /// Hashes of promised events that are applied or refused for good; their receipts go too.
     pub pending_removed: Vec<Hash>,
+}
+
+/// The place of a Raft entry in the log.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, bincode::Encode, bincode::Decode)]
+pub struct EntryId {
+    /// Raft index; 0 before the first entry.
+    pub index: u64,
+    /// Raft term.
+    pub term: u64,
 }
 
 /// A Raft entry as it is stored.
@@ -148,7 +178,11 @@ pub struct StoredReceipt {
 /// Everything that is durable, as it is read back at start.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Durable {
-    /// All Raft entries in order, from index 1.
+    /// The newest whole snapshot.
+    pub snapshot: Option<Box<Snapshot>>,
+    /// The entry before the first one that is stored.
+    pub start: EntryId,
+    /// The Raft entries after it, in order.
     pub entries: Vec<StoredEntry>,
     /// The hard state.
     pub hard_state: StoredHardState,
@@ -208,6 +242,18 @@ pub enum Alarm {
         /// The tree size.
         size: u64,
     },
+    /// This node is too far behind for the leader's entries and asks its peers for leaves.
+    CatchingUp {
+        /// Leaves that it has.
+        from: u64,
+        /// Leaves that it will have.
+        to: u64,
+    },
+    /// It has caught up.
+    CaughtUp {
+        /// Leaves that it has.
+        size: u64,
+    },
     /// A leader's batch time is ahead of this node's clock by more than the bound.
     LeaderClockAhead {
         /// The leader.
@@ -215,4 +261,36 @@ pub enum Alarm {
         /// By how many milliseconds of park time.
         ahead_ms: u64,
     },
+}
+
+impl Durable {
+    /// Stores a write, as the node's store does on its disk.
+    ///
+    /// # Panics
+    /// If entries leave a gap: the replica would have lost count.
+    pub fn store(&mut self, write: WriteBatch) {
+        if let Some(start) = write.restarted {
+            self.start = start;
+            self.entries.clear();
+        }
+        if let Some(first) = write.entries.first() {
+            let kept = first.index - self.start.index - 1;
+            let kept = usize::try_from(kept).expect("entries in memory");
+            assert!(kept <= self.entries.len(), "entries leave no gap");
+            self.entries.truncate(kept);
+            self.entries.extend(write.entries);
+        }
+        if let Some(start) = write.compacted {
+            self.entries.retain(|entry| entry.index > start.index);
+            self.start = start;
+        }
+        self.hard_state = write.hard_state.unwrap_or(self.hard_state);
+        self.signed = write.signed.or(self.signed);
+        let removed = |event: &Hash| write.pending_removed.contains(event);
+        self.pending
+            .retain(|pending| !removed(&event_hash(&pending.event)));
+        self.pending.extend(write.pending_added);
+        self.receipts.retain(|receipt| !removed(&receipt.event));
+        self.receipts.extend(write.receipts_added);
+    }
 }

@@ -75,6 +75,7 @@ impl Queue {
     /// The events of the next batch: of each key those that continue its sequence without a gap,
     /// as many as fit. They stay in the queue until they are applied.
     pub(crate) fn pack(&mut self, next: impl Fn(&PublicKey) -> Option<u64>) -> Vec<Vec<u8>> {
+        self.remove_passed(&next);
         let after = self.served.map_or(Bound::Unbounded, Bound::Excluded);
         let behind = self.by_key.range((after, Bound::Unbounded));
         let until = self
@@ -101,6 +102,18 @@ impl Queue {
         }
         self.served = served;
         events
+    }
+
+    /// Takes out what another event of its sequence has come before, in a batch of an earlier
+    /// leader.
+    fn remove_passed(&mut self, next: impl Fn(&PublicKey) -> Option<u64>) {
+        let passed = self.by_key.iter().flat_map(|(author, sequences)| {
+            let first = next(author).unwrap_or(0);
+            sequences.range(..first).map(|(_, waiting)| waiting.hash)
+        });
+        for hash in passed.collect::<Vec<Hash>>() {
+            self.remove(&hash);
+        }
     }
 
     fn tidy(&mut self, author: &PublicKey) {
@@ -157,8 +170,9 @@ mod tests {
         let author = key(1).public();
         assert_eq!(packed(&mut queue, 2), [(author, 2), (author, 3)]);
         assert_eq!(packed(&mut queue, 4), []);
+        assert_eq!(queue.len(), 2, "what was passed waits no longer");
         assert_eq!(packed(&mut queue, 5), [(author, 5)]);
-        assert_eq!(queue.len(), 4);
+        assert_eq!(queue.len(), 2);
         assert!(queue.pack(|_| None).is_empty());
     }
 

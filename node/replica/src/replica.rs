@@ -4,25 +4,27 @@
 //! perform the outputs in order, each to its end before the next, and stop the node if one cannot
 //! be performed.
 
+use crate::catch_up::CatchUp;
+use crate::compaction::Snapshots;
 use crate::config::{Config, StartError};
 use crate::consensus::{Consensus, Pace};
 use crate::guard::{View, clock_ahead_ms};
 use crate::input::{ClientId, Input};
 use crate::message::{PeerMessage, RaftKind, RaftMessage, SignedCheckpoint};
 use crate::outbox::Outbox;
-use crate::output::{Alarm, Durable, Output, StoredEntry, WriteBatch};
+use crate::output::{Alarm, Durable, EntryId, Output, StoredEntry, WriteBatch};
 use crate::pending::Pending;
 use crate::queue::Queue;
 use crate::sealing::{Sealed, Sealing};
+use crate::snapshot::SnapshotHead;
+use crate::start::{self, Beginning};
 use crate::window::Window;
 use raft::StateRole;
 use std::collections::BTreeMap;
-use wattle_ledger::event::SignedEvent;
-use wattle_ledger::genesis::Genesis;
 use wattle_ledger::hash::Hash;
 use wattle_ledger::keys::SigningKey;
 use wattle_ledger::ledger::Ledger;
-use wattle_ledger::receipt::{Promise, Receipt};
+use wattle_ledger::receipt::Promise;
 use wattle_ledger::registration::NodeId;
 use wattle_market::interval::Timestamp;
 
@@ -40,12 +42,16 @@ pub struct Replica {
     pub(crate) outbox: Outbox,
     /// Index of the last entry applied.
     pub(crate) applied: u64,
+    /// Snapshots of this node, and when the next one is due.
+    pub(crate) snapshots: Snapshots,
+    /// The leaves that this node lacks and no leader has entries for any more.
+    pub(crate) catch_up: Option<CatchUp>,
     /// False while the durable log is replayed, when nothing is signed and nobody alarmed.
     pub(crate) is_resumed: bool,
     /// Whether a batch without events may be proposed in this tick.
     pub(crate) may_propose_empty: bool,
-    voters: Vec<NodeId>,
-    election_ticks: usize,
+    pub(crate) voters: Vec<NodeId>,
+    pub(crate) election_ticks: usize,
     clock_ahead_max_ms: u64,
     window_bytes_max: u64,
     ticks: u64,
@@ -71,57 +77,57 @@ pub enum Role {
 }
 
 impl Replica {
-    /// A replica with what was durable; the outputs repeat all leaves that are committed in it.
+    /// A replica with what was durable; the outputs repeat all leaves that are committed in it
+    /// after its snapshot.
     ///
     /// # Errors
     /// Any [`StartError`].
-    pub fn new(config: Config, durable: Durable) -> Result<Replica, StartError> {
+    pub fn new(config: Config, mut durable: Durable) -> Result<Replica, StartError> {
         let Config {
             genesis,
             node,
             keys,
             ..
         } = config;
-        check_keys(&genesis, node, &keys)?;
+        start::check_keys(&genesis, node, &keys)?;
         if config.heartbeat_ticks == 0 || config.election_ticks <= config.heartbeat_ticks {
             return Err(StartError::Ticks);
         }
-        check_durable(&genesis, &durable)?;
-        let mut pending = Pending::default();
-        for stored in &durable.pending {
-            let event = SignedEvent::parse(&stored.event).map_err(|rejection| {
-                let reason = format!("a promised event is {}", rejection.name());
-                StartError::DurableInvalid { reason }
-            })?;
-            pending.insert(event);
-        }
-        for stored in &durable.receipts {
-            let receipt = Receipt::parse(&stored.receipt).map_err(|error| {
-                let reason = format!("a receipt: {error}");
-                StartError::DurableInvalid { reason }
-            })?;
-            pending.keep(receipt, node);
-        }
-        let voters: Vec<NodeId> = genesis.body().nodes.iter().map(|node| node.id).collect();
-        let ids = voters.iter().map(|voter| voter.0).collect();
-        let window = Window::new(durable.entries, durable.hard_state, ids);
+        let beginning = Beginning::read(&genesis, &mut durable)?;
+        let pending = start::pending(node, &durable)?;
+        let signed = durable.signed;
+        let mut sealing = Sealing::new(&genesis, node, (keys.log, keys.cosigner), signed);
+        let mut outbox = Outbox::default();
+        beginning.tell(&genesis, &durable, &mut sealing, &mut outbox)?;
+        let Beginning {
+            ledger,
+            applied,
+            roster,
+            ..
+        } = beginning;
+        let voters = roster.voters.clone();
+        let window = Window::new(durable.start, durable.entries, durable.hard_state, roster);
         let pace = Pace {
             election_ticks: config.election_ticks,
             heartbeat_ticks: config.heartbeat_ticks,
             seed: config.seed,
         };
+        let snapshot = durable.snapshot.map(|snapshot| snapshot.head);
+        let consensus = Consensus::new(node, pace, window, applied).map_err(StartError::Raft)?;
         let mut replica = Replica {
             node,
             batch_key: keys.batch,
             receipt_key: keys.receipt,
             promise_ms: config.promise_ms,
-            consensus: Consensus::new(node, pace, window).map_err(StartError::Raft)?,
-            ledger: Ledger::found(&genesis),
-            sealing: Sealing::new(&genesis, node, (keys.log, keys.cosigner), durable.signed),
+            consensus,
+            ledger,
+            sealing,
             pending,
             queue: Queue::default(),
-            outbox: Outbox::default(),
-            applied: 0,
+            outbox,
+            applied,
+            snapshots: Snapshots::new(config.snapshots, snapshot),
+            catch_up: None,
             is_resumed: false,
             may_propose_empty: false,
             voters,
@@ -133,10 +139,6 @@ impl Replica {
             carried: (0, None),
             ignored: BTreeMap::new(),
         };
-        replica.outbox.push(Output::Append {
-            first: 0,
-            leaves: vec![genesis.leaf()],
-        });
         replica.work(Timestamp::default());
         Ok(replica)
     }
@@ -167,6 +169,7 @@ impl Replica {
                 }
             }
             Input::Submit { client, event } => self.on_submit(now, client, &event),
+            Input::SnapshotStored { index } => self.on_snapshot_stored(now, index),
             Input::ClientGone { client } => self.on_client_gone(client),
         }
         self.work(now);
@@ -176,6 +179,7 @@ impl Replica {
             self.on_leader_change();
         }
         self.forget_sealed();
+        self.snapshot_if_due();
     }
 
     /// The next output to be performed.
@@ -191,6 +195,7 @@ impl Replica {
             *ticks > 0
         });
         self.consensus.tick();
+        self.catch_up_tick();
         if self.ticks.is_multiple_of(self.election_ticks as u64) {
             self.judge_pending();
             self.carry_pending();
@@ -232,19 +237,31 @@ impl Replica {
                 self.sealing
                     .on_signatures(from, signed, size, &mut self.outbox);
             }
+            PeerMessage::Manifest(manifest) => {
+                self.with_view(|view| view.check_manifest(from, &manifest))
+                    .map_err(|error| error.to_string())?;
+                self.on_manifest(manifest)?;
+            }
+            PeerMessage::LeavesWanted { first, size } => self.on_leaves_wanted(from, first, size),
+            PeerMessage::Leaves(piece) => self.on_piece(from, piece)?,
         }
         Ok(())
     }
 
     /// Steps a message that has passed the guard, unless its sender's clock is ahead.
-    fn step(&mut self, now: Timestamp, message: RaftMessage) {
+    fn step(&mut self, now: Timestamp, mut message: RaftMessage) {
         let from = message.from;
+        if !self.may_step_while_behind(&mut message) {
+            return;
+        }
         if message.kind.is_from_leader() && self.ignored.contains_key(&from) {
             return;
         }
         if message.kind == RaftKind::Append {
-            let is_new =
-                |entry: &StoredEntry| self.consensus.entry_term(entry.index) != Some(entry.term);
+            let start = self.consensus.log_start().index;
+            let is_new = |entry: &StoredEntry| {
+                entry.index > start && self.consensus.entry_term(entry.index) != Some(entry.term)
+            };
             let max_ms = self.clock_ahead_max_ms;
             if let Some(ahead_ms) = clock_ahead_ms(&message.entries, is_new, now, max_ms) {
                 // Every election timeout is shorter than this, so that another may be elected.
@@ -269,6 +286,7 @@ impl Replica {
             leader: self
                 .led
                 .and_then(|(led, leader)| (led == term).then_some(leader)),
+            start: self.consensus.log_start().index,
             commit: self.consensus.commit_index(),
             last_index: self.consensus.last_index(),
             entry_term: &entry_term,
@@ -286,6 +304,7 @@ impl Replica {
                 let entries = std::mem::take(&mut work.entries);
                 let hard_state = work.hard_state;
                 let write = WriteBatch {
+                    restarted: work.restarted,
                     entries,
                     hard_state,
                     ..WriteBatch::default()
@@ -304,11 +323,12 @@ impl Replica {
             self.send(light.send);
             self.apply_committed(now, light.committed);
         }
+        self.offer_log();
     }
 
-    fn send(&mut self, messages: Vec<RaftMessage>) {
-        for message in messages {
-            self.outbox.send(message.to, &PeerMessage::Raft(message));
+    fn send(&mut self, messages: Vec<(NodeId, PeerMessage)>) {
+        for (to, message) in messages {
+            self.outbox.send(to, &message);
         }
     }
 
@@ -380,6 +400,21 @@ impl Replica {
         self.consensus.window_bytes()
     }
 
+    /// The last durable snapshot.
+    pub fn snapshot(&self) -> Option<&SnapshotHead> {
+        self.snapshots.last()
+    }
+
+    /// The entry before the first one that is not compacted.
+    pub fn log_start(&self) -> EntryId {
+        self.consensus.log_start()
+    }
+
+    /// How many leaves this node will have when it has caught up, while it does.
+    pub fn catches_up_to(&self) -> Option<u64> {
+        self.catch_up.as_ref().map(CatchUp::target)
+    }
+
     /// The last checkpoint with a quorum of cosignatures.
     pub fn sealed(&self) -> Option<&Sealed> {
         self.sealing.sealed()
@@ -418,73 +453,13 @@ impl Replica {
     /// Whether a leader is known and all that is known to be committed is applied.
     pub fn is_ready(&self) -> bool {
         let is_applied = self.applied == self.consensus.commit_index();
-        self.leader().is_some() && is_applied && !self.is_stopped()
+        self.leader().is_some() && is_applied && self.catch_up.is_none() && !self.is_stopped()
     }
 
     /// Whether the replica has asked for the node to be stopped; it does nothing any more.
     pub fn is_stopped(&self) -> bool {
         self.outbox.is_stopped()
     }
-}
-
-fn check_keys(
-    genesis: &Genesis,
-    node: NodeId,
-    keys: &crate::config::NodeKeys,
-) -> Result<(), StartError> {
-    let nodes = &genesis.body().nodes;
-    let record = nodes.iter().find(|record| record.id == node);
-    let record = record.ok_or(StartError::UnknownNode(node))?;
-    for (role, key, expected) in [
-        ("batch", &keys.batch, record.batch),
-        ("log", &keys.log, record.log),
-        ("cosigner", &keys.cosigner, record.cosigner),
-        ("receipt", &keys.receipt, record.receipt),
-    ] {
-        if key.public() != expected {
-            return Err(StartError::OtherKey { node, role });
-        }
-    }
-    Ok(())
-}
-
-fn check_durable(genesis: &Genesis, durable: &Durable) -> Result<(), StartError> {
-    let invalid = |reason: String| Err(StartError::DurableInvalid { reason });
-    let mut last_term = 0;
-    for (at, entry) in durable.entries.iter().enumerate() {
-        let expected = at as u64 + 1;
-        if entry.index != expected {
-            return invalid(format!(
-                "entry {} stands where {expected} belongs",
-                entry.index
-            ));
-        }
-        if entry.term < last_term.max(1) {
-            return invalid(format!("the term falls at entry {expected}"));
-        }
-        last_term = entry.term;
-    }
-    let hard_state = durable.hard_state;
-    if hard_state.commit > durable.entries.len() as u64 {
-        let (commit, last) = (hard_state.commit, durable.entries.len());
-        return invalid(format!(
-            "{commit} is committed, but the entries end at {last}"
-        ));
-    }
-    if hard_state.term < last_term {
-        return invalid(format!(
-            "term {} is below the last entry's",
-            hard_state.term
-        ));
-    }
-    let is_voter = |id: u64| genesis.body().nodes.iter().any(|node| node.id.0 == id);
-    if hard_state.vote != 0 && !is_voter(hard_state.vote) {
-        return invalid(format!(
-            "the vote went to {}, who is no voter",
-            hard_state.vote
-        ));
-    }
-    Ok(())
 }
 
 #[cfg(test)]

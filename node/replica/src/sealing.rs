@@ -90,11 +90,50 @@ impl Sealing {
         self.seals.get(&size).map(|seal| &seal.signatures)
     }
 
+    /// The last seals of the log, smallest first.
+    pub(crate) fn heads(&self) -> Vec<SignedHead> {
+        let head = |seal: &Seal| SignedHead {
+            size: seal.checkpoint.size(),
+            root: *seal.checkpoint.root(),
+        };
+        self.seals.values().map(head).collect()
+    }
+
     /// Cosignatures of other roots than this node's own.
     pub(crate) fn evidence(&self) -> impl Iterator<Item = (NodeId, &SignedCheckpoint)> {
         self.evidence
             .iter()
             .map(|((_, node), signed)| (*node, signed))
+    }
+
+    /// Takes over the last seals of the log from a snapshot of this node's own, smallest first.
+    ///
+    /// The node signs a seal only after it has computed it, so that the head it signed is one of
+    /// them, or older than all of them, or comes with the entries after the snapshot.
+    pub(crate) fn resume(&mut self, seals: Vec<Checkpoint>, outbox: &mut Outbox) {
+        let oldest = seals.first().map_or(0, Checkpoint::size);
+        let newest = seals.last().map_or(0, Checkpoint::size);
+        if let Some(head) = self.signed {
+            let is_here = |seal: &Checkpoint| {
+                let found = (seal.size(), *seal.root());
+                found == (head.size, head.root)
+            };
+            self.confirmed = head.size <= newest;
+            if (oldest..=newest).contains(&head.size) && !seals.iter().any(is_here) {
+                outbox.push(Output::Stop {
+                    reason: contradiction(&head),
+                });
+                return;
+            }
+        }
+        for checkpoint in seals {
+            let signatures = BTreeMap::new();
+            let seal = Seal {
+                checkpoint,
+                signatures,
+            };
+            self.seals.insert(seal.checkpoint.size(), seal);
+        }
     }
 
     /// The log has a seal at this checkpoint's size. It is not signed yet.

@@ -71,6 +71,10 @@ fn checks(view: &View, speed: u64) -> Vec<Check> {
         .0
         .saturating_sub(view.now.0)
         / speed.max(1);
+    let behind = replica.catches_up_to().map(|size| {
+        let own = view.history.size();
+        format!("it has {own} of {size} leaves and catches up")
+    });
     let within = |good: bool, reason: String| if good { Ok(()) } else { Err(reason) };
     vec![
         (
@@ -81,6 +85,7 @@ fn checks(view: &View, speed: u64) -> Vec<Check> {
             "applied",
             within(lag == 0, format!("{lag} committed entries are not applied")),
         ),
+        ("history", behind.map_or(Ok(()), Err)),
         (
             "replica",
             within(replica.is_ready(), "it is not ready".to_owned()),
@@ -135,6 +140,7 @@ fn figures(view: &View) -> Vec<Figure> {
     let waiting = sealing
         .waiting_since_ms
         .map_or(0, |since| view.now.0.saturating_sub(since.0));
+    let snapshot = replica.snapshot();
     vec![
         ("wattle_raft_term", "gauge", replica.term()),
         ("wattle_raft_commit_index", "gauge", replica.commit_index()),
@@ -150,6 +156,38 @@ fn figures(view: &View) -> Vec<Figure> {
             u64::from(replica.leader().is_some()),
         ),
         ("wattle_window_bytes", "gauge", replica.window_bytes()),
+        (
+            "wattle_raft_compacted_index",
+            "gauge",
+            replica.log_start().index,
+        ),
+        (
+            "wattle_snapshot_index",
+            "gauge",
+            snapshot.map_or(0, |head| head.entry.index),
+        ),
+        (
+            "wattle_snapshot_leaves",
+            "gauge",
+            snapshot.map_or(0, |head| head.size),
+        ),
+        (
+            "wattle_snapshot_bytes",
+            "gauge",
+            view.snapshots.last().map_or(0, |written| written.bytes),
+        ),
+        (
+            "wattle_snapshots_written_total",
+            "counter",
+            view.snapshots.count(),
+        ),
+        (
+            "wattle_catching_up_leaves",
+            "gauge",
+            replica
+                .catches_up_to()
+                .map_or(0, |size| size.saturating_sub(view.history.size())),
+        ),
         ("wattle_log_leaves", "gauge", view.history.size()),
         ("wattle_log_sealed_leaves", "gauge", sealed),
         ("wattle_log_unsealed_leaves", "gauge", sealing.unsealed),

@@ -10,7 +10,7 @@ use axum::http::header;
 use axum::response::{IntoResponse, Response};
 use wattle_client::api::{
     KeyStatus, RegisteredMonthTerms, RegisteredNode, RegisteredPoint, RegisteredTariff, Registry,
-    Role, Sealed, Status,
+    Role, Sealed, SnapshotStatus, Status,
 };
 use wattle_ledger::genesis::NodeRecord;
 use wattle_ledger::keys::PublicKey;
@@ -53,8 +53,22 @@ fn status_of(api: &Api, view: &View) -> Status {
         learners: membership.learners,
         window_bytes: replica.window_bytes(),
         window_bytes_max: api.window_bytes_max,
+        snapshot: snapshot(view),
+        compacted: replica.log_start().index,
+        catches_up_to: replica.catches_up_to(),
         version: env!("CARGO_PKG_VERSION").to_owned(),
     }
+}
+
+fn snapshot(view: &View) -> Option<SnapshotStatus> {
+    let head = view.replica.snapshot()?;
+    let written = view.snapshots.last();
+    Some(SnapshotStatus {
+        index: head.entry.index,
+        size: head.size,
+        time_ms: head.time,
+        bytes: written.map_or(0, |written| written.bytes),
+    })
 }
 
 pub(super) fn role(role: RaftRole) -> Role {

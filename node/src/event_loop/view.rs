@@ -3,6 +3,7 @@
 use crate::evidence::EvidenceStore;
 use crate::history::History;
 use crate::index::Index;
+use crate::snapshots::Snapshots;
 use crate::storage::Storage;
 use wattle_ledger::ledger::Ledger;
 use wattle_market::interval::Timestamp;
@@ -20,6 +21,8 @@ pub struct View<'a> {
     pub storage: &'a Storage,
     /// What was found signed twice.
     pub evidence: &'a EvidenceStore,
+    /// Its snapshots.
+    pub snapshots: &'a Snapshots,
     /// Park time.
     pub now: Timestamp,
     /// What happened since the start.

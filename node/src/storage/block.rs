@@ -23,6 +23,8 @@ const _: () = assert!(2 * (BLOCK_BYTES + ENTRY_BYTES) + BATCH_BYTES_MAX <= DECOD
 pub(super) struct Blocks {
     folder: PathBuf,
     bounds: BTreeMap<u64, Bound>,
+    /// Entries up to this one are gone or not read any more.
+    start: u64,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -44,6 +46,33 @@ impl Blocks {
         Blocks {
             folder: folder.to_owned(),
             bounds: BTreeMap::new(),
+            start: 0,
+        }
+    }
+
+    /// Where the log begins, before blocks are read.
+    pub(super) fn begin_after(&mut self, start: u64) {
+        self.start = start;
+    }
+
+    /// Adds to `changes` what removes all entries; the log goes on after `start`.
+    pub(super) fn restart(&mut self, start: u64, changes: &mut sled::Batch) {
+        for (first, bound) in std::mem::take(&mut self.bounds) {
+            chunk::remove(&key(first), bound.records, changes);
+        }
+        self.start = start;
+    }
+
+    /// Adds to `changes` what removes blocks of which every entry is one up to `start`. A block
+    /// that reaches beyond stays whole, and what is read from it begins after `start`.
+    pub(super) fn compact(&mut self, start: u64, changes: &mut sled::Batch) {
+        self.start = start;
+        while let Some(block) = self.bounds.first_entry() {
+            if block.get().last > start {
+                break;
+            }
+            let (first, bound) = block.remove_entry();
+            chunk::remove(&key(first), bound.records, changes);
         }
     }
 
@@ -60,11 +89,11 @@ impl Blocks {
         }
     }
 
-    /// Index of the last entry; 0 where there is none.
+    /// Index of the last entry, or of the one that the log begins after.
     pub(super) fn last(&self) -> u64 {
         self.bounds
             .last_key_value()
-            .map_or(0, |(_, bound)| bound.last)
+            .map_or(self.start, |(_, bound)| bound.last)
     }
 
     /// Adds to `changes` what replaces everything from the first of `entries` on by them.

@@ -57,6 +57,16 @@ pub enum StorageError {
         /// What does not fit.
         reason: String,
     },
+    /// The node has run before, and its store is empty.
+    #[error(
+        "the store in {path} is gone or empty, but this node has run before: a node that forgot \
+         its votes must never vote again. Bring the store back, or let the building join under a \
+         new id with new keys"
+    )]
+    Forgotten {
+        /// The folder.
+        path: PathBuf,
+    },
     /// sled failed.
     #[error("the store in {path} failed; free space or replace the disk, then start again")]
     Sled {

@@ -1,5 +1,5 @@
 use super::*;
-use wattle_replica::output::{SignedHead, StoredHardState};
+use wattle_replica::output::{EntryId, SignedHead, StoredHardState};
 
 const IDENTITY: Identity = Identity {
     park: Hash([1; 32]),
@@ -52,7 +52,7 @@ fn everything_written_is_read_back() {
         }),
         pending_added: vec![pending(1), pending(2)],
         receipts_added: vec![receipt(1, 3), receipt(2, 3), receipt(2, 300), receipt(1, 1)],
-        pending_removed: Vec::new(),
+        ..WriteBatch::default()
     };
     write(&mut storage, batch.clone());
     let gone = sha256(&[&pending(1).event]);
@@ -258,4 +258,72 @@ fn damage_is_named_and_not_repaired() {
         assert!(error.contains(expected), "{error}");
         assert!(error.contains("under a new id"), "{error}");
     }
+}
+
+#[test]
+fn a_store_without_its_data_is_refused_where_the_node_has_run_before() {
+    let folder = tempfile::tempdir().unwrap();
+    for _ in 0..2 {
+        let error = Storage::reopen(folder.path(), IDENTITY).unwrap_err();
+        assert!(matches!(error, StorageError::Forgotten { .. }), "{error}");
+    }
+    drop(open(folder.path()));
+    assert!(Storage::reopen(folder.path(), IDENTITY).is_ok());
+}
+
+/// What a store reads back is what its writes say, whatever came, went and was replaced.
+#[test]
+fn compaction_conflicts_and_new_beginnings_read_back_as_the_model_has_them() {
+    let folder = tempfile::tempdir().unwrap();
+    let (mut storage, mut model) = open(folder.path());
+    let mut state = 7u64;
+    let mut below = |bound: u64| {
+        // Numerical Recipes' linear congruential generator: enough to vary what is done.
+        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        (state >> 16) % bound
+    };
+    let id = |model: &Durable, index: u64| EntryId {
+        index,
+        term: match model.entries.iter().find(|entry| entry.index == index) {
+            Some(entry) => entry.term,
+            None => model.start.term,
+        },
+    };
+    for term in 1..=120 {
+        let start = model.start.index;
+        let last = start + model.entries.len() as u64;
+        let first = start + 1 + below(last - start + 1);
+        let bytes = usize::try_from(1 + below(9_000)).unwrap();
+        let mut batch = WriteBatch {
+            entries: entries(first..first + 1 + below(6), term, bytes),
+            ..WriteBatch::default()
+        };
+        match below(6) {
+            0 | 1 => {
+                // Compaction goes with the next write, of entries or not.
+                let index = start + below(first - start);
+                batch.compacted = Some(id(&model, index));
+            }
+            2 => {
+                let index = last + 1 + below(50);
+                batch.restarted = Some(EntryId { index, term });
+                batch.entries = entries(index + 1..index + 1 + below(4), term, bytes);
+            }
+            3 => {
+                let index = start + below(last - start + 1);
+                batch.entries = Vec::new();
+                batch.compacted = Some(id(&model, index));
+            }
+            _ => {}
+        }
+        model.store(batch.clone());
+        write(&mut storage, batch);
+        if below(3) == 0 {
+            drop(storage);
+            let (opened, durable) = open(folder.path());
+            assert_eq!(durable, model, "after {term} writes");
+            storage = opened;
+        }
+    }
+    assert!(model.start.index > 100);
 }

@@ -16,4 +16,5 @@ mod price_index;
 mod requests;
 mod restart;
 mod sealing;
+mod snapshots;
 mod start;

@@ -9,7 +9,7 @@ use wattle_ledger::batch::Batch;
 use wattle_ledger::event::{EventBody, OrderId, SignedEvent};
 use wattle_ledger::evidence::Evidence;
 use wattle_ledger::ledger::Ledger;
-use wattle_ledger::log::proof::{LeafHashes, prove_inclusion, prove_prefix};
+use wattle_ledger::log::proof::{LeafHashes, prove_consistency, prove_inclusion, prove_prefix};
 use wattle_ledger::log::tiles::{TileBuilder, TileKind};
 use wattle_ledger::log::tree::leaf_hash;
 use wattle_ledger::log::{Checkpoint, Cosignature, Note, TlogProof};
@@ -17,7 +17,9 @@ use wattle_ledger::membership::{ChangeBatch, MemberChange, NodeStanding};
 use wattle_ledger::receipt::{Promise, Receipt};
 use wattle_ledger::registration::{NodeId, ParticipantId};
 use wattle_ledger::view::{Header, PartWriter, Record};
-use wattle_replica::message::PeerMessage;
+use wattle_replica::message::{PeerMessage, Piece};
+use wattle_replica::output::EntryId;
+use wattle_replica::snapshot::{Manifest, Roster};
 
 /// The leaves of a short log, with the signed events and the header that made them.
 struct Log {
@@ -185,6 +187,35 @@ fn views(log: &Log) -> Vec<Vec<u8>> {
 }
 
 /// What is carried to a leader and his answer; and how messages of Raft and cosignatures begin,
+fn manifest(log: &Log) -> Manifest {
+    let tree = tiles(log);
+    Manifest {
+        to: NodeId(2),
+        from: NodeId(1),
+        term: 3,
+        entry: EntryId { index: 9, term: 2 },
+        roster: Roster {
+            voters: vec![NodeId(1), NodeId(2)],
+            learners: vec![NodeId(3)],
+        },
+        size: tree.size(),
+        root: tree.root(),
+    }
+}
+
+fn piece(log: &Log) -> Piece {
+    let hashes: Vec<_> = log.leaves.iter().map(|leaf| leaf_hash(leaf)).collect();
+    let size = hashes.len() as u64;
+    Piece {
+        first: 1,
+        leaves: log.leaves[1..4].to_vec(),
+        size,
+        proof: prove_consistency(&mut LeafHashes(&hashes), 4, size)
+            .expect("all hashes are in memory"),
+    }
+}
+
+/// What is carried to a leader and his answer; what passes to a node that catches up; and how messages of Raft and cosignatures begin,
 /// of which the fuzzer finds the rest.
 fn peer_messages(log: &Log) -> Vec<Vec<u8>> {
     let events = log.events[..3].to_vec();
@@ -194,6 +225,9 @@ fn peer_messages(log: &Log) -> Vec<Vec<u8>> {
     let mut messages = vec![
         PeerMessage::Forward { events }.encode(),
         PeerMessage::Receipts { receipts }.encode(),
+        PeerMessage::Manifest(manifest(log)).encode(),
+        PeerMessage::LeavesWanted { first: 1, size: 9 }.encode(),
+        PeerMessage::Leaves(piece(log)).encode(),
     ];
     for kind in 0..4u32 {
         messages.push([&kind.to_le_bytes()[..], &[0; 217]].concat());

@@ -1,13 +1,14 @@
 //! A node's disk: writes are whole or not there at all.
 
 use crate::options::Plant;
-use wattle_ledger::event::event_hash;
 use wattle_replica::output::{Durable, WriteBatch};
+use wattle_replica::snapshot::Snapshot;
 
 /// What a node would find after a crash, and what a planted mistake holds back.
 #[derive(Debug, Clone, Default)]
 pub struct Disk {
     durable: Durable,
+    older: Option<Box<Snapshot>>,
     held_back: Vec<WriteBatch>,
 }
 
@@ -31,22 +32,24 @@ impl Disk {
     }
 
     fn store(&mut self, write: WriteBatch) {
-        let durable = &mut self.durable;
-        if let Some(first) = write.entries.first() {
-            let kept = usize::try_from(first.index - 1).expect("an index in memory");
-            durable.entries.truncate(kept);
-            durable.entries.extend(write.entries);
+        self.durable.store(write);
+    }
+
+    /// A snapshot has become durable; the one before it stays beside it.
+    pub fn keep_snapshot(&mut self, mut snapshot: Box<Snapshot>, plant: Option<Plant>) {
+        if plant == Some(Plant::SnapshotOfOtherTerm) {
+            snapshot.head.entry.term = self.durable.hard_state.term;
         }
-        durable.hard_state = write.hard_state.unwrap_or(durable.hard_state);
-        durable.signed = write.signed.or(durable.signed);
-        durable
-            .pending
-            .retain(|pending| !write.pending_removed.contains(&event_hash(&pending.event)));
-        durable.pending.extend(write.pending_added);
-        durable
-            .receipts
-            .retain(|receipt| !write.pending_removed.contains(&receipt.event));
-        durable.receipts.extend(write.receipts_added);
+        self.older = self.durable.snapshot.replace(snapshot);
+    }
+
+    /// The newest snapshot cannot be read any more. It is passed over if the one before it leads
+    /// on to the entries that are there.
+    pub fn lose_snapshot(&mut self) {
+        let start = self.durable.start.index;
+        if let Some(older) = self.older.take_if(|older| older.head.entry.index >= start) {
+            self.durable.snapshot = Some(older);
+        }
     }
 
     /// What is there after a crash.
@@ -64,6 +67,7 @@ impl Disk {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use wattle_ledger::event::event_hash;
     use wattle_replica::output::{PendingEvent, StoredEntry, StoredHardState};
 
     fn entries(indexes: std::ops::RangeInclusive<u64>, term: u64) -> WriteBatch {

@@ -19,6 +19,13 @@ pub enum Plant {
     AnswerBeforeCommit,
     /// One node's leaves have a flipped bit now and then.
     LeafChanged,
+    /// A snapshot names the present term instead of its entry's.
+    SnapshotOfOtherTerm,
+    /// A snapshot is reported durable at once but reaches the disk later; a crash loses it, and
+    /// what was compacted on its word.
+    SnapshotNotSynced,
+    /// Whoever is asked for leaves changes one now and then.
+    PieceChanged,
 }
 
 /// Everything that shapes a run beside the code.
@@ -60,6 +67,16 @@ pub struct Options {
     pub answers_lost: u64,
     /// Whether clients rely on a node's promise instead of sending again.
     pub clients_trust: bool,
+    /// Entries after which a node takes a snapshot; 0 for never.
+    pub snapshot_entries: u64,
+    /// Longest time that a snapshot takes to become durable.
+    pub snapshot_most_ms: u64,
+    /// Starts of 1,000 at which the newest snapshot cannot be read, where an older one will do.
+    pub snapshot_lost: u64,
+    /// Crashes of 1,000 after which a node stays away for long.
+    pub stays_away: u64,
+    /// Longest time that it stays away.
+    pub away_most_ms: u64,
     /// A planted mistake.
     pub plant: Option<Plant>,
 }
@@ -83,7 +100,7 @@ impl Options {
             if stream.chance(per_mille) { value } else { 0 }
         };
         let delay_least_ms = some(1_000, 1, 10);
-        Options {
+        let drawn = Options {
             seed,
             nodes: nodes.unwrap_or(drawn_nodes),
             ticks: ticks.unwrap_or(1_000),
@@ -102,7 +119,33 @@ impl Options {
             acceleration: some(1_000, 80, 300),
             answers_lost: some(700, 1, 200),
             clients_trust: some(500, 1, 1) == 1,
+            snapshot_entries: 0,
+            snapshot_most_ms: 0,
+            snapshot_lost: 0,
+            stays_away: 0,
+            away_most_ms: 0,
             plant: None,
+        };
+        drawn.with_snapshots()
+    }
+
+    /// Drawn from a stream of its own, so that what else a seed means stays the same.
+    fn with_snapshots(self) -> Options {
+        let mut stream = Stream::new(self.seed, "snapshots");
+        let mut some = |per_mille: u64, least: u64, most: u64| {
+            let value = stream.between(least, most);
+            if stream.chance(per_mille) { value } else { 0 }
+        };
+        // Mostly so few that who is away for a while finds the entries gone.
+        let (few, many) = (some(1_000, 2, 8), some(1_000, 10, 60));
+        let snapshot_entries = if some(650, 1, 1) == 1 { few } else { many };
+        Options {
+            snapshot_entries: some(850, 1, 1) * snapshot_entries,
+            snapshot_most_ms: some(900, 1, 3_000),
+            snapshot_lost: some(500, 1, 400),
+            stays_away: some(600, 100, 700),
+            away_most_ms: some(1_000, 10_000, 45_000),
+            ..self
         }
     }
 

@@ -3,6 +3,7 @@
 mod checks;
 mod clients;
 mod findings;
+mod snapshots;
 
 use crate::checkers::acknowledgements::Acknowledgements;
 use crate::checkers::checkpoints::Checkpoints;
@@ -19,13 +20,15 @@ use crate::park::{Park, start};
 use crate::random::Stream;
 use crate::workload::Workload;
 use clients::Clients;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
+use wattle_ledger::log::tree::EMPTY_ROOT;
 use wattle_ledger::registration::NodeId;
 use wattle_market::interval::Timestamp;
 use wattle_replica::config::Config;
 use wattle_replica::input::Input;
 use wattle_replica::message::PeerMessage;
 use wattle_replica::output::{Alarm, Output, WriteBatch};
+use wattle_replica::snapshot::Snapshot;
 use wattle_replica::{Replica, Role};
 
 /// Ticks after the end of all faults within which everything must have come together.
@@ -73,6 +76,10 @@ pub struct Statistics {
     pub matched: u64,
     /// Intervals that were settled.
     pub settled: u64,
+    /// Snapshots that became durable.
+    pub snapshots: u64,
+    /// Times that a node has caught up by leaves.
+    pub caught_up: u64,
     /// Items of events that a business rule has refused.
     pub refusals: u64,
     /// Events with a sequence that was used already, found by nodes with a proof.
@@ -86,6 +93,7 @@ enum Happening {
     Arrive(Letter),
     Broken { node: usize, peer: NodeId },
     Start { node: usize },
+    Stored { node: usize, life: u64 },
     Crash { node: usize },
     Repartition,
     Client,
@@ -98,6 +106,8 @@ struct Node {
     /// Counts starts, so that ticks of a former life are told apart.
     life: u64,
     clock_off_ms: i64,
+    /// Snapshots that are being written, oldest first.
+    writing: VecDeque<Box<Snapshot>>,
 }
 
 /// The simulated world.
@@ -114,6 +124,7 @@ pub struct Simulation {
     crashes: Stream,
     clocks: Stream,
     schedule: Stream,
+    snapshots: Stream,
     leaders: Leaders,
     log: Log,
     roots: Roots,
@@ -162,6 +173,7 @@ impl Simulation {
                 disk: Disk::default(),
                 life: 0,
                 clock_off_ms,
+                writing: VecDeque::new(),
             }
         };
         let nodes = ids.iter().copied().map(node).collect();
@@ -176,6 +188,7 @@ impl Simulation {
             is_healed: false,
             crashes: Stream::new(options.seed, "crashes"),
             schedule: Stream::new(options.seed, "schedule"),
+            snapshots: Stream::new(options.seed, "snapshots of a run"),
             clocks,
             leaders: Leaders::default(),
             log: Log::default(),
@@ -251,6 +264,7 @@ impl Simulation {
                 self.handle(node, Input::PeerUnreachable { peer })?;
             }
             Happening::Start { node } => self.start(node)?,
+            Happening::Stored { node, life } => self.snapshot_stored(node, life)?,
             Happening::Crash { node } => {
                 if !self.is_healed {
                     self.crash(node);
@@ -311,10 +325,18 @@ impl Simulation {
             clock_ahead_max_ms: self.options.clock_ahead_max_ms(),
             promise_ms: PROMISE_MS,
             window_bytes_max: 64 * 1024 * 1024,
+            snapshots: self.snapshot_rule(),
         };
-        let durable = self.nodes[node].disk.after_crash();
+        let durable = self.after_crash(node);
+        let (size, root) = durable
+            .snapshot
+            .as_ref()
+            .map_or((0, EMPTY_ROOT), |snapshot| {
+                (snapshot.head.size, snapshot.head.root)
+            });
         self.tell(node, || {
-            format!("starts with {} entries", durable.entries.len())
+            let (entries, start) = (durable.entries.len(), durable.start.index);
+            format!("starts from {size} leaves with {entries} entries after {start}")
         });
         let replica = Replica::new(config, durable).map_err(|error| {
             let what = format!("node {id} does not start: {error}");
@@ -323,7 +345,7 @@ impl Simulation {
                 what,
             }
         })?;
-        self.log.on_start(id);
+        self.log.on_start(id, size, root)?;
         self.nodes[node].replica = Some(replica);
         self.nodes[node].life += 1;
         let life = self.nodes[node].life;
@@ -339,9 +361,8 @@ impl Simulation {
         self.statistics.crashes += 1;
         self.digest.number(self.now_ms);
         self.tell(node, || "crashes".to_owned());
-        let down_ms = self
-            .crashes
-            .between(100, self.options.down_most_ms.max(100));
+        let down_ms = self.down_ms();
+        self.nodes[node].writing.clear();
         self.after(down_ms, Happening::Start { node });
     }
 
@@ -402,6 +423,8 @@ impl Simulation {
                 Ok(())
             }
             Output::Reply { client, response } => self.answer(node, client, &response),
+            Output::Snapshot(snapshot) => self.write_snapshot(node, snapshot),
+            Output::SendLeaves { to, first, size } => self.send_leaves(node, to, (first, size)),
             Output::Alarm(alarm) => self.on_alarm(node, &alarm),
             Output::Found(finding) => self.on_finding(node, finding),
             Output::Stop { reason } => {
@@ -462,6 +485,11 @@ impl Simulation {
             Alarm::PeerMessageRefused { .. } => {
                 self.statistics.refused += 1;
                 self.options.strayed > 0
+            }
+            Alarm::CatchingUp { .. } => true,
+            Alarm::CaughtUp { .. } => {
+                self.statistics.caught_up += 1;
+                true
             }
             Alarm::LeaderClockAhead { .. } => self.options.clock_far_ahead,
             Alarm::BatchRefused { .. } | Alarm::RootsDiffer { .. } => false,
@@ -526,6 +554,12 @@ fn told(write: &WriteBatch) -> String {
     }
     if let Some(head) = write.signed {
         told += &format!(" signed head {}", head.size);
+    }
+    if let Some(start) = write.restarted {
+        told += &format!(" restarts after entry {}", start.index);
+    }
+    if let Some(start) = write.compacted {
+        told += &format!(" compacts up to entry {}", start.index);
     }
     told + &format!(
         " promises +{} -{}",

@@ -45,7 +45,7 @@ fn a_seed_always_ends_the_same() {
 #[test]
 fn parks_of_one_three_and_five_nodes_survive_faults_and_come_together() {
     let mut sum = Statistics::default();
-    for (seed, nodes) in [(11, 1), (12, 3), (14, 5)] {
+    for (seed, nodes) in [(11, 1), (12, 3), (14, 5), (3, 3)] {
         let statistics = run_well(seed, nodes, 800).statistics;
         sum.crashes += statistics.crashes;
         sum.refused += statistics.refused;
@@ -103,4 +103,73 @@ fn an_answer_before_the_commit_is_found() {
 #[test]
 fn a_changed_leaf_is_found() {
     assert_found(Plant::LeafChanged, 10, &["log", "checkpoints"]);
+}
+
+/// Runs with snapshots after a few entries and nodes that stay away for long.
+fn snapshots_often(seed: u64, plant: Option<Plant>) -> Options {
+    let mut options = Options::draw(seed, Some(3), Some(600));
+    options.crash_every_ms = 6_000;
+    options.snapshot_entries = 3;
+    options.stays_away = 400;
+    options.away_most_ms = 30_000;
+    options.plant = plant;
+    options
+}
+
+#[test]
+fn nodes_start_from_snapshots_and_catch_up_by_leaves() {
+    let mut sum = Statistics::default();
+    for seed in 20..26 {
+        let options = snapshots_often(seed, None);
+        let ending = run(&options, None);
+        assert_eq!(ending.failure, None, "{options:#?}");
+        sum.snapshots += ending.statistics.snapshots;
+        sum.caught_up += ending.statistics.caught_up;
+    }
+    assert!(sum.snapshots > 50 && sum.caught_up > 3, "{sum:?}");
+}
+
+#[track_caller]
+fn assert_found_by_snapshots(plant: Plant, seeds: u64, checkers: &[&str]) {
+    let found = (0..seeds).find_map(|seed| run(&snapshots_often(seed, Some(plant)), None).failure);
+    match found {
+        Some(Failure::Correctness { checker, .. }) if checkers.contains(&checker) => {}
+        other => panic!("{plant:?} should be found by {checkers:?}, but {other:?}"),
+    }
+}
+
+#[test]
+fn a_snapshot_with_another_term_than_its_entrys_is_found() {
+    let checkers = [
+        "start",
+        "log",
+        "stop",
+        "alarms",
+        "leaders",
+        "acknowledgements",
+    ];
+    assert_found_by_snapshots(Plant::SnapshotOfOtherTerm, 40, &checkers);
+}
+
+#[test]
+fn entries_compacted_before_the_snapshot_is_durable_are_missed() {
+    assert_found_by_snapshots(Plant::SnapshotNotSynced, 20, &["start"]);
+}
+
+#[test]
+fn a_changed_piece_of_the_history_is_refused() {
+    // Refusing it is an alarm, which nothing but strays explains among honest nodes.
+    let mut found = None;
+    for seed in 0..40 {
+        let mut options = snapshots_often(seed, Some(Plant::PieceChanged));
+        options.strayed = 0;
+        found = found.or(run(&options, None).failure);
+    }
+    match found {
+        Some(Failure::Correctness {
+            checker: "alarms",
+            what,
+        }) if what.contains("piece") => {}
+        other => panic!("{other:?}"),
+    }
 }

@@ -60,8 +60,28 @@ pub struct Status {
     pub window_bytes: u64,
     /// What they may at most be; past it the park takes no events.
     pub window_bytes_max: u64,
+    /// The last durable snapshot.
+    pub snapshot: Option<SnapshotStatus>,
+    /// The Raft index up to which entries are compacted.
+    pub compacted: u64,
+    /// How many leaves the node will have when it has caught up, while it is too far behind for
+    /// entries.
+    pub catches_up_to: Option<u64>,
     /// The program's version.
     pub version: String,
+}
+
+/// A snapshot from which the node starts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SnapshotStatus {
+    /// The last Raft index that is applied in it.
+    pub index: u64,
+    /// Leaves of the log.
+    pub size: u64,
+    /// Park time of the last batch.
+    pub time_ms: Timestamp,
+    /// Bytes of its file.
+    pub bytes: u64,
 }
 
 /// A node's part in Raft.

@@ -30,6 +30,7 @@ fn check_with(leader: Option<NodeId>, from: u64, message: &RaftMessage) -> Resul
         voters: &VOTERS,
         term: 7,
         leader,
+        start: 0,
         commit: 3,
         last_index: 5,
         entry_term: &entry_term,
@@ -532,4 +533,65 @@ fn only_new_batches_from_the_future_are_found() {
     assert_eq!(ahead(2, 1_500), None);
     assert_eq!(ahead(2, 1_499), Some(501));
     assert_eq!(ahead(4, 0), None);
+}
+
+#[test]
+fn an_offer_is_looked_at_before_it_is_acted_on() {
+    use crate::output::EntryId;
+    use crate::snapshot::{Manifest, Roster};
+    use wattle_ledger::log::MAX_SIZE;
+    let entry_term = |_: u64| Some(1);
+    let view = View {
+        node: NODE,
+        voters: &VOTERS,
+        term: 7,
+        leader: Some(NodeId(1)),
+        start: 0,
+        commit: 3,
+        last_index: 5,
+        entry_term: &entry_term,
+    };
+    let honest = Manifest {
+        to: NODE,
+        from: NodeId(1),
+        term: 7,
+        entry: EntryId { index: 90, term: 6 },
+        roster: Roster {
+            voters: VOTERS.to_vec(),
+            learners: vec![NodeId(9)],
+        },
+        size: 500,
+        root: Hash([1; 32]),
+    };
+    assert_eq!(view.check_manifest(NodeId(1), &honest), Ok(()));
+    let refused = |from: u64, change: &dyn Fn(&mut Manifest)| {
+        let mut manifest = honest.clone();
+        change(&mut manifest);
+        let result = view.check_manifest(NodeId(from), &manifest);
+        assert!(result.is_err(), "{manifest:?}");
+    };
+    refused(3, &|_| {});
+    refused(9, &|manifest| manifest.from = NodeId(9));
+    refused(1, &|manifest| manifest.to = NodeId(3));
+    refused(3, &|manifest| manifest.from = NodeId(3));
+    refused(1, &|manifest| manifest.term = 0);
+    refused(1, &|manifest| manifest.term = u64::MAX);
+    refused(1, &|manifest| manifest.entry.index = 0);
+    refused(1, &|manifest| manifest.entry.index = u64::MAX);
+    refused(1, &|manifest| manifest.entry.term = 0);
+    refused(1, &|manifest| manifest.entry.term = 8);
+    refused(1, &|manifest| manifest.size = 0);
+    refused(1, &|manifest| manifest.size = MAX_SIZE + 1);
+    refused(1, &|manifest| manifest.roster.voters.clear());
+    refused(1, &|manifest| manifest.roster.voters.push(NodeId(1)));
+    refused(1, &|manifest| manifest.roster.learners.push(NodeId(3)));
+    refused(1, &|manifest| {
+        manifest.roster.voters = (1..=8).map(NodeId).collect()
+    });
+    refused(1, &|manifest| {
+        manifest.roster.voters = vec![NodeId(2), NodeId(3)]
+    });
+    refused(1, &|manifest| {
+        manifest.roster.voters = vec![NodeId(1), NodeId(3)]
+    });
 }

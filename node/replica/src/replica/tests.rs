@@ -1,14 +1,17 @@
 //! Single replicas, and small parks whose network loses nothing; faults are the simulator's.
 
 mod receipts;
+mod snapshots;
 
 use super::*;
 use crate::election::timeout_ticks;
 use crate::fixture::{config, event, genesis, named_event, node_keys, start};
 use crate::input::ClientId;
-use crate::output::{Finding, PendingEvent, Response, StoredHardState, StoredReceipt};
+use crate::output::{Finding, PendingEvent, Response, StoredHardState};
+use crate::snapshot::Snapshot;
+use snapshots::history_piece;
 use wattle_ledger::batch::Batch;
-use wattle_ledger::event::event_hash;
+use wattle_ledger::event::SignedEvent;
 use wattle_ledger::hash::Hash;
 use wattle_ledger::rejection::Rejection;
 
@@ -23,6 +26,7 @@ struct Node {
     alarms: Vec<Alarm>,
     found: Vec<Finding>,
     stopped: Option<String>,
+    snapshots: Vec<Snapshot>,
 }
 
 impl Node {
@@ -31,17 +35,23 @@ impl Node {
     }
 
     fn start_with(config: Config, durable: Durable) -> Node {
+        Node::start_from(config, durable, Vec::new())
+    }
+
+    /// With the leaves that its history has up to its snapshot.
+    fn start_from(config: Config, durable: Durable, leaves: Vec<Vec<u8>>) -> Node {
         let replica = Replica::new(config, durable.clone()).unwrap();
         let mut node = Node {
             replica,
             durable,
-            leaves: Vec::new(),
+            leaves,
             promises: Vec::new(),
             replies: Vec::new(),
             published: Vec::new(),
             alarms: Vec::new(),
             found: Vec::new(),
             stopped: None,
+            snapshots: Vec::new(),
         };
         assert!(node.perform().is_empty());
         node
@@ -49,19 +59,36 @@ impl Node {
 
     fn restart(self, nodes: u64) -> Node {
         let id = self.replica.node().0;
-        Node::start(nodes, id, self.durable)
+        self.restart_with(config(nodes, id))
+    }
+
+    fn restart_with(mut self, config: Config) -> Node {
+        let size = self
+            .durable
+            .snapshot
+            .as_ref()
+            .map_or(0, |snapshot| snapshot.head.size);
+        self.leaves.truncate(size as usize);
+        Node::start_from(config, self.durable, self.leaves)
     }
 
     fn handle(&mut self, now: Timestamp, input: Input) -> Vec<(NodeId, Vec<u8>)> {
         self.replica.handle(now, input);
-        self.perform()
+        let mut sent = self.perform();
+        while let Some(snapshot) = self.snapshots.pop() {
+            let index = snapshot.head.entry.index;
+            self.durable.snapshot = Some(Box::new(snapshot));
+            self.replica.handle(now, Input::SnapshotStored { index });
+            sent.extend(self.perform());
+        }
+        sent
     }
 
     fn perform(&mut self) -> Vec<(NodeId, Vec<u8>)> {
         let mut sent = Vec::new();
         while let Some(output) = self.replica.poll_output() {
             match output {
-                Output::Persist(write) => self.persist(write),
+                Output::Persist(write) => self.durable.store(write),
                 Output::Send { to, bytes } => sent.push((to, bytes)),
                 Output::Append { first, leaves } => {
                     assert_eq!(first, self.leaves.len() as u64);
@@ -73,25 +100,14 @@ impl Node {
                 Output::Alarm(alarm) => self.alarms.push(alarm),
                 Output::Found(finding) => self.found.push(finding),
                 Output::Stop { reason } => self.stopped = Some(reason),
+                Output::Snapshot(snapshot) => self.snapshots.push(*snapshot),
+                Output::SendLeaves { to, first, size } => {
+                    let piece = history_piece(&self.leaves, first, size);
+                    sent.push((to, PeerMessage::Leaves(piece).encode()));
+                }
             }
         }
         sent
-    }
-
-    fn persist(&mut self, write: WriteBatch) {
-        if let Some(first) = write.entries.first() {
-            self.durable.entries.truncate(first.index as usize - 1);
-            self.durable.entries.extend(write.entries);
-        }
-        self.durable.hard_state = write.hard_state.unwrap_or(self.durable.hard_state);
-        self.durable.signed = write.signed.or(self.durable.signed);
-        let removed =
-            |stored: &PendingEvent| write.pending_removed.contains(&event_hash(&stored.event));
-        self.durable.pending.retain(|stored| !removed(stored));
-        self.durable.pending.extend(write.pending_added);
-        let gone = |stored: &StoredReceipt| write.pending_removed.contains(&stored.event);
-        self.durable.receipts.retain(|stored| !gone(stored));
-        self.durable.receipts.extend(write.receipts_added);
     }
 
     fn submit(

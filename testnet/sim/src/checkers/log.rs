@@ -3,13 +3,16 @@
 use crate::failure::Failure;
 use std::collections::BTreeMap;
 use wattle_ledger::hash::Hash;
+use wattle_ledger::log::proof::{LeafHashes, prove_consistency};
 use wattle_ledger::log::tree::{Tree, leaf_hash};
 use wattle_ledger::registration::NodeId;
+use wattle_replica::message::Piece;
 
 /// The leaves that any node has performed, and how far each has come since its last start.
 #[derive(Debug)]
 pub struct Log {
     leaves: Vec<Vec<u8>>,
+    hashes: Vec<Hash>,
     tree: Tree,
     /// The root at each size, from 0 on.
     roots: Vec<Hash>,
@@ -22,6 +25,7 @@ impl Default for Log {
         let roots = vec![tree.root()];
         Log {
             leaves: Vec::new(),
+            hashes: Vec::new(),
             tree,
             roots,
             sizes: BTreeMap::new(),
@@ -30,9 +34,20 @@ impl Default for Log {
 }
 
 impl Log {
-    /// A node starts, and will repeat its leaves from the first.
-    pub fn on_start(&mut self, node: NodeId) {
-        self.sizes.insert(node, 0);
+    /// A node starts from a snapshot of so many leaves, and will repeat those after them.
+    ///
+    /// # Errors
+    /// If no node ever had so many leaves with this root.
+    pub fn on_start(&mut self, node: NodeId, size: u64, root: Hash) -> Result<(), Failure> {
+        self.sizes.insert(node, size);
+        if self.root_at(size) == Some(root) {
+            return Ok(());
+        }
+        let what = format!("node {node} starts from {size} leaves with another root");
+        Err(Failure::Correctness {
+            checker: "log",
+            what,
+        })
     }
 
     /// A node appends leaves.
@@ -64,7 +79,9 @@ impl Log {
                 }
                 Some(_) => {}
                 None => {
-                    self.tree.push(leaf_hash(leaf));
+                    let hash = leaf_hash(leaf);
+                    self.tree.push(hash);
+                    self.hashes.push(hash);
                     self.roots.push(self.tree.root());
                     self.leaves.push(leaf.clone());
                 }
@@ -77,6 +94,22 @@ impl Log {
     /// All leaves that any node ever appended.
     pub fn leaves(&self) -> &[Vec<u8>] {
         &self.leaves
+    }
+
+    /// A piece of what a node has appended, as it answers a peer that catches up.
+    pub fn piece(&self, node: NodeId, first: u64, size: u64, most: u64) -> Option<Piece> {
+        if size > self.size_of(node) || first >= size {
+            return None;
+        }
+        let end = size.min(first + most);
+        let range = usize::try_from(first).ok()?..usize::try_from(end).ok()?;
+        let proof = prove_consistency(&mut LeafHashes(&self.hashes), end, size).ok()?;
+        Some(Piece {
+            first,
+            leaves: self.leaves[range].to_vec(),
+            size,
+            proof,
+        })
     }
 
     /// The root at a size that some node has reached.
