@@ -215,8 +215,8 @@ fn piece(log: &Log) -> Piece {
     }
 }
 
-/// What is carried to a leader and his answer; what passes to a node that catches up; and how messages of Raft and cosignatures begin,
-/// of which the fuzzer finds the rest.
+/// What is carried to a leader and his answer, what passes to a node that catches up, and how
+/// messages of Raft and cosignatures begin, of which the fuzzer finds the rest.
 fn peer_messages(log: &Log) -> Vec<Vec<u8>> {
     let events = log.events[..3].to_vec();
     let receipts = promise(log).receipts;

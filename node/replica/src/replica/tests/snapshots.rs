@@ -242,9 +242,11 @@ fn a_piece_that_is_not_of_the_log_is_refused_and_another_peer_asked() {
     let sent = tell(node, leader, PeerMessage::Leaves(forged));
     let other = NodeId(6 - leader.0 - id.0);
     assert_eq!(wants(&sent), [(other, first)]);
-    assert!(
-        matches!(node.alarms.last(), Some(Alarm::PeerMessageRefused { from, .. }) if *from == leader)
-    );
+    let refused = |alarm: &Alarm| match alarm {
+        Alarm::PeerMessageRefused { from, .. } => *from == leader,
+        _ => false,
+    };
+    assert!(node.alarms.last().is_some_and(refused));
     assert_eq!(node.leaves.len() as u64, first);
     // An answer of one that is not asked any more, or to another question, is passed over.
     assert!(tell(node, leader, PeerMessage::Leaves(good.clone())).is_empty());
