@@ -119,7 +119,7 @@ fn snapshots_often(seed: u64, plant: Option<Plant>) -> Options {
 #[test]
 fn nodes_start_from_snapshots_and_catch_up_by_leaves() {
     let mut sum = Statistics::default();
-    for seed in 20..26 {
+    for seed in 20..34 {
         let options = snapshots_often(seed, None);
         let ending = run(&options, None);
         assert_eq!(ending.failure, None, "{options:#?}");

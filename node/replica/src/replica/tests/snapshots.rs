@@ -38,6 +38,7 @@ fn park(nodes: u64) -> Park {
     let mut park = Park {
         nodes: starting.collect(),
         now: start(),
+        seals: true,
     };
     park.tick(40);
     park
