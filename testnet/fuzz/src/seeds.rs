@@ -186,7 +186,6 @@ fn views(log: &Log) -> Vec<Vec<u8>> {
     seeds
 }
 
-/// What is carried to a leader and his answer; and how messages of Raft and cosignatures begin,
 fn manifest(log: &Log) -> Manifest {
     let tree = tiles(log);
     Manifest {
