@@ -11,6 +11,7 @@ mod regulator;
 mod rules;
 mod tenant;
 mod trading;
+mod witness;
 
 use std::path::PathBuf;
 
@@ -47,6 +48,7 @@ pub(crate) use tenant::{
 pub(crate) use trading::{
     CancelAllArgs, ChangeArgs, DelegateAddArgs, DelegateCommand, PoolScheduleArgs,
 };
+pub(crate) use witness::{CheckpointCommand, WitnessCommand, WitnessViewArgs};
 
 /// Everything `--help` adds at its end.
 const AFTER_HELP: &str = "\
@@ -178,6 +180,12 @@ pub(crate) enum Command {
     ///
     /// Offline. Each figure is defined in docs/SURVEILLANCE.md; none is an accusation.
     Surveillance(SurveillanceArgs),
+    /// Cosign other parks' logs, so that none of them can show two histories
+    #[command(subcommand)]
+    Witness(WitnessCommand),
+    /// Checkpoints of other parks' logs that this park records
+    #[command(subcommand)]
+    Checkpoint(CheckpointCommand),
     /// Signed events that have no outcome yet
     #[command(subcommand)]
     Outbox(OutboxCommand),

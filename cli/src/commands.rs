@@ -5,6 +5,7 @@ mod book;
 mod bundle;
 mod carbon;
 mod certificate;
+mod checkpoint;
 mod delegate;
 mod evidence;
 mod invoice;
@@ -35,6 +36,7 @@ mod trades;
 mod treasurer;
 mod treasurer_month;
 mod what_if;
+mod witness;
 
 use crate::args::{Command, LogCommand, NodeCommand, ParkCommand, PoolCommand};
 use crate::failure::Failure;
@@ -71,15 +73,21 @@ pub(crate) fn run(
         Command::Carbon(command) => carbon::run(command, output),
         Command::PriceIndex(args) => price_index::run(args, settings, output),
         Command::Prices(args) => prices::run(args, settings, output),
-        Command::Log(LogCommand::Export { out, from }) => {
-            log_export::run(out, from.as_deref(), settings, output)
-        }
+        Command::Log(LogCommand::Export {
+            out,
+            from,
+            witnessed,
+        }) => log_export::run(out, from.as_deref(), *witnessed, settings, output),
         Command::Log(LogCommand::Verify(args)) => log_verify::run(args, output),
         Command::Log(LogCommand::Compare(args)) => log_compare::run(args, settings, output),
         Command::Log(LogCommand::View(args)) => log_view::run(args, output),
         Command::Log(LogCommand::Tables(args)) => log_tables::run(args, output),
         Command::Log(LogCommand::Cut(args)) => log_cut::run(args, output),
-        Command::Log(LogCommand::Policy { genesis }) => log_policy::run(genesis, output),
+        Command::Log(LogCommand::Policy { genesis, witnesses }) => {
+            log_policy::run(genesis, witnesses, output)
+        }
+        Command::Witness(command) => witness::run(command, settings, output),
+        Command::Checkpoint(command) => checkpoint::run(command, settings, output),
         Command::Receipt(command) => receipt::run(command, settings, output),
         Command::Evidence(command) => evidence::run(command, settings, output),
         Command::Outbox(command) => outbox::run(command, settings, output),

@@ -17,9 +17,9 @@
 //! standard error.
 //!
 //! # What this program does not do
-//! It runs no node (that is `wattled`), opens no network socket but to a node's HTTP API, speaks
-//! no TLS (a node's API is on loopback or behind a reverse proxy), and takes a decision on no
-//! rule: what a node refuses is the ledger's to say.
+//! It runs no node (that is `wattled`), opens no network socket but to the HTTP API of a node or
+//! witness, listens only as a witness, speaks no TLS (a node's API is on loopback or behind a
+//! reverse proxy), and takes a decision on no rule: what a node refuses is the ledger's to say.
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
 use std::process::ExitCode;

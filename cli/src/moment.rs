@@ -157,6 +157,11 @@ pub(crate) fn time_text(time: Timestamp, utc_offset_minutes: i16) -> String {
         .unwrap_or_else(|| format!("{} ms", time.0))
 }
 
+/// Seconds since 1970 in UTC: the clock of a witness, who is in no park.
+pub(crate) fn seconds_text(seconds: u64) -> String {
+    time_text(Timestamp(seconds.saturating_mul(1_000)), 0)
+}
+
 fn local_text(time: Timestamp, utc_offset_minutes: i16, form: &str) -> Option<String> {
     let time = jiff::Timestamp::from_millisecond(i64::try_from(time.0).ok()?).ok()?;
     let local = offset(utc_offset_minutes)?.to_datetime(time).strftime(form);

@@ -15,4 +15,5 @@ mod it {
     mod settled;
     mod usage;
     mod verification;
+    mod witness;
 }

@@ -372,6 +372,18 @@ pub enum Action {
         /// Voter, learner or removed for good.
         standing: NodeStanding,
     },
+    /// Registrar: the park follows another log, whose checkpoints its nodes record.
+    FollowLog {
+        /// The other log's policy (C2SP tlog-policy), by which its checkpoints are judged.
+        policy: String,
+    },
+    /// Node: a checkpoint of a log that the park follows.
+    RecordCheckpoint {
+        /// The signed note, as it was found.
+        note: Vec<u8>,
+        /// Consistency proof from the checkpoint that is recorded; empty for the first.
+        proof: Vec<Hash>,
+    },
 }
 
 impl Action {
@@ -430,6 +442,8 @@ impl Action {
             Action::CancelBundle { .. } => "cancel_bundle",
             Action::RegisterNode(_) => "register_node",
             Action::SetNodeStanding { .. } => "set_node_standing",
+            Action::FollowLog { .. } => "follow_log",
+            Action::RecordCheckpoint { .. } => "record_checkpoint",
         }
     }
 }

@@ -4,6 +4,7 @@
 
 mod change;
 mod leaves;
+mod nodes;
 mod perform;
 mod trading;
 

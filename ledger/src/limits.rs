@@ -60,6 +60,12 @@ pub const READING_AGE_INTERVALS_MAX: u64 = 40 * 96;
 pub const REGISTRATIONS_MAX: usize = 10_000;
 /// Meters at the park's connections to the utility; the next registration is refused.
 pub const BOUNDARY_METERS_MAX: usize = 16;
+/// Logs that a park follows; a further one is refused.
+pub const FOLLOWED_LOGS_MAX: usize = 64;
+/// A followed log's policy has at most this many bytes; a longer one is refused.
+pub const FOLLOWED_POLICY_BYTES_MAX: usize = 16 * 1024;
+/// A recorded note has at most this many bytes; a longer one is refused.
+pub const FOREIGN_NOTE_BYTES_MAX: usize = 8 * 1024;
 /// Voters of a park (DESIGN: at most seven), so that a checkpoint stays within 16 signature lines.
 pub const VOTERS_MAX: usize = 7;
 /// Voters and learners that a park shall have at a time; the next registration is refused.

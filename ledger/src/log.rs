@@ -14,6 +14,7 @@
 //! * [`checkpoint`]: origin, size and root, as the text of a note
 //! * [`cosignature`]: a timestamped statement that a checkpoint was seen
 //! * [`policy`]: which logs and how many cosigners a verifier trusts
+//! * [`witness`]: what a log asks of a witness, and when he may agree
 //! * [`tlog_proof`]: one leaf's inclusion proof and checkpoint in one file
 
 pub mod checkpoint;
@@ -25,6 +26,7 @@ pub mod proof;
 pub mod tiles;
 pub mod tlog_proof;
 pub mod tree;
+pub mod witness;
 
 #[cfg(test)]
 mod golden;

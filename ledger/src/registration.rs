@@ -202,6 +202,8 @@ pub enum Role {
     Tenant(ParticipantId),
     /// Orders of one participant within limits that he signed.
     Delegate(ParticipantId),
+    /// What a node finds out by itself: checkpoints of other logs.
+    Node(NodeId),
 }
 
 impl fmt::Display for Role {
@@ -213,6 +215,7 @@ impl fmt::Display for Role {
             Role::Meter(meter) => write!(formatter, "meter {meter}"),
             Role::Tenant(participant) => write!(formatter, "tenant {participant}"),
             Role::Delegate(participant) => write!(formatter, "delegate of tenant {participant}"),
+            Role::Node(node) => write!(formatter, "node {node}"),
         }
     }
 }

@@ -110,6 +110,10 @@ rejections! {
     175 StandingUnchanged "standing_unchanged" "The node has this standing already; nothing is left to do.";
     176 LastVoter "last_voter" "The last voter cannot be removed or demoted; promote another node first.";
     177 TooManyVoters "too_many_voters" "A park has at most seven voters; remove or demote one first.";
+    180 LogPolicyInvalid "log_policy_invalid" "The policy is longer than 16,384 bytes, not of one other log with a quorum of cosigners, or of a 65th log; take the one that the other park published.";
+    181 CheckpointRefused "checkpoint_refused" "The note is longer than 8,192 bytes, no checkpoint of a log that the park follows, or not signed as that log's policy asks; fetch it again.";
+    182 CheckpointNotNewer "checkpoint_not_newer" "A checkpoint of this size or a larger one is recorded; record a later one.";
+    183 CheckpointInconsistent "checkpoint_inconsistent" "The proof does not lead from the recorded checkpoint to this one; make it from the recorded size, and keep the note if it cannot be made.";
 
     200 QuantityZero "quantity_zero" "The quantity is zero; order at least 1 Wh.";
     201 QuantityTooLarge "quantity_too_large" "The quantity is beyond what any order may have; check the unit (Wh).";

@@ -12,6 +12,7 @@ pub mod certificates;
 pub mod clock;
 pub mod delegation;
 pub mod delivery;
+pub mod foreign;
 pub mod halt;
 pub mod index;
 pub mod joint;
@@ -39,6 +40,7 @@ use crate::registration::ParticipantId;
 use accounts::Accounts;
 use certificates::Certificates;
 use clock::Clock;
+use foreign::ForeignLogs;
 use joint::Joint;
 use months::Months;
 use orders::Orders;
@@ -115,6 +117,9 @@ pub mod table_number {
     pub const REGISTERED_NODES: u8 = 65;
     pub const NODE_STANDINGS: u8 = 66;
     pub const MEMBERSHIP: u8 = 67;
+    pub const FOLLOWED_LOGS: u8 = 68;
+    pub const FOREIGN_CHECKPOINTS: u8 = 69;
+    pub const CONTRADICTIONS: u8 = 70;
 }
 
 /// What a change derives, each fact with whom it concerns; none: the park.
@@ -145,6 +150,8 @@ pub struct State {
     pub runs: Runs,
     /// Months on their way to an invoice, and closed ones.
     pub months: Months,
+    /// Logs that the park follows.
+    pub foreign: ForeignLogs,
     /// What became of each key's latest events.
     pub outcomes: outcomes::Outcomes,
     trie: Trie,
@@ -152,7 +159,7 @@ pub struct State {
 
 parts!(State {
     clock, registry, accounts, orders, joint, trading, readings, pins, certificates, runs, months,
-    outcomes
+    foreign, outcomes
 } beside { trie });
 
 impl State {
@@ -172,6 +179,7 @@ impl State {
             certificates: Certificates::default(),
             runs: Runs::default(),
             months: Months::default(),
+            foreign: ForeignLogs::default(),
             outcomes: outcomes::Outcomes::default(),
             trie: Trie::default(),
         }

@@ -30,6 +30,7 @@ pub mod surveillance;
 pub mod view;
 mod walk;
 pub mod what_if;
+pub mod witnessed;
 
 use crate::genesis::Genesis;
 use crate::ledger::Ledger;

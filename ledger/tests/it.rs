@@ -11,6 +11,7 @@ mod it {
     pub(crate) mod delegation;
     mod evidence;
     mod fills;
+    mod foreign;
     mod index;
     pub(crate) mod joint;
     mod joint_properties;
@@ -30,4 +31,5 @@ mod it {
     mod trading_properties;
     mod vectors;
     mod verification;
+    mod witnessed;
 }

@@ -20,12 +20,14 @@ mod private;
 mod query;
 mod server;
 mod statement;
+mod witness;
 
 pub use server::serve;
 
 use crate::event_loop::{Handle, SharedClock, View};
 use crate::history::HistoryReader;
 use crate::network::Outbound;
+use crate::witnesses::Witnesses;
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::middleware;
@@ -65,6 +67,8 @@ pub struct Shared {
     pub data_dir: PathBuf,
     /// Bound of the Raft window.
     pub window_bytes_max: u64,
+    /// Who is asked to cosign, and what came of it.
+    pub witnesses: Witnesses,
 }
 
 impl std::ops::Deref for Api {
@@ -119,7 +123,10 @@ pub fn router(api: Api) -> Router {
         .route("/v1/certificates", get(certificate::certificates))
         .route("/v1/certificates/{id}", get(certificate::certificate))
         .route("/v1/entries", get(private::entries))
+        .route("/v1/witnesses", get(witness::witnesses))
+        .route("/v1/logs", get(witness::logs))
         .route("/checkpoint", get(log::checkpoint))
+        .route("/checkpoint/witnessed", get(witness::checkpoint))
         .route("/checkpoint/{size}", get(log::checkpoint_of))
         .route("/tile/{*path}", get(log::tile))
         .route("/livez", get(health::livez))

@@ -2,13 +2,20 @@
 
 use crate::clock::{ClockSettings, SPEED_MAX};
 use crate::setup::{self, NodeSecrets, SetupError};
+use crate::witnesses::{NOTE_LINES_MAX, WITNESS_TIMEOUT};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::fs;
 use std::io;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use wattle_client::Client;
+use wattle_client::keyfile;
+use wattle_client::witness::WitnessClient;
 use wattle_ledger::genesis::{Genesis, GenesisError, NodeRecord};
+use wattle_ledger::keys::SigningKey;
+use wattle_ledger::limits::FOLLOWED_LOGS_MAX;
+use wattle_ledger::log::note::{SignatureType, VerifierKey};
 use wattle_ledger::registration::NodeId;
 use wattle_replica::config::SnapshotRule;
 
@@ -27,6 +34,9 @@ pub struct RawConfig {
     /// A file whose first line is the passphrase of the node's keys, where they are encrypted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub passphrase_file: Option<PathBuf>,
+    /// A key that the registrar has added for this node, for what it finds out by itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub event_key: Option<PathBuf>,
     /// Where the HTTP API listens; port 0 takes a free one.
     pub api_listen: String,
     /// Where peers are listened for; port 0 takes a free one.
@@ -40,6 +50,30 @@ pub struct RawConfig {
     /// Raft's pace and bounds.
     #[serde(default)]
     pub raft: RaftSettings,
+    /// Witnesses that are asked to cosign what the park has sealed.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub witness: Vec<RawWitness>,
+    /// Logs whose checkpoints are recorded, with `event_key`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub follow: Vec<RawFollow>,
+}
+
+/// A witness of this park.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RawWitness {
+    /// The witness's submission prefix, like `http://10.0.0.9:7070`.
+    pub url: String,
+    /// Its verifier key, as `wattle witness init` prints it.
+    pub vkey: String,
+}
+
+/// A log that this node looks at.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RawFollow {
+    /// A node of the other park, like `http://10.1.0.2:8080`.
+    pub url: String,
 }
 
 /// Another node's address.
@@ -126,6 +160,12 @@ pub struct Config {
     pub clock: ClockSettings,
     /// Raft's pace and bounds.
     pub raft: RaftSettings,
+    /// The key for what the node finds out by itself.
+    pub event_key: Option<SigningKey>,
+    /// Witnesses, each with its address and key.
+    pub witnesses: Vec<(String, VerifierKey)>,
+    /// Addresses of nodes of logs that are followed.
+    pub follow: Vec<String>,
 }
 
 /// Why a configuration cannot be used. Nothing has been changed.
@@ -245,8 +285,25 @@ impl RawConfig {
         let secrets = NodeSecrets::load(&data_dir, passphrase.as_ref().map(|text| text.as_str()))?;
         secrets.check(&record)?;
         let network_key = setup::read_network_key(&folder.join(&self.network_key))?;
+        let event_key = match &self.event_key {
+            Some(file) => {
+                let passphrase = passphrase.as_ref().map(|text| text.as_str());
+                let key = keyfile::read(&folder.join(file), passphrase);
+                Some(key.map_err(SetupError::from)?)
+            }
+            None => None,
+        };
+        let witnesses = self
+            .check_witnesses(&genesis)
+            .map_err(|reason| value("witness", reason))?;
+        let follow = self
+            .check_follow()
+            .map_err(|reason| value("follow", reason))?;
         let (clock, raft) = (self.clock, self.raft);
         Ok(Config {
+            event_key,
+            witnesses,
+            follow,
             genesis,
             record,
             secrets,
@@ -258,6 +315,51 @@ impl RawConfig {
             clock,
             raft,
         })
+    }
+
+    /// Witnesses with a key of a cosigner and a name of their own, so few that a checkpoint stays
+    /// within the lines that every reader of notes must take.
+    fn check_witnesses(&self, genesis: &Genesis) -> Result<Vec<(String, VerifierKey)>, String> {
+        let nodes = genesis.body().nodes.len();
+        let most = NOTE_LINES_MAX.saturating_sub(2 * nodes);
+        if self.witness.len() > most {
+            return Err(format!(
+                "has {} entries; beside the lines of {nodes} nodes a checkpoint has room for {most}",
+                self.witness.len()
+            ));
+        }
+        let mut witnesses: Vec<(String, VerifierKey)> = Vec::new();
+        for raw in &self.witness {
+            let vkey: VerifierKey = raw.vkey.parse().map_err(|error| format!("vkey: {error}"))?;
+            if vkey.kind() != SignatureType::Cosignature {
+                return Err("vkey is a log's key (type 0x01), not a witness's (0x04)".to_owned());
+            }
+            if witnesses.iter().any(|(_, other)| other.key() == vkey.key()) {
+                return Err(format!("names the key of {} twice", vkey.name()));
+            }
+            WitnessClient::new(&raw.url, WITNESS_TIMEOUT).map_err(|error| error.to_string())?;
+            witnesses.push((raw.url.clone(), vkey));
+        }
+        Ok(witnesses)
+    }
+
+    fn check_follow(&self) -> Result<Vec<String>, String> {
+        if self.follow.len() > FOLLOWED_LOGS_MAX {
+            return Err(format!(
+                "has {} entries; a park follows at most {FOLLOWED_LOGS_MAX} logs",
+                self.follow.len()
+            ));
+        }
+        if !self.follow.is_empty() && self.event_key.is_none() {
+            let reason = "needs event_key: make one with `wattle key new`, and let the registrar \
+                          add it: wattle registrar key add PUBLIC --node ID";
+            return Err(reason.to_owned());
+        }
+        let urls: Vec<String> = self.follow.iter().map(|raw| raw.url.clone()).collect();
+        for url in &urls {
+            Client::new(std::slice::from_ref(url)).map_err(|error| error.to_string())?;
+        }
+        Ok(urls)
     }
 
     fn check_numbers(&self) -> Result<(), (&'static str, String)> {

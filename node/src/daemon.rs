@@ -7,10 +7,12 @@ use crate::event_loop::{EventLoop, Handle, LoopError};
 use crate::event_loop::{Receiver, SharedClock};
 use crate::evidence::EvidenceStore;
 use crate::folder;
+use crate::following;
 use crate::history::History;
 use crate::network::{self, NetworkEvent, Outbound};
 use crate::snapshots::{self, Snapshots, Written};
 use crate::storage::{Identity, Storage};
+use crate::witnesses::Witnesses;
 use anyhow::{Context as _, anyhow};
 use clap::Parser;
 use std::ffi::OsString;
@@ -124,6 +126,9 @@ async fn node(config: Config) -> anyhow::Result<()> {
     let (outbound, p2p_addr) =
         network::start(&config, deliver_to(handle.clone()), stopped.clone()).await?;
     let ended = start_loop(event_loop, receiver, outbound.clone())?;
+    let witnesses = Witnesses::open(&config.data_dir.join("witnesses"), &config.witnesses)?;
+    witnesses.start(&history, &config.genesis.origin())?;
+    following::start(&config, api_addr)?;
 
     let api = Api::new(Shared {
         handle: handle.clone(),
@@ -135,6 +140,7 @@ async fn node(config: Config) -> anyhow::Result<()> {
         data_dir: config.data_dir.clone(),
         window_bytes_max: config.raft.window_bytes_max,
         genesis: config.genesis,
+        witnesses,
     });
     let server = tokio::spawn(api::serve(listener, api::router(api), stopped));
     say_ready(&ready_file, api_addr, p2p_addr)?;

@@ -9,6 +9,7 @@
 //! - [`evidence`]: what was signed twice, as files that convince others
 //! - [`network`]: bytes between nodes (libp2p)
 //! - [`api`]: HTTP, [`index`]: where in the log a participant finds his own
+//! - [`witnesses`]: asks witnesses to cosign; [`following`]: records checkpoints of other logs
 //! - [`clock`]: park time
 //!
 //! # Example
@@ -39,11 +40,13 @@ pub mod config;
 pub mod daemon;
 pub mod event_loop;
 pub mod evidence;
+pub mod following;
 pub mod history;
 pub mod index;
 pub mod network;
 pub mod setup;
 pub mod snapshots;
 pub mod storage;
+pub mod witnesses;
 
 mod folder;

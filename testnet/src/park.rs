@@ -92,6 +92,7 @@ impl Park {
                 genesis: folder.join("genesis"),
                 network_key: folder.join("network.key"),
                 passphrase_file: None,
+                event_key: None,
                 api_listen: format!("127.0.0.1:{}", api[place]),
                 p2p_listen: format!("127.0.0.1:{}", p2p[place]),
                 peers: peers
@@ -102,6 +103,8 @@ impl Park {
                     .collect(),
                 clock,
                 raft: RaftSettings::default(),
+                witness: Vec::new(),
+                follow: Vec::new(),
             };
             let path = folder.join(format!("node-{id}.toml"));
             setup::write_config(&path, &config)?;

@@ -14,11 +14,12 @@ use wattle_ledger::rejection::Rejection;
 /// Folders that hold packages.
 const PACKAGE_FOLDERS: [&str; 5] = ["market", "ledger", "node", "cli", "testnet"];
 /// Every package's own folder.
-const PACKAGES: [&str; 9] = [
+const PACKAGES: [&str; 10] = [
     "market",
     "ledger",
     "node/replica",
     "node/client",
+    "node/witness",
     "node",
     "cli",
     "testnet",
@@ -327,12 +328,13 @@ fn pure_packages_cannot_even_link_the_rest() {
     let Some(root) = root() else { return };
     let world = ["libp2p", "tokio", "sled", "axum", "hyper", "wattle-node"];
     let cryptography = ["ed25519-dalek", "sha2", "raft", "wattle-ledger"];
-    let rules: [(&str, Vec<&str>); 6] = [
+    let rules: [(&str, Vec<&str>); 7] = [
         ("wattle-market", [&world[..], &cryptography[..]].concat()),
         ("wattle-ledger", [&world[..], &["raft", "slog"]].concat()),
         ("wattle-replica", world.to_vec()),
         ("wattle-sim", world.to_vec()),
         ("wattle-client", world.to_vec()),
+        ("wattle-witness", world.to_vec()),
         (
             "wattle-cli",
             [&world[..], &["raft", "wattle-replica"]].concat(),

@@ -282,6 +282,9 @@ pub(crate) enum KeyRegistryCommand {
         /// It has an office of the park
         #[arg(long, value_enum, group = "whom")]
         role: Option<RoleArg>,
+        /// It signs what the node of this id finds out by itself, like checkpoints of other logs
+        #[arg(long, value_name = "ID", group = "whom")]
+        node: Option<u64>,
     },
     /// End a key
     Revoke {

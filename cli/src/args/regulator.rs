@@ -3,9 +3,11 @@
 use std::path::PathBuf;
 
 use clap::{Args as ClapArgs, Subcommand};
+use wattle_ledger::log::note::VerifierKey;
 use wattle_market::units::Price;
 
 use super::evidence::CompareArgs;
+use super::witness::WitnessViewArgs;
 use crate::amount;
 use crate::args::{TablesArgs, ViewArgs};
 use crate::moment::{Moment, Month};
@@ -26,6 +28,10 @@ pub(crate) enum LogCommand {
         /// server that serves one; no node is asked and no key is needed
         #[arg(long, value_name = "PLACE", conflicts_with_all = ["url", "key"])]
         from: Option<String>,
+        /// Up to the last checkpoint that a witness has cosigned too, with his line; the policy
+        /// that it is verified with must name him
+        #[arg(long, conflicts_with = "from")]
+        witnessed: bool,
     },
     /// Verify a copy offline: from raw bytes to the last nano-yuan
     ///
@@ -60,6 +66,9 @@ pub(crate) enum LogCommand {
         /// The genesis file
         #[arg(long, value_name = "FILE")]
         genesis: PathBuf,
+        /// Verifier key of a witness, of whom at least one must have cosigned too
+        #[arg(long = "witness-key", value_name = "VKEY")]
+        witnesses: Vec<VerifierKey>,
     },
 }
 
@@ -87,6 +96,9 @@ pub(crate) struct VerifyArgs {
     /// It is made if it is not there, and written anew after everything holds
     #[arg(long, value_name = "FILE")]
     pub(crate) resume: Option<PathBuf>,
+
+    #[command(flatten)]
+    pub(crate) witnesses: WitnessViewArgs,
 }
 
 /// `wattle log cut`.

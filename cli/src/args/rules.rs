@@ -1,6 +1,8 @@
 //! What registrars type beyond the registry: rules, corrections, the lives of meters and points,
 //! affiliates and the market.
 
+use std::path::PathBuf;
+
 use clap::{Args as ClapArgs, Subcommand, ValueEnum};
 use wattle_ledger::keys::PublicKey;
 use wattle_ledger::state::registers::Ratio;
@@ -45,6 +47,16 @@ pub(crate) enum RegistrarRulesCommand {
     /// Stored generation, withdrawals, and units registered elsewhere
     #[command(subcommand)]
     Certificate(RegistrarCertificateCommand),
+    /// Follow another park's log, or give a followed log another policy
+    ///
+    /// Nodes with a key of their own (`registrar key add --node`) record the log's checkpoints in
+    /// this park's; every node judges them by this policy. Take it from the other park's founder.
+    Follow {
+        /// The other log's policy (C2SP tlog-policy), as `wattle park init` or `wattle log policy`
+        /// made it there
+        #[arg(long, value_name = "FILE")]
+        policy: PathBuf,
+    },
 }
 
 /// `wattle registrar rules …`.

@@ -26,6 +26,7 @@ struct Copied {
 pub(super) fn run(
     out: &Path,
     from: Option<&str>,
+    witnessed: bool,
     settings: &Settings,
     output: &mut Output<'_>,
 ) -> Result<(), Failure> {
@@ -40,7 +41,10 @@ pub(super) fn run(
         None => {
             let park = Park::open(settings)?;
             let client = park.private_client(park.key(REGULATOR_KEY)?)?;
-            export::export(&client, out, progress)
+            match witnessed {
+                false => export::export(&client, out, progress),
+                true => export::export_of(&client, &client.witnessed_checkpoint()?, out, progress),
+            }
         }
     };
     if is_terminal {

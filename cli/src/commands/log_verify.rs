@@ -3,7 +3,7 @@
 mod view;
 
 use std::io::{self, IsTerminal as _, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use wattle_ledger::log::policy::Policy;
 use wattle_ledger::log::tiles::TilePath;
@@ -12,10 +12,11 @@ use wattle_ledger::verify::claim::{Claim, Finding, Report, Status};
 use wattle_ledger::verify::directory::Directory;
 use wattle_ledger::verify::summary::{ParticipantSummary, Summary};
 use wattle_ledger::verify::view::is_view;
+use wattle_ledger::verify::witnessed::{self, Seen, compare};
 use wattle_ledger::verify::{Options, Progress, verify_with};
 use wattle_market::units::{Money, WattHours};
 
-use crate::args::VerifyArgs;
+use crate::args::{VerifyArgs, WitnessViewArgs};
 use crate::failure::{Exit, Failure};
 use crate::folder;
 use crate::moment;
@@ -30,7 +31,15 @@ pub(super) fn run(args: &VerifyArgs, output: &mut Output<'_>) -> Result<(), Fail
     std::fs::read_dir(&args.folder)
         .map_err(|error| Failure::file("read the export in", &args.folder, &error))?;
     let source = Directory::new(&args.folder);
+    let seen = read_views(&args.witnesses)?;
     if args.view || is_view(&source) {
+        if !seen.is_empty() {
+            let what = "one participant's view is not compared with what a witness saw";
+            return Err(Failure::usage(
+                what,
+                "give the whole export, or no --witness",
+            ));
+        }
         return view::run(args, (&source, &policy), output);
     }
     let earlier = match &args.earlier {
@@ -46,9 +55,16 @@ pub(super) fn run(args: &VerifyArgs, output: &mut Output<'_>) -> Result<(), Fail
         resumed,
         at: None,
     };
-    let verified = verify_with(&source, &policy, options, &mut progress("verified"));
-    let report = &verified.report;
-    output.print(&report.claims, |writer| write(writer, report))?;
+    let mut verified = verify_with(&source, &policy, options, &mut progress("verified"));
+    let report = &mut verified.report;
+    let views = match seen.is_empty() {
+        true => Vec::new(),
+        false => compare(&source, &policy, &args.witnesses.keys, &seen, report),
+    };
+    output.print(&report.claims, |writer| {
+        write(writer, report)?;
+        views.iter().try_for_each(|view| write_view(writer, view))
+    })?;
     if !report.is_ok() {
         return Err(verdict(report));
     }
@@ -76,6 +92,40 @@ fn read_checkpoint(path: &Path, policy: &Policy) -> Result<Checkpoint, Failure> 
     Ok(checkpoint)
 }
 
+fn read_views(args: &WitnessViewArgs) -> Result<Vec<Seen>, Failure> {
+    let read = |path: &PathBuf| {
+        Seen::parse(&folder::read(path)?).map_err(|reason| {
+            let what = format!("{} is no witness's view: {reason}", path.display());
+            Failure::new(Exit::Failure, what, "fetch it again: wattle witness fetch")
+        })
+    };
+    args.views.iter().map(read).collect()
+}
+
+/// How new the export is beside what a witness has seen.
+fn write_view(writer: &mut dyn Write, view: &witnessed::View) -> io::Result<()> {
+    let times = view.cosigned.iter();
+    for (name, seconds) in times {
+        let time = moment::seconds_text(*seconds);
+        writeln!(
+            writer,
+            "witnessed {} entries at {time} by {}",
+            view.size,
+            printable(name)
+        )?;
+    }
+    let seconds = view.seconds_behind;
+    match view.entries_ahead {
+        0 => writeln!(writer, "  the export ends where that view does"),
+        ahead @ 1.. => writeln!(writer, "  the export is newer by {ahead} entries"),
+        behind => writeln!(
+            writer,
+            "  the export is BEHIND by {} entries, and its cosignatures by {seconds} s",
+            -behind
+        ),
+    }
+}
+
 pub(crate) fn verdict(report: &Report) -> Failure {
     let of = |status| {
         report
@@ -84,8 +134,11 @@ pub(crate) fn verdict(report: &Report) -> Failure {
             .filter(move |claim| claim.status == status)
     };
     let failed: Vec<&str> = of(Status::Failed).map(|claim| claim.claim).collect();
-    let open = of(Status::NotChecked).filter(|claim| claim.claim != Claim::History.name());
-    let unchecked = match open.count() {
+    let is_open = |claim: &&Finding| claim.claim != Claim::History.name();
+    if failed.is_empty() {
+        return unchecked_verdict(of(Status::NotChecked).filter(is_open));
+    }
+    let unchecked = match of(Status::NotChecked).filter(is_open).count() {
         0 => String::new(),
         count => format!(" ({count} more could not be checked)"),
     };
@@ -97,6 +150,23 @@ pub(crate) fn verdict(report: &Report) -> Failure {
                 operator for an explanation";
     let mut failure = Failure::new(Exit::Verification, what, next);
     if let (Failure::Told(told), Some(first)) = (&mut failure, of(Status::Failed).next()) {
+        told.chain
+            .push(format!("{}: {}", first.claim, finding_text(first)));
+    }
+    failure
+}
+
+/// Nothing failed, but not everything could be checked.
+fn unchecked_verdict<'a>(claims: impl Iterator<Item = &'a Finding>) -> Failure {
+    let claims: Vec<&Finding> = claims.collect();
+    let names: Vec<&str> = claims.iter().map(|claim| claim.claim).collect();
+    let what = format!(
+        "the export is not verified: {} not checked",
+        names.join(", ")
+    );
+    let next = "give what the reason asks for, or take a newer export";
+    let mut failure = Failure::new(Exit::Verification, what, next);
+    if let (Failure::Told(told), Some(first)) = (&mut failure, claims.first()) {
         told.chain
             .push(format!("{}: {}", first.claim, finding_text(first)));
     }

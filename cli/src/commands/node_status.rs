@@ -1,12 +1,14 @@
 //! `wattle node status`: what each node says of itself.
 
+use std::io::{self, Write};
+
 use serde::Serialize;
-use wattle_client::api::Status;
+use wattle_client::api::{AskedWitness, Status};
 use wattle_client::{Client, ClientError};
 
 use crate::failure::{Exit, Failure};
 use crate::moment;
-use crate::output::{Output, Table};
+use crate::output::{Output, Table, printable};
 use crate::settings::Settings;
 use crate::stage::nothing_seals;
 
@@ -15,6 +17,8 @@ use crate::stage::nothing_seals;
 struct Answer {
     url: String,
     status: Option<Status>,
+    /// Whom it asks to cosign what the park has sealed.
+    witnesses: Vec<AskedWitness>,
     error: Option<String>,
 }
 
@@ -30,9 +34,15 @@ pub(super) fn run(settings: &Settings, output: &mut Output<'_>) -> Result<(), Fa
                 (None, Some(text))
             }
         };
+        // A node of an earlier version has none.
+        let witnesses = match status {
+            Some(_) => client.witnesses().unwrap_or_default(),
+            None => Vec::new(),
+        };
         answers.push(Answer {
             url: url.clone(),
             status,
+            witnesses,
             error,
         });
     }
@@ -43,9 +53,32 @@ pub(super) fn run(settings: &Settings, output: &mut Output<'_>) -> Result<(), Fa
                 writeln!(writer, "node {}: {sentence}", status.node)?;
             }
         }
-        Ok(())
+        write_witnesses(writer, &answers)
     })?;
     judge(&answers, last_error)
+}
+
+/// A line for each witness of each node: what it has cosigned, or why not.
+fn write_witnesses(writer: &mut dyn Write, answers: &[Answer]) -> io::Result<()> {
+    for answer in answers {
+        let node = answer.status.as_ref().map(|status| status.node);
+        for asked in &answer.witnesses {
+            let node = node.map_or_else(|| "?".to_owned(), |node| node.to_string());
+            let name = printable(&asked.name);
+            match (asked.size, asked.cosigned_at) {
+                (Some(size), Some(at)) => {
+                    let time = moment::seconds_text(at);
+                    write!(writer, "node {node}: {name} has cosigned {size} at {time}")?;
+                }
+                _ => write!(writer, "node {node}: {name} has cosigned nothing")?,
+            }
+            match &asked.error {
+                Some(error) => writeln!(writer, "; now: {}", printable(error))?,
+                None => writeln!(writer)?,
+            }
+        }
+    }
+    Ok(())
 }
 
 fn table(answers: &[Answer]) -> Table {

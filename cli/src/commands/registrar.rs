@@ -3,8 +3,8 @@
 use wattle_client::api::Registry;
 use wattle_ledger::event::Action;
 use wattle_ledger::registration::{
-    CarbonFactor, Meter, MeterId, MeterKind, Metering, Participant, ParticipantId, Point, Role,
-    TariffId,
+    CarbonFactor, Meter, MeterId, MeterKind, Metering, NodeId, Participant, ParticipantId, Point,
+    Role, TariffId,
 };
 use wattle_market::interval::DeliveryInterval;
 use wattle_market::point::{BuildingId, PointId};
@@ -43,8 +43,12 @@ pub(super) fn run(
             public,
             tenant,
             role,
+            node,
         }) => {
-            let role = role_of(tenant.as_deref(), *role, &registry)?;
+            let role = match node {
+                Some(node) => Role::Node(NodeId(*node)),
+                None => role_of(tenant.as_deref(), *role, &registry)?,
+            };
             Action::AddKey { key: *public, role }
         }
         RegistrarCommand::Key(KeyRegistryCommand::Revoke { public }) => {
@@ -153,7 +157,7 @@ fn role_of(
         (None, Some(RoleArg::Regulator)) => Ok(Role::Regulator),
         (None, None) => Err(Failure::usage(
             "no role was given",
-            "give --tenant or --role",
+            "give --tenant, --role or --node",
         )),
     }
 }

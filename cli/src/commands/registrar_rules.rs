@@ -18,6 +18,7 @@ use crate::args::{
     RulesArg, RulesCommand,
 };
 use crate::failure::Failure;
+use crate::folder;
 use crate::moment::Moment;
 use crate::park::{self, Park};
 
@@ -96,6 +97,9 @@ pub(super) fn action(
         RegistrarRulesCommand::Affiliates(command) => affiliates(command, registry)?,
         RegistrarRulesCommand::Market(command) => market(command, park)?,
         RegistrarRulesCommand::Certificate(command) => certificate(command, park, registry)?,
+        RegistrarRulesCommand::Follow { policy } => Action::FollowLog {
+            policy: folder::read_text(policy)?,
+        },
     })
 }
 

@@ -95,7 +95,8 @@ impl Reader {
         let event = self.event()?;
         match self.registry.role(&event.body().author)? {
             Role::Tenant(participant) | Role::Delegate(participant) => Some(participant),
-            Role::Registrar | Role::Treasurer | Role::Regulator | Role::Meter(_) => None,
+            Role::Registrar | Role::Treasurer | Role::Regulator => None,
+            Role::Meter(_) | Role::Node(_) => None,
         }
     }
 

@@ -49,7 +49,7 @@ impl Park {
     }
 
     /// Genesis, a batch header, one registration and the seal that ends the batch.
-    fn leaves(&self) -> Vec<Vec<u8>> {
+    pub(crate) fn leaves(&self) -> Vec<Vec<u8>> {
         let batch_key = self.node_key("batch");
         let registrar = keyfile::read(&self.path("park/registrar.pem"), None).unwrap();
         let mut author = Author::new(self.genesis.park(), registrar, 1);
@@ -74,7 +74,7 @@ impl Park {
         leaves
     }
 
-    fn node_key(&self, name: &str) -> SigningKey {
+    pub(crate) fn node_key(&self, name: &str) -> SigningKey {
         keyfile::read(&self.path("node/keys").join(format!("{name}.pem")), None).unwrap()
     }
 

@@ -37,6 +37,8 @@ fn what_registrars_say_of_rules_is_understood() {
         "registrar market mode call-auction",
         "registrar rules activate certificates",
         "registrar certificate policy --cn",
+        "registrar follow --policy other-park.policy",
+        &format!("registrar key add {key} --node 1"),
         "registrar certificate policy --energytag --yield 0.9 --from #9",
         "registrar certificate withdraw 1-9 --holder mill --quantity 5Wh --reason misread",
         "registrar certificate link --point 1 --month 2026-07 --units 2 --number GEC-1",

@@ -50,6 +50,7 @@ impl Ledger {
                 })
             }
             Role::Tenant(participant) => self.perform_tenant(participant, body, leaf, facts),
+            Role::Node(node) => self.perform_node(node, &body.action, leaf),
             Role::Regulator | Role::Delegate(_) => Err(Rejection::NotAllowed),
         }
     }
@@ -84,6 +85,9 @@ impl Ledger {
         }
         if let Some(performed) = self.state.perform_certificates(action, facts) {
             return performed.map(|()| vec![0]);
+        }
+        if let Action::FollowLog { policy } = action {
+            return self.follow_log(policy).map(|()| vec![0]);
         }
         let State {
             clock,

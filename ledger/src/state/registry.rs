@@ -3,6 +3,7 @@
 use crate::genesis::{Genesis, NodeRecord};
 use crate::keys::PublicKey;
 use crate::limits::{DELEGATES_PER_PARTICIPANT_MAX, REGISTRATIONS_MAX};
+use crate::membership::NodeStanding;
 use crate::registration::{
     CarbonFactor, Meter, MeterId, MeterKind, Metering, Participant, ParticipantId, Point, Role,
     TariffId, check_terms, is_name,
@@ -397,6 +398,11 @@ impl Registry {
             Role::Tenant(_) => return Err(Rejection::UnknownParticipant),
             // Only the tenant can say what a key may do for him.
             Role::Delegate(_) => return Err(Rejection::NotAllowed),
+            Role::Node(node) => match self.members.wanted(node) {
+                None => return Err(Rejection::UnknownNode),
+                Some(NodeStanding::Removed) => return Err(Rejection::NodeRemoved),
+                Some(_) => {}
+            },
         }
         if self.keys.len() >= 4 * REGISTRATIONS_MAX {
             return Err(Rejection::RegistryFull);

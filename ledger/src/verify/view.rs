@@ -336,7 +336,7 @@ impl Pass<'_, '_> {
                 *participant == self.participant
             }
             Role::Meter(meter) => self.registry.owners(*meter).iter().eq([&self.participant]),
-            Role::Registrar | Role::Treasurer | Role::Regulator => false,
+            Role::Registrar | Role::Treasurer | Role::Regulator | Role::Node(_) => false,
         }
     }
 }

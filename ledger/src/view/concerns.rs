@@ -195,7 +195,9 @@ impl Registry {
             (Some(Role::Registrar | Role::Treasurer | Role::Regulator), action) => {
                 self.of_office(action)
             }
-            (None, _) => Whose::offices(),
+            // Checkpoints of other logs are no secret.
+            (Some(Role::Node(_)), Action::RecordCheckpoint { .. }) => Whose::Everyone,
+            (Some(Role::Node(_)) | None, _) => Whose::offices(),
         }
     }
 
@@ -225,6 +227,7 @@ impl Registry {
             | Action::SetCertificatePolicy { .. }
             | Action::SetMarketMode { .. }
             | Action::SetMonthClose { .. }
+            | Action::FollowLog { .. }
             | Action::RecordUtilityBill { .. }
             | Action::ReverseUtilityBill { .. } => Whose::Everyone,
             Action::Deposit { participant, .. }
@@ -243,7 +246,7 @@ impl Registry {
             Action::LinkCertificates(link) => self.of_point(link.point),
             // Who receives the residue has a leaf of his own about it.
             Action::MoveResidue { .. } => Whose::offices(),
-            // What only tenants and meters may sign is refused to an office.
+            // What only tenants, meters and nodes may sign is refused to an office.
             Action::SubmitReadings(_)
             | Action::PlaceOrders(_)
             | Action::CancelOrders(_)
@@ -257,7 +260,8 @@ impl Registry {
             | Action::CancelCertificates(_)
             | Action::PlaceImmediate(_)
             | Action::PlaceBundle { .. }
-            | Action::CancelBundle { .. } => Whose::offices(),
+            | Action::CancelBundle { .. }
+            | Action::RecordCheckpoint { .. } => Whose::offices(),
         }
     }
 

@@ -15,6 +15,7 @@ mod problem;
 mod registry;
 mod statement;
 mod status;
+mod witness;
 
 pub use bundle::{Bundles, ClosedBundle, OpenBundle};
 pub use certificate::{
@@ -36,3 +37,7 @@ pub use registry::{
 };
 pub use statement::{Funds, Posting, RunLine, SettledLine, Standing, Statement};
 pub use status::{Ready, Role, Sealed, SnapshotStatus, Status};
+pub use witness::{
+    AskedWitness, FollowedLog, RecordedCheckpoint, RecordedContradiction, WitnessStatus,
+    WitnessedLog,
+};

@@ -9,9 +9,10 @@ mod error;
 pub use error::{ClientError, Refusal};
 
 use crate::api::{
-    Balance, Book, Bundles, CertificateRecord, Certificates, EntryRecord, EventOutcome,
-    EventPending, EventReceipts, EventState, EvidenceList, Invoices, KeyStatus, Months, OpenOrders,
-    PriceIndex, Prices, Problem, Registry, Statement, Status, Trades,
+    AskedWitness, Balance, Book, Bundles, CertificateRecord, Certificates, EntryRecord,
+    EventOutcome, EventPending, EventReceipts, EventState, EvidenceList, FollowedLog, Invoices,
+    KeyStatus, Months, OpenOrders, PriceIndex, Prices, Problem, Registry, Statement, Status,
+    Trades,
 };
 use crate::request::Credentials;
 use error::Failure;
@@ -281,6 +282,21 @@ impl Client {
         self.get("/checkpoint", false)?.text()
     }
 
+    /// The last checkpoint that a witness of the node has cosigned too, as a signed note.
+    pub fn witnessed_checkpoint(&self) -> Result<String, ClientError> {
+        self.get("/checkpoint/witnessed", false)?.text()
+    }
+
+    /// The witnesses that the answering node asks.
+    pub fn witnesses(&self) -> Result<Vec<AskedWitness>, ClientError> {
+        self.json("/v1/witnesses")
+    }
+
+    /// The logs that the park follows.
+    pub fn logs(&self) -> Result<Vec<FollowedLog>, ClientError> {
+        self.json("/v1/logs")
+    }
+
     /// A file of the log; a bundle needs credentials as for [`Client::entries`].
     pub fn tile(&self, path: &TilePath) -> Result<Vec<u8>, ClientError> {
         let private = path.kind() == wattle_ledger::log::tiles::TileKind::Entries;
@@ -435,7 +451,7 @@ fn ranged(
     )
 }
 
-fn base_url(url: &str) -> Result<String, ClientError> {
+pub(crate) fn base_url(url: &str) -> Result<String, ClientError> {
     let trimmed = url.trim_end_matches('/');
     let rest = trimmed.strip_prefix("http://");
     let good = rest.is_some_and(|rest| {

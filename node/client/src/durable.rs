@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 ///
 /// # Errors
 /// `AlreadyExists` where it does; nothing is changed then.
-pub(crate) fn create(path: &Path, bytes: &[u8]) -> io::Result<()> {
+pub fn create(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let temporary = write_temporary(path, bytes)?;
     // Unlike a rename, a link never replaces what is there.
     let linked = fs::hard_link(&temporary, path);
@@ -18,8 +18,11 @@ pub(crate) fn create(path: &Path, bytes: &[u8]) -> io::Result<()> {
     sync_folder_of(path)
 }
 
-/// Writes or replaces a file.
-pub(crate) fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
+/// Writes or replaces a file: temporary, sync, rename, sync of the folder.
+///
+/// # Errors
+/// Whatever the system says; the file is then the old or the new one, whole.
+pub fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let temporary = write_temporary(path, bytes)?;
     fs::rename(&temporary, path)?;
     sync_folder_of(path)

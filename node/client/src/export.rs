@@ -89,12 +89,27 @@ pub enum ExportError {
 pub fn export(
     client: &Client,
     folder: &Path,
-    mut progress: impl FnMut(u64, u64),
+    progress: impl FnMut(u64, u64),
 ) -> Result<Exported, ExportError> {
     must_be_unfinished(folder)?;
     let note = fetch("checkpoint", client.checkpoint())?;
+    export_of(client, &note, folder, progress)
+}
+
+/// Copies the log up to a checkpoint that the caller has already, such as one with witnesses'
+/// lines.
+///
+/// # Errors
+/// Any [`ExportError`].
+pub fn export_of(
+    client: &Client,
+    note: &str,
+    folder: &Path,
+    mut progress: impl FnMut(u64, u64),
+) -> Result<Exported, ExportError> {
+    must_be_unfinished(folder)?;
     let read = |path: &TilePath| fetch(&path.to_string(), client.tile(path));
-    copy_all(&note, &read, folder, &mut progress)
+    copy_all(note, &read, folder, &mut progress)
 }
 
 /// The same from a log's files as they lie in a folder, be it a node's while it writes, or behind

@@ -8,6 +8,9 @@
 //! - [`outbox`]: signed events on disk until each has its outcome
 //! - [`keyfile`]: private keys as PKCS#8 files
 //! - [`export`]: a copy of the log as a directory, over HTTP
+//! - [`follow`]: what is new of a log that the park follows
+//! - [`witness`]: asks a witness for his cosignature
+//! - [`durable`]: files that are there whole or not at all
 //!
 //! # Example
 //! ```
@@ -40,12 +43,13 @@
 pub mod api;
 pub mod author;
 pub mod client;
+pub mod durable;
 pub mod export;
+pub mod follow;
 pub mod keyfile;
 pub mod outbox;
 pub mod request;
-
-mod durable;
+pub mod witness;
 
 pub use author::Author;
 pub use client::{Client, ClientError, Outcome};

@@ -88,7 +88,9 @@ async fn reader(api: &Api, key: PublicKey) -> Result<Option<Reader>, Failure> {
     }
     let record = record.filter(|record| record.revoked.is_none());
     Ok(match record.map(|record| record.role) {
-        Some(Role::Registrar | Role::Treasurer | Role::Regulator) => Some(Reader::Office),
+        Some(Role::Registrar | Role::Treasurer | Role::Regulator | Role::Node(_)) => {
+            Some(Reader::Office)
+        }
         Some(Role::Tenant(participant) | Role::Delegate(participant)) => {
             Some(Reader::Tenant(participant))
         }

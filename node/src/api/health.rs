@@ -114,6 +114,13 @@ pub(super) async fn metrics(State(api): State<Api>) -> Result<Response, Failure>
         api.network.dropped(),
     ));
     figures.push(("wattle_window_bytes_max", "gauge", api.window_bytes_max));
+    let witnessed = api.witnesses.status().into_iter();
+    let witnessed = witnessed.filter_map(|asked| asked.size).max();
+    figures.push((
+        "wattle_log_witnessed_leaves",
+        "gauge",
+        witnessed.unwrap_or(0),
+    ));
     if let Some(free) = free_bytes(&api) {
         figures.push(("wattle_disk_free_bytes", "gauge", free));
     }

@@ -9,7 +9,8 @@ use axum::response::{IntoResponse, Response};
 use wattle_ledger::log::tiles::{TILE_WIDTH, TileKind, TilePath, parse_bundle};
 
 /// Content type of checkpoints.
-const TEXT: [(header::HeaderName, &str); 1] = [(header::CONTENT_TYPE, "text/plain; charset=utf-8")];
+pub(super) const TEXT: [(header::HeaderName, &str); 1] =
+    [(header::CONTENT_TYPE, "text/plain; charset=utf-8")];
 /// Content type of tiles and bundles.
 const BYTES: [(header::HeaderName, &str); 1] = [(header::CONTENT_TYPE, "application/octet-stream")];
 

@@ -18,3 +18,4 @@ mod restart;
 mod sealing;
 mod snapshots;
 mod start;
+mod witness;

@@ -175,6 +175,7 @@ fn configs(nodes: u64, clock: ClockSettings) -> Vec<RawConfig> {
         genesis: "genesis".into(),
         network_key: "network.key".into(),
         passphrase_file: None,
+        event_key: None,
         api_listen: "127.0.0.1:0".to_owned(),
         p2p_listen: address(node),
         peers: (1..=nodes)
@@ -189,6 +190,8 @@ fn configs(nodes: u64, clock: ClockSettings) -> Vec<RawConfig> {
             tick_ms: 20,
             ..RaftSettings::default()
         },
+        witness: Vec::new(),
+        follow: Vec::new(),
     };
     (1..=nodes).map(config).collect()
 }

@@ -12,6 +12,7 @@ use wattle_ledger::ledger::Ledger;
 use wattle_ledger::log::proof::{LeafHashes, prove_consistency, prove_inclusion, prove_prefix};
 use wattle_ledger::log::tiles::{TileBuilder, TileKind};
 use wattle_ledger::log::tree::leaf_hash;
+use wattle_ledger::log::witness::AddCheckpoint;
 use wattle_ledger::log::{Checkpoint, Cosignature, Note, TlogProof};
 use wattle_ledger::membership::{ChangeBatch, MemberChange, NodeStanding};
 use wattle_ledger::receipt::{Promise, Receipt};
@@ -100,6 +101,33 @@ fn proof(log: &Log) -> TlogProof {
     let path = prove_inclusion(&mut LeafHashes(&hashes), 3, hashes.len() as u64)
         .expect("all leaves are there");
     TlogProof::new(3, path, checkpoint(log)).expect("the checkpoint is a note")
+}
+
+/// The first request of a log, and one with a proof.
+fn add_checkpoints(log: &Log) -> Vec<Vec<u8>> {
+    let hashes: Vec<_> = log.leaves.iter().map(|leaf| leaf_hash(leaf)).collect();
+    let size = hashes.len() as u64;
+    let request = |old: u64| {
+        let proof = prove_consistency(&mut LeafHashes(&hashes), old, size);
+        let proof = proof.expect("all leaves are there");
+        let request = AddCheckpoint::new(old, proof, checkpoint(log));
+        request
+            .expect("the note holds a checkpoint")
+            .to_string()
+            .into_bytes()
+    };
+    vec![request(0), request(3), request(size)]
+}
+
+/// What a log and a monitor send to a witness, on one connection.
+fn witness_requests(log: &Log) -> Vec<Vec<u8>> {
+    let body = add_checkpoints(log).remove(1);
+    let head = format!(
+        "POST /add-checkpoint HTTP/1.1\r\nHost: w\r\nExpect: 100-continue\r\nContent-Length: {}\r\n\r\n",
+        body.len()
+    );
+    let get = b"GET /v1/witness HTTP/1.1\r\nConnection: close\r\n\r\n";
+    vec![[head.as_bytes(), &body, get].concat(), get.to_vec()]
 }
 
 fn bundles(log: &Log) -> Vec<Vec<u8>> {
@@ -272,6 +300,8 @@ pub fn seeds(target: &str) -> Vec<Vec<u8>> {
         "note" => vec![checkpoint(&log).to_string().into_bytes()],
         "policy" => vec![genesis().policy().to_string().into_bytes()],
         "tlog_proof" => vec![proof(&log).to_string().into_bytes()],
+        "add_checkpoint" => add_checkpoints(&log),
+        "witness_http" => witness_requests(&log),
         "bundle" => bundles(&log),
         "path" => paths(&log),
         "evidence" => evidence(&log).to_vec(),

@@ -1,6 +1,8 @@
 //! One target for each parser of foreign bytes.
 
 use crate::park;
+use std::io::{self, Read, Write};
+use std::time::Duration;
 use wattle_ledger::batch::{Batch, SignedHeader};
 use wattle_ledger::entry::Entry;
 use wattle_ledger::event::{OrderId, SignedEvent};
@@ -9,12 +11,14 @@ use wattle_ledger::genesis::Genesis;
 use wattle_ledger::hash::{Hash, sha256};
 use wattle_ledger::ledger::SignatureCheck;
 use wattle_ledger::log::tiles::{TilePath, encode_bundle, parse_bundle, parse_hash_tile};
+use wattle_ledger::log::witness::{AddCheckpoint, Head, REQUEST_BYTES_MAX, judge};
 use wattle_ledger::log::{Checkpoint, Note, Policy, TlogProof};
 use wattle_ledger::membership::ChangeBatch;
 use wattle_ledger::receipt::Promise;
 use wattle_ledger::snapshot::Restoring;
 use wattle_ledger::view::{Header, PartWriter, parse_part};
 use wattle_replica::message::PeerMessage;
+use wattle_witness::request::{Connection, Reader};
 
 /// A parser with what must hold of it.
 #[derive(Debug, Clone, Copy)]
@@ -62,6 +66,14 @@ pub const TARGETS: &[Target] = &[
     Target {
         name: "tlog_proof",
         run: tlog_proof,
+    },
+    Target {
+        name: "add_checkpoint",
+        run: add_checkpoint,
+    },
+    Target {
+        name: "witness_http",
+        run: witness_http,
     },
     Target {
         name: "bundle",
@@ -172,6 +184,54 @@ fn tlog_proof(bytes: &[u8]) {
         let again = TlogProof::parse(proof.to_string().as_bytes());
         let again = again.expect("a proof's text is one");
         assert_eq!(again.to_string(), proof.to_string());
+    }
+}
+
+/// A witness's request has one text, and is judged whatever it says.
+fn add_checkpoint(bytes: &[u8]) {
+    if let Ok(request) = AddCheckpoint::parse(bytes) {
+        assert_eq!(request.to_string().as_bytes(), bytes, "one text");
+        let policy = park::genesis().policy();
+        for known in [None, Some(Head::of(request.checkpoint()))] {
+            let _ = judge(&request, &policy, known.as_ref());
+        }
+    }
+}
+
+/// What a witness reads of a connection stays within bounds, and is read to its end.
+fn witness_http(bytes: &[u8]) {
+    let mut stream = Stream(bytes);
+    let mut reader = Reader::default();
+    let mut read = 0;
+    while let Ok(request) = reader.next(&mut stream) {
+        assert!(request.body.len() <= REQUEST_BYTES_MAX, "a body is bounded");
+        read += request.body.len();
+        assert!(read <= bytes.len(), "no byte is read twice");
+    }
+}
+
+/// A connection that sends these bytes and takes whatever it is told.
+struct Stream<'a>(&'a [u8]);
+
+impl Read for Stream<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.0.read(buffer)
+    }
+}
+
+impl Write for Stream<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Connection for Stream<'_> {
+    fn wait_at_most(&mut self, _timeout: Duration) -> io::Result<()> {
+        Ok(())
     }
 }
 

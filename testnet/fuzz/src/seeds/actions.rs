@@ -11,6 +11,8 @@ use wattle_ledger::event::{
     delegation_message, rotation_message,
 };
 use wattle_ledger::genesis::NodeRecord;
+use wattle_ledger::log::tree::leaf_hash;
+use wattle_ledger::log::{Checkpoint, Cosignature, Policy, Tree};
 use wattle_ledger::membership::NodeStanding;
 use wattle_ledger::registration::{
     AffiliateGroupId, BoundaryMeter, CarbonFactor, DelegationLimits, MarketMode, Meter, MeterId,
@@ -61,6 +63,7 @@ pub(super) fn actions() -> Vec<(u8, Action)> {
     let mut actions = tenants();
     actions.extend(registrars());
     actions.extend(nodes());
+    actions.extend(followers());
     actions.extend(delivery());
     actions.extend(certificates());
     actions.extend(months());
@@ -531,4 +534,40 @@ fn market() -> Vec<(u8, Action)> {
             },
         ),
     ]
+}
+
+/// A node's key, a log that the park follows, and what the node finds of it.
+fn followers() -> Vec<(u8, Action)> {
+    const ORIGIN: &str = "wattle/other/park";
+    let cosigner = key(61);
+    let name = format!("{ORIGIN}/node/1");
+    let policy = Policy::for_park(
+        ORIGIN,
+        &[key(60).public()],
+        &[(name.clone(), cosigner.public())],
+        1,
+    );
+    let policy = policy.expect("the names and keys are sound").to_string();
+    let mut tree = Tree::new();
+    tree.push(leaf_hash(b"a leaf"));
+    let checkpoint = Checkpoint::new(ORIGIN, 1, tree.root()).expect("the origin is a name");
+    let mut note = checkpoint.to_note();
+    let cosignature = Cosignature::sign(&checkpoint.text(), 1_782_000_000, &cosigner);
+    let cosignature = cosignature.expect("the time fits a cosignature");
+    let line = cosignature.to_note_signature(&name, &cosigner.public());
+    for line in [
+        checkpoint.sign(&key(60)),
+        line.expect("the cosigner's name is a name"),
+    ] {
+        note.add(line).expect("a note takes a signature");
+    }
+    let added = Action::AddKey {
+        key: key(30).public(),
+        role: Role::Node(NodeId(1)),
+    };
+    let record = Action::RecordCheckpoint {
+        note: note.to_string().into_bytes(),
+        proof: Vec::new(),
+    };
+    vec![(1, added), (1, Action::FollowLog { policy }), (30, record)]
 }
