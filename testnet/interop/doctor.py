@@ -10,40 +10,12 @@ import os
 import sys
 from hashlib import sha256
 
+import step_forgeries
 from exports import Absent, Export, public_bytes, signature_line, test_key
+from forgeries import FORGERIES, Sequel, change_file, flip, forgery
 from wattle_verify import c2sp
 from wattle_verify import formats as f
 from wattle_verify.codec import U32, decode
-from wattle_verify.replay import decode_leaves, make_batch, read_genesis, replay
-
-
-def change_file(target, path, change):
-    """Rewrites one file of a copy."""
-    path = os.path.join(target, path)
-    with open(path, "rb") as file:
-        content = file.read()
-    with open(path, "wb") as file:
-        file.write(change(content))
-
-
-def flip(content, place):
-    """Content with one bit of one byte changed."""
-    return content[:place] + bytes([content[place] ^ 1]) + content[place + 1 :]
-
-
-# Each forgery is registered with the claim that must fail (None: nothing may, the copy is as good as the original) and whether
-# the verifiers that only look at C2SP files must see it.
-FORGERIES = []
-
-
-def forgery(claim, by_files, sign=False):
-    """Registers a function that writes a doctored copy; `sign` says that it needs the nodes' keys."""
-
-    def register(function, name=None):
-        FORGERIES.append((name or function.__name__, function, claim, by_files, sign))
-        return function
-
-    return register
 
 
 # Forgeries of files, which the signatures or the hashes show.
@@ -507,52 +479,6 @@ def second_genesis(export, target):
 # Forgeries at the log's end: batches that the nodes would have had to agree on, with an author's or the registrar's help.
 
 
-class Sequel:
-    """What comes after an export's last seal: batches that are signed by the recording's node 1."""
-
-    def __init__(self, export):
-        self.export = export
-        entries = decode_leaves(export.leaves)
-        self.park, self.genesis, signature = read_genesis(export.leaves, entries, export.checkpoint.origin)
-        if self.genesis.registrar != public_bytes(test_key("registrar")):
-            raise Absent("the registrar's key is not a recording's")
-        self.ledger = replay(export.leaves, entries, self.park, self.genesis, signature, lambda *_: None)
-        self.leaves = list(export.leaves)
-        self.time = self.ledger.time
-
-    def event(self, label, action, ahead=1, park=None):
-        """A signed event; `ahead` is how far its sequence lies beyond the last recorded one."""
-        author = public_bytes(test_key(label))
-        record = self.ledger.state.get(f.T_KEYS, author)
-        body = f.EVENT.write(
-            f.EVENT(0, author, (record.sequence if record else 0) + ahead, self.time, action)
-        )
-        return body + test_key(label).sign(b"wattle/event/v0\n" + (park or self.park) + body)
-
-    def batch(self, events, header=None, forced=(), extra=()):
-        """Appends a batch a minute later. Events at the places in `forced` are recorded as done against the rules; leaves in
-        `extra` stand before the seal; fields in `header` replace the header's."""
-        self.time += 60_000
-        hashes = [sha256(event).digest() for event in events]
-        fields = {"version": 0, "park": self.park, "node": 1, "term": self.ledger.term, "time": self.time}
-        fields["events"] = sha256(b"wattle/events/v0\n" + b"".join(hashes)).digest()
-        fields.update(header or {})
-        body = f.HEADER.write(f.HEADER(**fields))
-        signed = body + test_key("node 1 Batch").sign(b"wattle/batch/v0\n" + body)
-        honest = [(None if place in forced else event, hashes[place]) for place, event in enumerate(events)]
-        at = len(self.leaves)
-        made, drops = make_batch(self.ledger, signed, f.HEADER(**fields), honest)
-        drops = tuple(one for one in drops if one.place not in forced)
-        recorded = [f.ENTRY.write((f.EVENT_LEAF, (events[place], (0,)))) for place in forced]
-        made = made[:-1] + recorded + list(extra) + made[-1:]
-        self.leaves += [f.ENTRY.write((f.BATCH_LEAF, (signed, drops)))] + made
-        return at
-
-    def write(self, target):
-        """Writes the longer export."""
-        self.export.write(target, self.leaves)
-
-
 NOTHING_TO_CANCEL = (f.CANCEL_ORDERS, (f.ORDER_ID(bytes(32), 0, 0),))
 
 
@@ -703,6 +629,7 @@ def main():
     parser.add_argument("policy")
     parser.add_argument("out", help="a folder that does not exist yet")
     parser.add_argument("--facts", type=int, help="only forgeries of later facts, of this number and above")
+    parser.add_argument("--steps", action="store_true", help="only forgeries of step_forgeries.py")
     parser.add_argument("--entries", type=int, default=2**40, help="doctor only so much of a longer log")
     args = parser.parse_args()
     export = Export(args.export)
@@ -714,11 +641,13 @@ def main():
     for name, make, _, _, sign in FORGERIES:
         if (sign and not test_keys) or (args.facts is not None and LATER.get(name, -1) < args.facts):
             continue
+        if args.steps and name not in step_forgeries.NAMES:
+            continue
         try:
             make(export, os.path.join(args.out, name))
             print(name)
         except Absent as absent:
-            if name in LATER:
+            if name in LATER or name in step_forgeries.NAMES:
                 continue
             print("%s: %s" % (name, absent), file=sys.stderr)
     if not test_keys:

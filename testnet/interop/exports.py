@@ -33,8 +33,9 @@ class Export:
         self.leaves = []
         for _, path in c2sp.files_of("entries", self.checkpoint.size):
             self.leaves += c2sp.split_bundle(c2sp.read(folder, path, 2**25))
-        names = {name for name, _, _ in self.note.signatures}
-        self.nodes = [node for node in range(1, 8) if "%s/node/%d" % (self.checkpoint.origin, node) in names]
+        begin = self.checkpoint.origin + "/node/"
+        names = sorted({name for name, _, _ in self.note.signatures if name.startswith(begin)})
+        self.nodes = sorted(int(name[len(begin) :]) for name in names)
 
     def find(self, wanted, at_least=0):
         """The index of the first entry from `at_least` on of which `wanted(kind, fields)` is true."""

@@ -12,7 +12,9 @@ import sys
 
 from exports import write_export
 from certificate_acts import CertificateActs
+from foreign_acts import ForeignActs
 from market_acts import MarketActs
+from member_acts import MemberActs
 from month_acts import MonthActs
 from strange_park import TARIFF, Park, mixed_key
 from wattle_verify import formats as f
@@ -25,13 +27,15 @@ FIRSTS = (1_632_928, 1_633_264, 1_615_744, 1_618_432, 1_647_904)
 GIANT = 2**32 - 1  # a rating with which an energy can be out of range, so that runs are held
 
 
-class RulesPark(MarketActs, CertificateActs, MonthActs, Park):
+class RulesPark(MarketActs, CertificateActs, MonthActs, MemberActs, ForeignActs, Park):
     """A strange park with the rules of the later sections; with `modes` also continuous matching and joint auctions, with
-    `certificates` also what they do after their issue, with `months` also invoices, bills and defaults."""
+    `certificates` also what they do after their issue, with `months` also invoices, bills and defaults, with `members` also nodes
+    that come and go, with `foreign` also checkpoints of other logs."""
 
-    def __init__(self, seed, nodes, modes=False, certificates=False, months=False):
+    def __init__(self, seed, nodes, **also):
         super().__init__(seed, nodes, False, FIRSTS[seed % len(FIRSTS)])
-        self.modes, self.certificates, self.months = modes, certificates, months
+        self.modes, self.certificates, self.months = map(also.get, ("modes", "certificates", "months"))
+        self.members, self.foreign = also.get("members"), also.get("foreign")
         self.delegates = []  # (label, participant)
         self.labels = {}  # meter -> the label of its newest key
 
@@ -598,6 +602,8 @@ class RulesPark(MarketActs, CertificateActs, MonthActs, Park):
             *(self.market_acts() if self.modes else ()),
             *(self.certificate_acts() if self.certificates else ()),
             *(((self.month_money, 0.9), (self.read_boundary, 0.1)) if self.months else ()),
+            *(self.member_acts() if self.members else ()),
+            *(self.foreign_acts() if self.foreign else ()),
         )
 
     def market_acts(self):
@@ -612,6 +618,14 @@ class RulesPark(MarketActs, CertificateActs, MonthActs, Park):
     def certificate_acts(self):
         """What may happen besides where certificates move."""
         return ((self.move_certificates, 0.9), (self.link, 0.2), (self.set_policy, 0.05))
+
+    def member_acts(self):
+        """What may happen besides where nodes come and go."""
+        return ((self.register_node, 0.3), (self.set_node_standing, 0.5), (self.step, 0.5), (self.step, 0.3))
+
+    def foreign_acts(self):
+        """What may happen besides where other logs are followed."""
+        return ((self.follow, 0.1), (self.record, 0.9), (self.record, 0.9), (self.odd_anchor, 0.1))
 
     def live(self, until, activity=1.0):
         """Lives until a time, batch by batch."""
@@ -650,11 +664,15 @@ class RulesPark(MarketActs, CertificateActs, MonthActs, Park):
             self.begin_months(days)
         if self.certificates:
             self.begin_certificates()
+        if self.foreign:
+            self.begin_foreign()
         self.many_halts()
         begun = self.first * QUARTER
         self.live(begun + days * DAY * QUARTER // 2)
         if crowd:
             self.many_people()
+        if self.members:
+            self.many_nodes()
         self.live(begun + days * DAY * QUARTER)
         for label in self.tenants.values():
             self.say(label, f.CANCEL_ALL, (None, None))
@@ -663,9 +681,13 @@ class RulesPark(MarketActs, CertificateActs, MonthActs, Park):
             if self.ledger.state.get(f.T_ENDS, point.id) is None:
                 self.say("registrar", f.END_POINT, (point.id, self.interval() + 12))
         self.batch()
+        if self.members:
+            self.exchange_voters()
         due = self.ledger.final_due(self.first)
         self.sleep(due - 6 * HOUR)
         self.many_delegates()
+        if self.foreign:
+            self.follow_many()
         self.live(due + 2 * HOUR, activity=0.7)
         self.sleep(due + 18 * HOUR)
         self.live(self.time + 2 * HOUR, activity=0.5)
@@ -691,11 +713,13 @@ def main():
         "--years", action="store_true", help="until the certificates of the first month expire"
     )
     parser.add_argument("--months", action="store_true", help="invoices, bills and defaults too")
+    parser.add_argument("--members", action="store_true", help="nodes that come, vote and go too")
+    parser.add_argument("--foreign", action="store_true", help="checkpoints of other logs too")
     args = parser.parse_args()
-    park = RulesPark(args.seed, args.nodes, args.modes, args.certificates, args.months)
+    also = {name: getattr(args, name) for name in ("modes", "certificates", "months", "members", "foreign")}
+    park = RulesPark(args.seed, args.nodes, **also)
     park.run(args.days, args.crowd, args.years)
-    nodes = range(1, args.nodes + 1)
-    write_export(os.path.join(args.out, "export"), park.origin, park.leaves, nodes, park.time // 1000)
+    write_export(os.path.join(args.out, "export"), park.origin, park.leaves, park.voters(), park.time // 1000)
     with open(os.path.join(args.out, "policy"), "w", encoding="utf-8") as file:
         file.write(park.policy())
     park.counts.update(park.ledger.refused)

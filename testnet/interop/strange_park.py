@@ -145,15 +145,18 @@ class Park:
         """Puts an event into the batch that is being made."""
         self.pending.append(self.sign(label, action))
 
+    def header(self, digest):
+        """A header that some node signs which votes, as bytes and as fields."""
+        node = self.rng.choice(self.voters())
+        header = f.HEADER(0, self.park, node, self.term, self.time, digest)
+        body = f.HEADER.write(header)
+        return body + self.key("node %d Batch" % node).sign(b"wattle/batch/v0\n" + body), header
+
     def batch(self):
         """Makes a batch of what is pending."""
         events, self.pending = self.pending, []
         hashes = [sha256(event).digest() for event in events]
-        node = self.rng.randint(1, self.nodes)
-        digest = sha256(b"wattle/events/v0\n" + b"".join(hashes)).digest()
-        header = f.HEADER(0, self.park, node, self.term, self.time, digest)
-        body = f.HEADER.write(header)
-        signed = body + self.key("node %d Batch" % node).sign(b"wattle/batch/v0\n" + body)
+        signed, header = self.header(sha256(b"wattle/events/v0\n" + b"".join(hashes)).digest())
         made, drops = make_batch(self.ledger, signed, header, list(zip(events, hashes)))
         self.leaves += [f.ENTRY.write((f.BATCH_LEAF, (signed, tuple(drops))))] + made
         self.sequences.clear()
@@ -629,12 +632,18 @@ class Park:
             self.time += 60_000
             self.batch()
 
+    def voters(self):
+        """The ids of the nodes that vote."""
+        return self.ledger.membership().voters
+
     def policy(self):
-        """The trust file of the park."""
+        """The trust file of the park, by the nodes that vote at its end."""
         lines, names = [], []
-        for node in self.genesis.nodes:
+        nodes = [*self.genesis.nodes, *(row.node for row in self.ledger.state.rows[f.T_NODES].values())]
+        nodes = [node for node in nodes if node.id in self.voters()]
+        for node in nodes:
             lines.append("log %s" % verifier_key(self.origin, b"\1" + node.log))
-        for node in self.genesis.nodes:
+        for node in nodes:
             name = "%s/node/%d" % (self.origin, node.id)
             names.append(name)
             lines.append("witness %s %s" % (name, verifier_key(name, b"\4" + node.cosigner)))
@@ -671,8 +680,7 @@ def main():
     args = parser.parse_args()
     park = Park(args.seed, args.nodes, args.big)
     park.run(args.days)
-    nodes = range(1, args.nodes + 1)
-    write_export(os.path.join(args.out, "export"), park.origin, park.leaves, nodes, park.time // 1000)
+    write_export(os.path.join(args.out, "export"), park.origin, park.leaves, park.voters(), park.time // 1000)
     with open(os.path.join(args.out, "policy"), "w", encoding="utf-8") as file:
         file.write(park.policy())
     park.counts.update(park.ledger.refused)

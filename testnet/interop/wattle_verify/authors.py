@@ -9,13 +9,14 @@ from .rules import split_signature
 def check_authors(entries, park, genesis, fail):
     """Walks the log once; calls `fail(claim, entry, reason)`. Gives entry and name of the first action that is not known here,
     if there is one: which keys are in force is not known from there on, and only the rest is looked at."""
-    nodes = {node.id: node.batch for node in genesis.nodes}
     keys = Keys(genesis)
     for at, (kind, fields) in enumerate(entries):
         if kind == f.BATCH_LEAF:
-            _check_header(at, fields[0], nodes, fail)
+            _check_header(at, fields[0], keys, fail)
         elif kind == f.EVENT_LEAF:
             _check_event(at, fields, park, keys, fail)
+        elif kind == f.VOTERS_LEAF:
+            keys.voters = set(fields[1])
     return keys.unknown
 
 
@@ -28,6 +29,8 @@ class Keys:
         self.by_meter = {}
         self.answers = {}
         self.unknown = None
+        self.nodes = {node.id: node.batch for node in genesis.nodes}
+        self.voters = set(self.nodes)
 
     def apply(self, author, number, action):
         """What an action that was done makes of keys."""
@@ -59,6 +62,8 @@ class Keys:
             self.answers.setdefault(author, []).append(action[0])
         elif number == f.REVOKE_DELEGATE:
             self.end(action)
+        elif number == f.REGISTER_NODE:
+            self.nodes[action.id] = action.batch
 
     def add(self, key):
         """A key takes effect."""
@@ -71,18 +76,22 @@ class Keys:
             self.in_force[delegate] = False
 
 
-def _check_header(at, signed, nodes, fail):
-    """A batch's header is signed by the batch key of the node that it names."""
+def _check_header(at, signed, keys, fail):
+    """A batch's header is signed by the batch key of the node that it names, which votes there."""
     try:
         body, signature = split_signature(signed)
         header = decode(f.HEADER, body)
     except Malformed as error:
         fail("form", at, "not a batch's header: %s" % error)
         return
-    key = nodes.get(header.node)
+    key = keys.nodes.get(header.node)
     if key is None:
-        fail("key validity", at, "node %d is not one of the genesis" % header.node)
-    elif not signature_holds(key, b"wattle/batch/v0\n" + body, signature):
+        if keys.unknown is None:
+            fail("key validity", at, "node %d is not registered" % header.node)
+        return
+    if keys.unknown is None and header.node not in keys.voters:
+        fail("key validity", at, "node %d does not vote there" % header.node)
+    if not signature_holds(key, b"wattle/batch/v0\n" + body, signature):
         fail("author signatures", at, "the leader did not sign the batch's header")
 
 

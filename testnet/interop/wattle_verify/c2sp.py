@@ -43,7 +43,7 @@ def key_id(name, data):
 def parse_key(text):
     """A verifier key: name+id+base64 of type and public key."""
     parts = text.split("+", 2)
-    if len(parts) != 3 or not re.fullmatch("[0-9a-f]{8}", parts[1]):
+    if len(parts) != 3 or not parts[0] or any(c.isspace() for c in parts[0]) or not re.fullmatch("[0-9a-f]{8}", parts[1]):
         raise Refused("not a verifier key: %.80s" % text)
     data = unbase64(parts[2])
     key = Key(parts[0], bytes.fromhex(parts[1]), data[:1], data[1:])
@@ -55,34 +55,57 @@ def parse_key(text):
 
 
 def parse_policy(data):
-    """The trust file."""
+    """The trust file, as strict as its page."""
     if len(data) > NOTE_LIMIT:
         raise Refused("the policy is larger than a million bytes")
-    logs, witnesses, groups, quorum = [], {}, {}, None
-    for line in data.decode("utf-8").splitlines():
-        words = line.split()
-        if not words or words[0].startswith("#"):
-            continue
-        if words[0] == "log" and len(words) in (2, 3):
-            logs.append(parse_key(words[1]))
-        elif words[0] == "witness" and len(words) in (3, 4) and words[1] not in witnesses:
-            witnesses[words[1]] = parse_key(words[2])
-        elif words[0] == "group" and len(words) > 3 and words[1] not in groups:
-            members = words[3:]
-            threshold = {"any": "1", "all": str(len(members))}.get(words[2], words[2])
-            if (
-                any(name not in witnesses and name not in groups for name in members)
-                or not threshold.isdigit()
-            ):
-                raise Refused("the policy's group %s is malformed" % words[1])
-            groups[words[1]] = (int(threshold), members)
-        elif words[0] == "quorum" and len(words) == 2 and quorum is None:
-            quorum = words[1]
-        else:
-            raise Refused("the policy has a line that is none of its: %.80s" % line)
-    if not logs or (quorum != "none" and quorum not in groups and quorum not in witnesses):
-        raise Refused("the policy names no log or no quorum")
+    try:
+        text = data.decode("utf-8")
+    except UnicodeDecodeError:
+        raise Refused("the policy is not UTF-8")
+    if any((ord(c) < 32 and c not in "\t\n") or ord(c) == 127 for c in text):
+        raise Refused("the policy has control characters")
+    if text and not text.endswith("\n"):
+        raise Refused("the policy's last line has no end")
+    policy = Policy([], {}, {}, None)
+    for line in text.split("\n"):
+        words = [word for word in re.split("[ \t]+", line) if word]
+        if words and not words[0].startswith("#"):
+            policy = _policy_line(policy, words)
+    if policy.quorum is None:
+        raise Refused("the policy has no quorum")
+    return policy
+
+
+def _policy_line(policy, words):
+    """The policy with a line more."""
+    logs, witnesses, groups, quorum = policy
+    defined = {"none", *witnesses, *groups}
+    if words[0] == "log" and len(words) in (2, 3):
+        logs.append(_policy_key(words[1], b"\1", logs))
+    elif words[0] == "witness" and len(words) in (3, 4) and words[1] not in defined:
+        witnesses[words[1]] = _policy_key(words[2], b"\4", witnesses.values())
+    elif words[0] == "group" and len(words) > 3 and words[1] not in defined:
+        members = words[3:]
+        taken = [name for _, names in groups.values() for name in names] + members
+        if not set(members) <= defined - {"none"} or any(taken.count(name) > 1 for name in members):
+            raise Refused("the policy's group %.80s has members that are not defined or taken" % words[1])
+        count = {"any": "1", "all": str(len(members))}.get(words[2], words[2])
+        if not re.fullmatch("[1-9][0-9]{0,6}", count) or int(count) > len(members):
+            raise Refused("the policy's group %.80s has no number that its members can reach" % words[1])
+        groups[words[1]] = (int(count), members)
+    elif words[0] == "quorum" and len(words) == 2 and quorum is None and words[1] in defined:
+        quorum = words[1]
+    else:
+        raise Refused("the policy has a line that is none of its: %.80s" % " ".join(words))
     return Policy(logs, witnesses, groups, quorum)
+
+
+def _policy_key(text, kind, others):
+    """A key of a policy's line, of the kind that the line takes and not yet on another."""
+    key = parse_key(text)
+    if key.kind != kind or key.public in [other.public for other in others]:
+        raise Refused("the policy has a key of the wrong type or a key twice: %.80s" % text)
+    return key
 
 
 def parse_note(data):
@@ -104,7 +127,7 @@ def parse_note(data):
     signatures = []
     for line in lines:
         match = re.fullmatch("\u2014 ([^ +\n]+) ([A-Za-z0-9+/=]+)", line)
-        if not match:
+        if not match or any(c.isspace() for c in match.group(1)):
             raise Refused("a signature line is malformed")
         blob = unbase64(match.group(2))
         if len(blob) < 5:
@@ -144,6 +167,12 @@ def verdict(note, key):
     return result
 
 
+def cosigned_at(note, key):
+    """The latest time at which a cosigner whose lines hold has signed the note, or None."""
+    mine = [blob for name, id_of_line, blob in note.signatures if (name, id_of_line) == (key.name, key.id)]
+    return max((int.from_bytes(blob[:8], "big") for blob in mine), default=None)
+
+
 def quorum_holds(policy, name, signed):
     """Whether a witness is among those who signed, or enough members of a group hold."""
     if name == "none":
@@ -171,6 +200,33 @@ def tree_hash(hashes):
         above = [sha256(b"\1" + hashes[at] + hashes[at + 1]).digest() for at in pairs]
         hashes = above + ([hashes[-1]] if len(hashes) % 2 else [])
     return hashes[0]
+
+
+def consistent(first, first_root, second, second_root, proof):
+    """RFC 9162, section 2.1.4.2: whether a proof leads from one tree to a larger one."""
+    if first == 0:
+        return not proof and first_root == tree_hash([])
+    path = list(proof)
+    if first & (first - 1) == 0:  # a power of two: the first tree is a subtree of the second
+        path.insert(0, first_root)
+    if not path:
+        return False
+    fn, sn = first - 1, second - 1
+    while fn & 1:
+        fn, sn = fn >> 1, sn >> 1
+    old = new = path[0]
+    for one in path[1:]:
+        if sn == 0:
+            return False
+        if fn & 1 or fn == sn:
+            old = sha256(b"\1" + one + old).digest()
+            new = sha256(b"\1" + one + new).digest()
+            while fn and not fn & 1:
+                fn, sn = fn >> 1, sn >> 1
+        else:
+            new = sha256(b"\1" + new + one).digest()
+        fn, sn = fn >> 1, sn >> 1
+    return (old, new, sn) == (first_root, second_root, 0)
 
 
 def file_path(kind, number, count):

@@ -7,7 +7,9 @@ from .codec import U64, Malformed, decode
 from .ed25519 import signature_holds
 from .certificates import Certificates, expiry_due
 from .continuous import Continuous
+from .foreign import Foreign
 from .joint import Joint, joint_due
+from .members import Members
 from .metering import Contradiction, Metering
 from .months import Months
 from .registry import Registry
@@ -40,7 +42,7 @@ ACTIONS = {
     f.REGISTER_METER: ((f.REGISTRAR,), "register_meter"),
     f.ADD_KEY: ((f.REGISTRAR,), "add_key"),
     f.ROTATE_KEY: (
-        (f.REGISTRAR, f.TREASURER, f.REGULATOR, f.METER_ROLE, f.TENANT),
+        (f.REGISTRAR, f.TREASURER, f.REGULATOR, f.METER_ROLE, f.TENANT, f.NODE_ROLE),
         "rotate_key",
     ),
     f.REVOKE_KEY: ((f.REGISTRAR,), "revoke_key"),
@@ -88,10 +90,14 @@ ACTIONS = {
     f.PLACE_IMMEDIATE: ((f.TENANT, f.DELEGATE_ROLE), None),
     f.PLACE_BUNDLE: ((f.TENANT,), "place_bundle"),
     f.CANCEL_BUNDLE: ((f.TENANT,), "cancel_bundle"),
+    f.REGISTER_NODE: ((f.REGISTRAR,), "register_node"),
+    f.SET_NODE_STANDING: ((f.REGISTRAR,), "set_node_standing"),
+    f.FOLLOW_LOG: ((f.REGISTRAR,), "follow_log"),
+    f.RECORD_CHECKPOINT: ((f.NODE_ROLE,), "record_checkpoint"),
 }
 
 
-class Ledger(Registry, Trading, Continuous, Joint, Metering, Runs, Certificates, Months):
+class Ledger(Registry, Trading, Continuous, Joint, Metering, Runs, Certificates, Months, Members, Foreign):
     """A park's state, changed batch by batch. `leaves` is the size of the log so far."""
 
     def __init__(self, park, genesis, signature, check_signatures=True):
@@ -134,6 +140,10 @@ class Ledger(Registry, Trading, Continuous, Joint, Metering, Runs, Certificates,
         """The seal's leaf, or None (section 2, step 4)."""
         if not must_seal and not (self.unsealed and self.time >= self.sealed_at + SEAL_EVERY):
             return None
+        return self.seal()
+
+    def seal(self):
+        """The seal's leaf."""
         self.sealed_at, self.unsealed = self.time, False
         clock = f.CLOCK(
             self.time,

@@ -76,6 +76,10 @@ class Registry:
             require(self.meter(role[1]) is not None, 109)
         if role[0] == f.TENANT:
             require(self.state.get(f.T_PARTICIPANTS, role[1]) is not None, 107)
+        if role[0] == f.NODE_ROLE:
+            wanted = self.wanted_standing(role[1])
+            require(wanted is not None, 173)
+            require(wanted != f.REMOVED, 174)
         require(len(self.state.rows[f.T_KEYS]) < KEY_LIMIT, 106)
         self.put_key(key, role, index)
 
@@ -252,7 +256,7 @@ class Registry:
         self.state.put(f.T_ASSIGNMENTS, (number, start), target)
 
     def key_unused(self, key):
-        """Neither the registry nor any node of the genesis ever had it."""
+        """Neither the registry nor any node ever had it."""
         return (key,) not in self.state.rows[f.T_KEYS] and key not in self.node_keys
 
     def put_key(self, key, role, index):

@@ -10,6 +10,7 @@ from .c2sp import leaf_hash
 from .codec import Malformed, UnknownRule, decode
 from .ed25519 import signature_holds
 from .ledger import Ledger
+from .members import step_hash
 from .rules import Refused, genesis_faults, split_signature
 
 MAX_TIME = 2**50
@@ -135,9 +136,12 @@ def _batch(ledger, leaves, entries, at, end, fail):
             _check_known(at, place, entries[place][1][0])
     signed, dropped = entries[at][1]
     header = _header(ledger, at, signed)
-    events = [fields[0] for kind, fields in entries[at + 1 : end] if kind == f.EVENT_LEAF]
-    batch = _batch_events(at, header, events, dropped)
-    made, drops = make_batch(ledger, signed, header, batch)
+    step = _step(ledger, entries, at, end, header)
+    if step is None:
+        events = [fields[0] for kind, fields in entries[at + 1 : end] if kind == f.EVENT_LEAF]
+        made, drops = make_batch(ledger, signed, header, _batch_events(at, header, events, dropped))
+    else:
+        made, drops = ledger.take_step(signed, header, step), ()
     made.insert(0, f.ENTRY.write((f.BATCH_LEAF, (signed, tuple(drops)))))
     first = None
     for place, (leaf, ours) in enumerate(zip(leaves[at:end], made)):
@@ -207,9 +211,23 @@ def _header(ledger, at, signed):
         raise Stop("replay", at, "the batch's term is below the last one's")
     if header.time < ledger.time or header.time >= MAX_TIME:
         raise Stop("replay", at, "the batch's time runs backwards or is out of bounds")
-    if all(node.id != header.node for node in ledger.genesis.nodes):
+    if header.node not in ledger.node_ids():
         raise Stop("replay", at, "the batch's leader is no node of the park")
+    if header.node not in ledger.membership().voters:
+        raise Stop("replay", at, "the batch's leader does not vote there")
     return header
+
+
+def _step(ledger, entries, at, end, header):
+    """The step that a batch takes, or None if it is no batch of that kind (RULES.md, section 20)."""
+    step = next((fields[0] for kind, fields in entries[at + 1 : end] if kind == f.VOTERS_LEAF), None)
+    if step is None:
+        return None
+    if step_hash(step) != header.events:
+        raise Stop("replay", at, "the step is not the one that its leader signed")
+    if step not in ledger.wanted_steps():
+        raise Stop("replay", at, "nobody wants the step of node %d" % step.node)
+    return step
 
 
 def _batch_events(at, header, events, dropped):
@@ -237,4 +255,6 @@ def _describe(entry):
         return "an event with the outcome %s" % list(fields[1])
     if kind == f.SEAL_LEAF:
         return "a seal of %s" % fields.hex()
+    if kind == f.VOTERS_LEAF:
+        return "%s after %s" % (fields[1:], fields[0])
     return ("a genesis", "a batch's header")[kind]
