@@ -33,7 +33,7 @@ def main():
         for claim in claims:
             entry = "" if claim["entry"] is None else "entry %d: " % claim["entry"]
             print("%-11s %-18s %s%s" % (claim["status"], claim["claim"], entry, claim["reason"]))
-    found = {claim["status"] for claim in claims}
+    found = {claim["status"] for claim in claims if claim["claim"] != "history"}
     return 5 if "FAILED" in found else 0 if found == {"ok"} else 3
 
 

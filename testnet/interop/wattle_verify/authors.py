@@ -6,10 +6,10 @@ from .ed25519 import signature_holds
 from .rules import split_signature
 
 
-def check_authors(entries, park, genesis, fail):
+def check_authors(entries, park, genesis, fail, keys=None):
     """Walks the log once; calls `fail(claim, entry, reason)`. Gives entry and name of the first action that is not known here,
-    if there is one: which keys are in force is not known from there on, and only the rest is looked at."""
-    keys = Keys(genesis)
+    if there is one: which keys are in force is not known from there on, and only the rest is looked at. `keys` are those at the first entry."""
+    keys = keys or Keys(genesis)
     for at, (kind, fields) in enumerate(entries):
         if kind == f.BATCH_LEAF:
             _check_header(at, fields[0], keys, fail)
@@ -31,6 +31,20 @@ class Keys:
         self.unknown = None
         self.nodes = {node.id: node.batch for node in genesis.nodes}
         self.voters = set(self.nodes)
+
+    def take_over(self, ledger):
+        """The keys of a state, where the log is read from there on."""
+        rows = ledger.state.rows
+        for (key,), row in rows[f.T_KEYS].items():
+            self.in_force[key] = row.revoked is None
+            self.last[key] = row.sequence
+            if row.role[0] == f.METER_ROLE and row.revoked is None:
+                self.by_meter.setdefault(row.role[1], []).append(key)
+        for (key,), row in rows[f.T_DELEGATIONS].items():
+            self.answers.setdefault(row.by, []).append(key)
+        self.nodes.update({number: row.node.batch for (number,), row in rows[f.T_NODES].items()})
+        self.voters = set(ledger.membership().voters)
+        return self
 
     def apply(self, author, number, action):
         """What an action that was done makes of keys."""

@@ -23,9 +23,10 @@ class Sums:
         self.issued = set()
 
 
-def check_books(entries, fail):
-    """Walks the derived leaves; calls `fail(claim, entry, reason)`."""
-    auctions, fills, runs, present = {}, {}, {}, None
+def check_books(entries, fail, traded=None):
+    """Walks the derived leaves; calls `fail(claim, entry, reason)`. `traded` is what open continuous intervals had before."""
+    auctions, runs, present = {}, {}, None
+    fills = {(interval, side): sum for interval, sum in (traded or {}).items() for side in (f.BUY, f.SELL)}
     check_transfers(entries, fail)
     check_joint(entries, fail)
     for at, (kind, fields) in enumerate(entries):

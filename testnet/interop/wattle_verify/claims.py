@@ -2,9 +2,11 @@
 
 from . import c2sp
 from . import formats as f
-from .authors import check_authors
+from .authors import Keys, check_authors
 from .books import check_books
-from .replay import Stop, Unknown, decode_leaves, read_genesis, replay
+from .codec import Malformed, decode
+from .replay import Stop, Unknown, decode_leaves, go_on, read_genesis, replay
+from .snapshot import Tiles, fold_edge, is_cut, leads_to_root, read_snapshot, read_start
 
 CLAIMS = (
     "form",
@@ -67,6 +69,8 @@ def verify(folder, policy):
         report.fail("form", None, str(error))
         return list(report.rows())
     _check_signatures(note, checkpoint, policy, report)
+    if is_cut(folder):
+        return _verify_cut(folder, note, checkpoint, policy, report)
     try:
         leaves = _read_leaves(folder, checkpoint)
         entries = decode_leaves(leaves)
@@ -120,10 +124,81 @@ def _check_signers(note, checkpoint, policy, genesis, report):
             report.fail("form", None, "a signature line of %s is by a key that nobody knows" % name)
 
 
-def _read_leaves(folder, checkpoint):
-    """The leaves of all bundles."""
+def _verify_cut(folder, note, checkpoint, policy, report):
+    """An export that begins with a seal. What lies before is never more than not checked."""
+    history = {"claim": "history", "status": "not checked", "entry": None}
+    history["reason"] = "what comes before the first entry is only what the quorum signed"
+    if "log signatures" in report.failed or "quorum" in report.failed:
+        return [*report.rows(), history]
+    try:
+        snapshot = read_snapshot(folder)
+        size = snapshot.head.size
+        history["reason"] = "entries 0 to %d are only what the quorum signed" % (size - 1)
+        ledger, traded, keys = _bind(folder, checkpoint, snapshot)
+        known = size // c2sp.WIDTH * c2sp.WIDTH
+        read = _read_leaves(folder, checkpoint, known)
+        hashes = [c2sp.leaf_hash(leaf) for leaf in read]
+        tiles = Tiles(folder, checkpoint.size, known)
+        for at, one in enumerate(hashes):
+            if tiles.hashes[0, known + at] != one:
+                raise Stop("bytes to root", known + at, "the entry is not under its tile")
+        leaves = [b""] * size + read[size - known :]
+        entries = [(f.UNREAD_LEAF, None)] * size + decode_leaves(leaves[size:], size)
+    except c2sp.Refused as error:
+        report.fail("form", None, str(error))
+        return [*report.rows(), history]
+    except Stop as stop:
+        report.fail(stop.claim, stop.entry, stop.reason)
+        return [*report.rows(), history]
+    _check_signers(note, checkpoint, policy, snapshot.genesis, report)
+    report.checked.update(CLAIMS[:8])
+    action = check_authors(entries, snapshot.head.park, snapshot.genesis, report.fail, keys)
+    if action is not None:
+        report.pass_over(("key validity",), *action)
+    try:
+        if size == checkpoint.size or go_on(ledger, leaves, entries, report.fail) is not None:
+            report.checked.update(CLAIMS[8:])
+    except Unknown as unknown:
+        report.pass_over(CLAIMS[8:], unknown.entry, unknown.reason)
+        entries = entries[: unknown.start]
+    check_books(entries, report.fail, traded)
+    return [*report.rows(), history]
+
+
+def _bind(folder, checkpoint, snapshot):
+    """Holds a state against what the quorum has signed, before it is used (RULES.md, section 14)."""
+    head = snapshot.head
+    if snapshot.origin != checkpoint.origin or not 0 < head.size <= checkpoint.size:
+        raise Stop("form", None, "the snapshot is not of the checkpoint's log")
+    tiles = Tiles(folder, checkpoint.size, head.size // c2sp.WIDTH * c2sp.WIDTH)
+    if fold_edge(tiles.edge(checkpoint.size)) != checkpoint.root:
+        raise Stop("tiles", None, "the tiles do not give the checkpoint's root")
+    if tiles.inner() is not None:
+        raise Stop("tiles", tiles.inner(), "a tile is not what the tile above it has")
+    if tuple(tiles.edge(head.size)) != head.edge:
+        raise Stop("bytes to root", None, "the snapshot's tree is no beginning of the checkpoint's")
+    start = read_start(folder)
+    if not leads_to_root(start, head):
+        raise Stop("bytes to root", None, "the seal is not the last leaf of the snapshot's tree")
+    try:
+        kind, sealed = decode(f.ENTRY, start.leaf)
+    except Malformed as error:
+        raise Stop("form", None, "the start is no entry: %s" % error)
+    if kind != f.SEAL_LEAF:
+        raise Stop("form", None, "the start is no seal")
+    if snapshot.sealed_root() != sealed:
+        raise Stop("replay", head.size - 1, "the rows are not what the seal states")
+    ledger = snapshot.ledger()
+    traded = {interval: row.volume for (interval,), row in snapshot.state.rows[f.T_TRADES].items()}
+    return ledger, traded, Keys(snapshot.genesis).take_over(ledger)
+
+
+def _read_leaves(folder, checkpoint, begin=0):
+    """The leaves of all bundles, from the one on that holds the first."""
     leaves = []
     for number, path in c2sp.files_of("entries", checkpoint.size):
+        if (number + 1) * c2sp.WIDTH <= begin:
+            continue
         wanted = min(c2sp.WIDTH, checkpoint.size - number * c2sp.WIDTH)
         try:
             found = c2sp.split_bundle(c2sp.read(folder, path, c2sp.WIDTH * (LEAF_LIMIT + 2)))
@@ -134,7 +209,7 @@ def _read_leaves(folder, checkpoint):
                 "form", number * c2sp.WIDTH, "%s holds %d entries instead of %d" % (path, len(found), wanted)
             )
         leaves += found
-    if not leaves:
+    if not leaves and begin < checkpoint.size:
         raise Stop("form", None, "the log is empty")
     return leaves
 

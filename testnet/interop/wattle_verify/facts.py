@@ -336,6 +336,7 @@ FACT = Enum(
 
 # Section 3, leaves.
 GENESIS_LEAF, BATCH_LEAF, EVENT_LEAF, DERIVED_LEAF, SEAL_LEAF, VOTERS_LEAF = range(6)
+UNREAD_LEAF = -2  # one before the first entry that is read
 UNKNOWN_LEAF = -1  # not an Entry: a leaf of rules that are not known here
 DROPPED = Struct("Dropped", ("place", U16), ("hash", HASH))
 ENTRY = Enum(

@@ -109,8 +109,8 @@ class Ledger(Registry, Trading, Continuous, Joint, Metering, Runs, Certificates,
         self.time = self.term = self.sealed_at = 0
         self.unsealed = True
         self.next_gate = self.next_settlement = genesis.first
-        self.node_keys = {key for node in genesis.nodes for key in node[2:]}
         self.names = set()
+        self.know_nodes()
         self.dearest = {}  # interval -> h, forgotten when the registry or a price changes
         self.findings = []  # (claim, reason) of invariants that broke since the caller last looked
         put = self.state.put

@@ -21,6 +21,11 @@ def step_hash(step):
 class Members:
     """The part of the ledger that knows which nodes there are, what the registrar wants of them, and who votes."""
 
+    def know_nodes(self):
+        """Whose keys take no other role: those of all nodes that there ever were."""
+        nodes = [*self.genesis.nodes, *(row.node for row in self.state.rows[f.T_NODES].values())]
+        self.node_keys = {key for node in nodes for key in node[KEYS_AT:]}
+
     def founding(self):
         """The ids of the genesis' nodes."""
         return [node.id for node in self.genesis.nodes]

@@ -70,10 +70,10 @@ class Unknown(Exception):
         self.start, self.entry, self.reason = start, entry, reason
 
 
-def decode_leaves(leaves):
-    """Each leaf as (kind, fields)."""
+def decode_leaves(leaves, begin=0):
+    """Each leaf as (kind, fields); the first has the index `begin`."""
     entries = []
-    for index, leaf in enumerate(leaves):
+    for index, leaf in enumerate(leaves, begin):
         try:
             entries.append(decode(f.ENTRY, leaf))
         except UnknownRule as unknown:
@@ -103,11 +103,11 @@ def read_genesis(leaves, entries, origin):
     return park, genesis, signature
 
 
-def batches_of(entries):
-    """Start and end of each batch's leaves."""
-    starts = [at for at in range(1, len(entries)) if entries[at][0] == f.BATCH_LEAF] + [len(entries)]
-    if starts[0] != 1:
-        raise Stop("form", 1, "after the genesis comes a batch's header")
+def batches_of(entries, begin=1):
+    """Start and end of each batch's leaves; the first begins right after the genesis or a cut export's seal."""
+    starts = [at for at in range(begin, len(entries)) if entries[at][0] == f.BATCH_LEAF] + [len(entries)]
+    if starts[0] != begin:
+        raise Stop("form", begin, "here begins no batch with its header")
     return list(zip(starts, starts[1:]))
 
 
@@ -115,9 +115,13 @@ def replay(leaves, entries, park, genesis, signature, fail):
     """Replays a log; calls `fail(claim, entry, reason)`. Gives the ledger, or None where it had to stop.
 
     Raises `Unknown` at a rule that is not known here: nothing after it can be told true from false."""
-    ledger = Ledger(park, genesis, signature, check_signatures=False)
+    return go_on(Ledger(park, genesis, signature, check_signatures=False), leaves, entries, fail)
+
+
+def go_on(ledger, leaves, entries, fail):
+    """Replays the rest of a log, from as many leaves on as the ledger has."""
     try:
-        for at, end in batches_of(entries):
+        for at, end in batches_of(entries, ledger.leaves):
             _batch(ledger, leaves, entries, at, end, fail)
         if entries[-1][0] != f.SEAL_LEAF:
             fail("replay", len(entries) - 1, "the log does not end with a seal")
