@@ -14,6 +14,7 @@ import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 
+from cut_forgeries import CUT_FORGERIES
 from doctor import FORGERIES, UNKNOWN
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -79,6 +80,8 @@ class Judge:
             complaints.append("exit status: audit %s, full_verify %s" % (audit, full))
         if python is not None and (python != [] if claim is None else claim not in dict(python)):
             complaints.append("%s should fail" % claim if claim else "nothing should fail")
+        if by_files is None:  # the verifiers of C2SP's files want a whole log
+            return name, python, complaints
         others = [("short_verify", [sys.executable, os.path.join(HERE, "short_verify.py"), folder, policy])]
         if self.args.go:
             others.append(("goverify", [self.args.go, folder, policy]))
@@ -104,6 +107,16 @@ def doctored_cases(folder, policy):
             yield name, os.path.join(folder, name), policy, claim, by_files
 
 
+def cut_cases(folder):
+    """An export that begins later than its log, and its doctored copies."""
+    export, policy = os.path.join(folder, "export"), os.path.join(folder, "policy")
+    yield os.path.basename(folder), export, policy, None, None
+    for name, _, claim in CUT_FORGERIES:
+        copy = os.path.join(folder, "doctored", name)
+        if os.path.isdir(copy):
+            yield "cut: " + name, copy, policy, claim, None
+
+
 def main():
     """Reads the arguments, compares, prints a table."""
     parser = argparse.ArgumentParser(
@@ -121,12 +134,15 @@ def main():
         default=[],
         help="a folder with another export and policy that are good, and perhaps with copies in doctored/",
     )
+    parser.add_argument("--cut", action="append", default=[], help="the same with an export that begins later")
     args = parser.parse_args()
     cases = [("(as it is)", args.export, args.policy, None, False)]
     for folder in args.also:
         export, policy = os.path.join(folder, "export"), os.path.join(folder, "policy")
         cases.append((os.path.basename(folder), export, policy, None, False))
         cases += doctored_cases(os.path.join(folder, "doctored"), policy)
+    for folder in args.cut:
+        cases += cut_cases(folder)
     cases += doctored_cases(args.doctored, args.policy)
     differing = 0
     with ThreadPoolExecutor(os.cpu_count() or 2) as pool:

@@ -6,7 +6,7 @@ from .authors import Keys, check_authors
 from .books import check_books
 from .codec import Malformed, decode
 from .replay import Stop, Unknown, decode_leaves, go_on, read_genesis, replay
-from .snapshot import Tiles, fold_edge, is_cut, leads_to_root, read_snapshot, read_start
+from .snapshot import Tiles, grown, is_cut, leads_to_root, read_snapshot, read_start
 
 CLAIMS = (
     "form",
@@ -139,11 +139,9 @@ def _verify_cut(folder, note, checkpoint, policy, report):
         read = _read_leaves(folder, checkpoint, known)
         hashes = [c2sp.leaf_hash(leaf) for leaf in read]
         tiles = Tiles(folder, checkpoint.size, known)
-        for at, one in enumerate(hashes):
-            if tiles.hashes[0, known + at] != one:
-                raise Stop("bytes to root", known + at, "the entry is not under its tile")
         leaves = [b""] * size + read[size - known :]
         entries = [(f.UNREAD_LEAF, None)] * size + decode_leaves(leaves[size:], size)
+        _check_cut_tree(tiles, hashes, snapshot.head, checkpoint.root, report)
     except c2sp.Refused as error:
         report.fail("form", None, str(error))
         return [*report.rows(), history]
@@ -165,18 +163,31 @@ def _verify_cut(folder, note, checkpoint, policy, report):
     return [*report.rows(), history]
 
 
+def _check_cut_tree(tiles, hashes, head, root, report):
+    """Tiles and root from the leaves, of which those before the seal are only hashed."""
+    before = head.size - tiles.first
+    if any(tiles.hashes[0, tiles.first + at] != one for at, one in enumerate(hashes[:before])):
+        raise Stop("bytes to root", None, "an entry before the seal is not the one under its tile")
+    for first in tiles.differing(hashes):
+        report.fail("tiles", first, "a tile is not the entries'")
+
+    def subtree(begin, length):
+        return c2sp.tree_hash(hashes[begin - tiles.first : begin - tiles.first + length])
+
+    if grown(head.edge, head.size, tiles.size, subtree) != root:
+        report.fail("bytes to root", None, "the entries do not give the checkpoint's root")
+
+
 def _bind(folder, checkpoint, snapshot):
     """Holds a state against what the quorum has signed, before it is used (RULES.md, section 14)."""
     head = snapshot.head
     if snapshot.origin != checkpoint.origin or not 0 < head.size <= checkpoint.size:
         raise Stop("form", None, "the snapshot is not of the checkpoint's log")
     tiles = Tiles(folder, checkpoint.size, head.size // c2sp.WIDTH * c2sp.WIDTH)
-    if fold_edge(tiles.edge(checkpoint.size)) != checkpoint.root:
-        raise Stop("tiles", None, "the tiles do not give the checkpoint's root")
-    if tiles.inner() is not None:
-        raise Stop("tiles", tiles.inner(), "a tile is not what the tile above it has")
     if tuple(tiles.edge(head.size)) != head.edge:
         raise Stop("bytes to root", None, "the snapshot's tree is no beginning of the checkpoint's")
+    if grown(head.edge, head.size, checkpoint.size, tiles.subtree) != checkpoint.root:
+        raise Stop("tiles", None, "the tiles do not give the checkpoint's root")
     start = read_start(folder)
     if not leads_to_root(start, head):
         raise Stop("bytes to root", None, "the seal is not the last leaf of the snapshot's tree")
@@ -187,7 +198,7 @@ def _bind(folder, checkpoint, snapshot):
     if kind != f.SEAL_LEAF:
         raise Stop("form", None, "the start is no seal")
     if snapshot.sealed_root() != sealed:
-        raise Stop("replay", head.size - 1, "the rows are not what the seal states")
+        raise Stop("replay", None, "the rows are not what the seal states")
     ledger = snapshot.ledger()
     traded = {interval: row.volume for (interval,), row in snapshot.state.rows[f.T_TRADES].items()}
     return ledger, traded, Keys(snapshot.genesis).take_over(ledger)

@@ -89,10 +89,10 @@ class Snapshot:
         self.origin = "wattle/%s/%s" % (self.genesis.name, self.head.park.hex())
 
     def _check_rows(self):
-        """The rows that every state has had since the genesis, and a clock that counts the leaves of the size."""
+        """The rows that a reader looks for, and a clock that counts the leaves of the size."""
         founded = Ledger(self.head.park, self.genesis, self.signature).state
-        for table, rows in founded.rows.items():
-            need(set(rows) <= set(self.state.rows[table]), "a row of the founding is missing")
+        for table in (f.T_TERMS, f.T_FACTORS, f.T_ACCOUNTS):
+            need(set(founded.rows[table]) <= set(self.state.rows[table]), "a row of the founding is missing")
         clock = self.state.get(f.T_CLOCK)
         need(clock is not None and clock.leaves == self.head.size, "the clock counts other leaves")
 
@@ -146,7 +146,7 @@ def write_snapshot(ledger, genesis, hashes):
 
 def is_cut(folder):
     """Whether an export begins later than its log."""
-    return os.path.exists(os.path.join(folder, "start")) or os.path.exists(os.path.join(folder, "state"))
+    return os.path.exists(os.path.join(folder, "start"))
 
 
 def read_snapshot(folder):
@@ -193,22 +193,48 @@ class Tiles:
                     self.hashes[level, number * 256 + at // 32] = content[at : at + 32]
             level, count, begin = level + 1, count // 256, begin // 256
 
-    def inner(self):
-        """The first entry under a tile whose hash is not what the tile above has, or None."""
-        for (level, index), found in sorted(self.hashes.items()):
-            below = [self.hashes.get((level - 1, index * 256 + at)) for at in range(256)]
-            if None not in below and c2sp.tree_hash(below) != found:
-                return index * 256**level
-        return None
+    def differing(self, hashes):
+        """The first entry under each tile that is not that of the leaves, whose hashes begin at the first leaf here."""
+        ours, level = {self.first + at: one for at, one in enumerate(hashes)}, 0
+        while ours:
+            for index, found in ours.items():
+                if self.hashes[level, index] != found:
+                    yield index // 256 * 256 ** (level + 1)
+            there = {index: one for (at, index), one in self.hashes.items() if at == level}
+            there.update(ours)
+            above = {}
+            for number in {index // 256 for index in ours}:
+                below = [there.get(number * 256 + at) for at in range(256)]
+                if None not in below:
+                    above[number] = c2sp.tree_hash(below)
+            level, ours = level + 1, above
+
+    def subtree(self, begin, size):
+        """The root of a complete subtree of a power of two of leaves."""
+        level = (size.bit_length() - 1) // 8
+        unit = 256**level
+        items = [self.hashes[level, at] for at in range(begin // unit, (begin + size) // unit)]
+        return c2sp.tree_hash(items)
 
     def edge(self, size):
         """The roots of the complete subtrees of the first so many leaves, the largest first."""
-        edge = []
-        for level in reversed(range(6)):
-            end = size // 256**level
-            at = end // 256 * 256
-            for bit in reversed(range(8)):
-                if end - at >> bit & 1 and (end - at) >= 2**bit:
-                    edge.append(c2sp.tree_hash([self.hashes[level, at + one] for one in range(2**bit)]))
-                    at += 2**bit
+        edge, at = [], 0
+        for bit in reversed(range(size.bit_length())):
+            if size >> bit & 1:
+                edge.append(self.subtree(at, 1 << bit))
+                at += 1 << bit
         return edge
+
+
+def grown(edge, size, total, subtree):
+    """The root of a tree from the edge of its first leaves; `subtree(begin, length)` gives the complete subtrees of the rest."""
+    parts = [1 << bit for bit in reversed(range(size.bit_length())) if size >> bit & 1]
+    parts, at = list(zip(parts, edge)), size
+    while at < total:
+        length = min(at & -at, 1 << (total - at).bit_length() - 1)
+        parts.append((length, subtree(at, length)))
+        at += length
+        while len(parts) > 1 and parts[-1][0] == parts[-2][0]:
+            (length, left), (_, right) = parts[-2:]
+            parts[-2:] = [(2 * length, sha256(b"\1" + left + right).digest())]
+    return fold_edge([one for _, one in parts])
