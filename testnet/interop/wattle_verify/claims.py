@@ -68,7 +68,7 @@ def verify(folder, policy):
     except c2sp.Refused as error:
         report.fail("form", None, str(error))
         return list(report.rows())
-    _check_signatures(note, checkpoint, policy, report)
+    check_signatures(note, checkpoint, policy, report)
     if is_cut(folder):
         return _verify_cut(folder, note, checkpoint, policy, report)
     try:
@@ -96,7 +96,7 @@ def verify(folder, policy):
     return list(report.rows())
 
 
-def _check_signatures(note, checkpoint, policy, report):
+def check_signatures(note, checkpoint, policy, report):
     """Log signatures and quorum."""
     report.checked.update(("log signatures", "quorum"))
     verdicts = [c2sp.verdict(note, key) for key in policy.logs if key.name == checkpoint.origin]
