@@ -31,6 +31,7 @@ PUBLIC = (
     f.SET_MONTH_CLOSE,
     f.RECORD_UTILITY_BILL,
     f.REVERSE_UTILITY_BILL,
+    f.FOLLOW_LOG,
 )
 
 
@@ -103,6 +104,8 @@ class Owners:
         if role == f.METER_ROLE:
             intervals = [one.interval for one in action] if number == f.SUBMIT_READINGS else ()
             return self.of_meter(who, intervals)
+        if role == f.NODE_ROLE and number == f.RECORD_CHECKPOINT:
+            return EVERYONE
         return self._of_office(number, action) if role in OFFICES else NOBODY
 
     def _of_office(self, number, action):
