@@ -8,7 +8,8 @@ from .rules import split_signature
 
 def check_authors(entries, park, genesis, fail, keys=None):
     """Walks the log once; calls `fail(claim, entry, reason)`. Gives entry and name of the first action that is not known here,
-    if there is one: which keys are in force is not known from there on, and only the rest is looked at. `keys` are those at the first entry."""
+    if there is one: which keys are in force is not known from there on, and only the rest is looked at. `keys` are those at the first entry that
+    is read."""
     keys = keys or Keys(genesis)
     for at, (kind, fields) in enumerate(entries):
         if kind == f.BATCH_LEAF:
