@@ -2,7 +2,7 @@
 """view_verify.py VIEW POLICY: does one participant's view stand in the log that the nodes of YOUR policy signed?
 
 FORMATS.md, section 14: signatures and quorum, the tree from its hash tiles, each leaf at its place, whose it is, by whom it is
-signed, and that the participant's own keys miss no event between. Exit status: 0 all that holds, 5 it does not, 2 the call is wrong.
+signed, that the participant's own keys miss no event between, and that his settlements are there and rest on his fills. Exit status: 0 all that holds, 5 it does not, 2 the call is wrong.
 """
 
 import os
@@ -13,7 +13,7 @@ from wattle_verify import c2sp
 from wattle_verify import formats as f
 from wattle_verify.authors import check_authors
 from wattle_verify.claims import Report, check_signatures
-from wattle_verify.codec import Malformed, decode_start
+from wattle_verify.codec import Malformed, decode, decode_start
 from wattle_verify.replay import Stop, decode_leaves, read_genesis
 from wattle_verify.view import PART_LIMIT, Owners, divide, is_his, read_records
 
@@ -65,6 +65,52 @@ def check_keys(events, whole, fail):
     return last
 
 
+class Sums:
+    """What a view's leaves show by themselves: each settlement is there, rests on the fills, and its lines sum to its credit."""
+
+    def __init__(self, participant, fail):
+        self.participant, self.fail = participant, fail
+        self.points, self.ends = {}, {}  # his points' first intervals; the first without them
+        self.traded = {}  # (point, interval) -> sold less bought, and cash
+        self.settled = set()
+
+    def event(self, signed, outcome):
+        """Points begin and end."""
+        number, action = decode(f.EVENT, signed[:-64]).action
+        if tuple(outcome) != (0,):
+            return
+        if number == f.REGISTER_POINT and action.participant == self.participant:
+            self.points[action.id] = action.start
+        elif number == f.END_POINT:
+            self.ends[action[0]] = action[1]
+
+    def fill(self, point, interval, side, quantity, price):
+        """Energy that an order or a bundle has sold or bought."""
+        sign = 1 if side == f.SELL else -1
+        energy, cash = self.traded.get((point, interval), (0, 0))
+        self.traded[point, interval] = (energy + sign * quantity, cash + sign * quantity * price)
+
+    def fact(self, at, number, fact):
+        """A derived leaf."""
+        if number in (f.ORDER_CLOSED, f.ORDER_MATCHED, f.JOINT_FILLED) and fact[2]:
+            self.fill(fact[1].point, fact[1].interval, fact[1].side, fact[2], fact[3])
+        elif number == f.BUNDLE_CLOSED and fact.state == f.ACCEPTED:
+            for leg, price in zip(fact.legs, fact.prices):
+                self.fill(fact.point, leg.interval, leg.side, leg.quantity, price)
+        elif number == f.POINT_SETTLED:
+            self.settled.add((fact.point, fact.interval))
+            forward = sum(amount for kind, amount in fact.postings if kind == f.FORWARD)
+            if (fact.line.contracted, forward) != self.traded.get((fact.point, fact.interval), (0, 0)):
+                self.fail("trades", at, "point %d has other fills than its settlement" % fact.point)
+            if sum(amount for _, amount in fact.postings) != fact.line.credit:
+                self.fail("journal", at, "the lines of point %d do not sum to its credit" % fact.point)
+        elif number == f.INTERVAL_SETTLED and fact.run == f.INITIAL:
+            for point, start in self.points.items():
+                there = start <= fact.interval < self.ends.get(point, 2**64)
+                if there and (point, fact.interval) not in self.settled:
+                    self.fail("settlement", at, "point %d is not settled" % point)
+
+
 def verify(folder, policy, report):
     """Verifies a view; gives the last sequences of the participant's keys."""
     note = c2sp.parse_note(c2sp.read(folder, "checkpoint", c2sp.NOTE_LIMIT))
@@ -93,6 +139,12 @@ def verify(folder, policy, report):
         return role in (f.TENANT, f.DELEGATE_ROLE) and who == participant
 
     check_authors(entries, park, genesis, not_sequences)
+    sums = Sums(participant, report.fail)
+    for index, (kind, fields) in ((index, entries[index]) for index, _ in records):
+        if kind == f.EVENT_LEAF:
+            sums.event(*fields)
+        elif kind == f.DERIVED_LEAF:
+            sums.fact(index, *fields[2])
     own = [(index, entries[index]) for index, _ in records if entries[index][0] == f.EVENT_LEAF]
     heads = [(index, decode_start(f.EVENT_HEAD, fields[0])) for index, (_, fields) in own]
     events = [(index, head.author, head.sequence) for index, head in heads]
