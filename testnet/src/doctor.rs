@@ -6,6 +6,7 @@
 //! verifier must find each, and must never panic. What no file can show by itself (an older
 //! checkpoint presented as the newest) is not among them.
 
+mod part;
 mod views;
 
 pub use views::DoctoredView;
@@ -76,6 +77,7 @@ pub struct Surgery {
     recording: Recording,
     policy: Policy,
     files: Files,
+    part: part::Part,
 }
 
 /// One doctored export.
@@ -124,17 +126,21 @@ impl Surgery {
             .map_err(|error: RecordError| anyhow::anyhow!(error))?;
         let files = Files(recording.files());
         let policy = recording.genesis().policy();
+        let part = part::Part::of(&files, &policy, recording.leaves().len())?;
         let surgery = Self {
             recording,
             policy,
             files,
+            part,
         };
-        let report = surgery.judge(&surgery.files);
-        assert!(
-            report.is_ok(),
-            "the honest export verifies: {:#?}",
-            report.claims
-        );
+        for honest in [&surgery.files, &surgery.part.files] {
+            let report = surgery.judge(honest);
+            assert!(
+                report.is_ok(),
+                "the honest export verifies: {:#?}",
+                report.claims
+            );
+        }
         Ok(surgery)
     }
 
@@ -171,52 +177,26 @@ impl Surgery {
     pub fn doctored(&self, seed: u64) -> Option<Doctored> {
         let mut numbers = Numbers::from_seed(seed);
         let doctored = if numbers.below(2) == 0 {
-            self.without_keys(&mut numbers)
+            without_keys(&self.files, &mut numbers)
         } else {
             self.with_all_keys(&mut numbers)
         };
         (doctored.files != self.files).then_some(doctored)
     }
 
-    /// The forger without keys changes one file.
-    fn without_keys(&self, numbers: &mut Numbers) -> Doctored {
-        let mut files = self.files.clone();
-        let paths: Vec<String> = files.0.keys().cloned().collect();
-        let path = paths[numbers.below(paths.len())].clone();
-        let bytes = files
-            .0
-            .get_mut(&path)
-            .expect("the path is one of the export's");
-        let what = match numbers.below(5) {
-            0 | 1 => {
-                let at = numbers.below(bytes.len());
-                let bit = numbers.below(8);
-                bytes[at] ^= 1 << bit;
-                format!("{path}: bit {bit} of byte {at} flipped")
-            }
-            2 => {
-                let length = numbers.below(bytes.len());
-                bytes.truncate(length);
-                format!("{path}: cut to {length} bytes")
-            }
-            3 => {
-                let at = numbers.below(bytes.len() + 1);
-                let added = u8::try_from(numbers.below(256)).expect("below 256");
-                bytes.insert(at, added);
-                format!("{path}: byte {added} put in at {at}")
-            }
-            _ => {
-                files.0.remove(&path);
-                format!("{path}: removed")
-            }
-        };
-        Doctored { what, files }
-    }
-
     /// The forger with the node's keys changes leaves and makes everything else anew.
     fn with_all_keys(&self, numbers: &mut Numbers) -> Doctored {
+        let (what, leaves) = self.other_leaves(0, numbers);
+        Doctored {
+            what,
+            files: Files(self.recording.resigned(&leaves)),
+        }
+    }
+
+    /// The leaves with one change at or after a place.
+    fn other_leaves(&self, from: usize, numbers: &mut Numbers) -> (String, Vec<Vec<u8>>) {
         let mut leaves = self.recording.leaves().to_vec();
-        let at = numbers.below(leaves.len());
+        let at = from + numbers.below(leaves.len() - from);
         let what = match numbers.below(7) {
             0..=2 => {
                 let leaf = &mut leaves[at];
@@ -235,7 +215,7 @@ impl Surgery {
                 format!("leaf {at} doubled, all signed anew")
             }
             5 => {
-                let other = numbers.below(leaves.len());
+                let other = from + numbers.below(leaves.len() - from);
                 leaves.swap(at, other);
                 format!("leaves {at} and {other} swapped, all signed anew")
             }
@@ -246,11 +226,43 @@ impl Surgery {
                 format!("cut to {} leaves, all signed anew", leaves.len())
             }
         };
-        Doctored {
-            what,
-            files: Files(self.recording.resigned(&leaves)),
-        }
+        (what, leaves)
     }
+}
+
+/// The forger without keys changes one file.
+fn without_keys(honest: &Files, numbers: &mut Numbers) -> Doctored {
+    let mut files = honest.clone();
+    let paths: Vec<String> = files.0.keys().cloned().collect();
+    let path = paths[numbers.below(paths.len())].clone();
+    let bytes = files
+        .0
+        .get_mut(&path)
+        .expect("the path is one of the export's");
+    let what = match numbers.below(5) {
+        0 | 1 => {
+            let at = numbers.below(bytes.len());
+            let bit = numbers.below(8);
+            bytes[at] ^= 1 << bit;
+            format!("{path}: bit {bit} of byte {at} flipped")
+        }
+        2 => {
+            let length = numbers.below(bytes.len());
+            bytes.truncate(length);
+            format!("{path}: cut to {length} bytes")
+        }
+        3 => {
+            let at = numbers.below(bytes.len() + 1);
+            let added = u8::try_from(numbers.below(256)).expect("below 256");
+            bytes.insert(at, added);
+            format!("{path}: byte {added} put in at {at}")
+        }
+        _ => {
+            files.0.remove(&path);
+            format!("{path}: removed")
+        }
+    };
+    Doctored { what, files }
 }
 
 #[cfg(test)]
@@ -274,5 +286,23 @@ mod tests {
             found += 1;
         }
         assert!(found > 290, "{found} of 300 seeds changed something");
+    }
+
+    #[test]
+    fn no_doctored_part_of_an_export_passes() {
+        let surgery = Surgery::prepare().unwrap();
+        let mut found = 0;
+        for seed in 0..200 {
+            let Some(doctored) = surgery.doctored_part(seed) else {
+                continue;
+            };
+            assert!(
+                surgery.is_found(&doctored),
+                "seed {seed}: {}",
+                doctored.what
+            );
+            found += 1;
+        }
+        assert!(found > 180, "{found} of 200 seeds changed something");
     }
 }

@@ -10,6 +10,7 @@ use thiserror::Error;
 use wattle_ledger::batch::Batch;
 use wattle_ledger::event::{Action, EVENT_VERSION, EventBody, SignedEvent};
 use wattle_ledger::genesis::{Genesis, GenesisError};
+use wattle_ledger::hash::Hash;
 use wattle_ledger::ledger::Ledger;
 use wattle_ledger::limits::BATCH_BYTES_MAX;
 use wattle_ledger::log::tiles::TileFile;
@@ -228,6 +229,15 @@ impl Recording {
             signed(&self.keyring, &self.genesis, &checkpoint, self.sealed_at).into_bytes(),
         );
         files
+    }
+
+    /// A batch without events that the node could have led after a ledger, a minute later.
+    #[must_use]
+    pub fn batch_after(&self, ledger: &Ledger, park: Hash) -> Batch {
+        let clock = ledger.state().clock();
+        let key = self.keyring.node_key(NODE, NodeKey::Batch);
+        let time = clock.time.plus_millis(60_000);
+        Batch::sign(park, (NODE, &key), clock.term, time, Vec::new())
     }
 }
 

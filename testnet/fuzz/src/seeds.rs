@@ -6,6 +6,7 @@ mod actions;
 use crate::park::{AUTHORS, founding, genesis, key, step};
 use crate::targets::TARGETS;
 use wattle_ledger::batch::Batch;
+use wattle_ledger::codec;
 use wattle_ledger::event::{EventBody, OrderId, SignedEvent};
 use wattle_ledger::evidence::Evidence;
 use wattle_ledger::ledger::Ledger;
@@ -17,6 +18,8 @@ use wattle_ledger::log::{Checkpoint, Cosignature, Note, TlogProof};
 use wattle_ledger::membership::{ChangeBatch, MemberChange, NodeStanding};
 use wattle_ledger::receipt::{Promise, Receipt};
 use wattle_ledger::registration::{NodeId, ParticipantId};
+use wattle_ledger::verify::resume::VERIFIED_DOMAIN;
+use wattle_ledger::verify::start::StartProof;
 use wattle_ledger::view::{Header, PartWriter, Record};
 use wattle_replica::message::{PeerMessage, Piece};
 use wattle_replica::output::EntryId;
@@ -214,6 +217,20 @@ fn views(log: &Log) -> Vec<Vec<u8>> {
     seeds
 }
 
+/// The start of a cut export, and the file of a verification.
+fn starts(log: &Log) -> Vec<Vec<u8>> {
+    let leaf = log.leaves.last().expect("the log has leaves");
+    let proof = StartProof {
+        seal: leaf.clone(),
+        path: vec![leaf_hash(leaf); 3],
+    };
+    let note = checkpoint(log).to_string().into_bytes();
+    let length = (note.len() as u64).to_le_bytes();
+    let unchecked = 0u64.to_le_bytes();
+    let parts = [VERIFIED_DOMAIN, &unchecked, &length, &note, &log.snapshot];
+    vec![codec::encode(&proof), parts.concat()]
+}
+
 fn manifest(log: &Log) -> Manifest {
     let tree = tiles(log);
     Manifest {
@@ -307,6 +324,7 @@ pub fn seeds(target: &str) -> Vec<Vec<u8>> {
         "evidence" => evidence(&log).to_vec(),
         "promise" => vec![promise(&log).encode()],
         "snapshot" => vec![log.snapshot],
+        "start" => starts(&log),
         "peer_message" => peer_messages(&log),
         "view" => views(&log),
         "actions" => steps(),

@@ -4,6 +4,7 @@ use crate::park;
 use std::io::{self, Read, Write};
 use std::time::Duration;
 use wattle_ledger::batch::{Batch, SignedHeader};
+use wattle_ledger::codec;
 use wattle_ledger::entry::Entry;
 use wattle_ledger::event::{OrderId, SignedEvent};
 use wattle_ledger::evidence::Evidence;
@@ -16,6 +17,8 @@ use wattle_ledger::log::{Checkpoint, Note, Policy, TlogProof};
 use wattle_ledger::membership::ChangeBatch;
 use wattle_ledger::receipt::Promise;
 use wattle_ledger::snapshot::Restoring;
+use wattle_ledger::verify::resume::Reading;
+use wattle_ledger::verify::start::StartProof;
 use wattle_ledger::view::{Header, PartWriter, parse_part};
 use wattle_replica::message::PeerMessage;
 use wattle_witness::request::{Connection, Reader};
@@ -102,6 +105,10 @@ pub const TARGETS: &[Target] = &[
     Target {
         name: "view",
         run: view,
+    },
+    Target {
+        name: "start",
+        run: start,
     },
     Target {
         name: "actions",
@@ -270,6 +277,18 @@ fn promise(bytes: &[u8]) {
         assert_eq!(promise.encode(), bytes, "one encoding for each promise");
         let genesis = park::genesis();
         let _ = promise.verify(genesis.park(), &genesis.body().nodes);
+    }
+}
+
+/// The file of an earlier verification, and what a cut export begins with.
+fn start(bytes: &[u8]) {
+    let mut reading = Reading::default();
+    if reading.push(bytes).is_ok() {
+        let _ = reading.finish();
+    }
+    if let Ok(proof) = codec::decode::<StartProof>(bytes) {
+        assert_eq!(codec::encode(&proof), bytes, "one encoding for each start");
+        let _ = Entry::decode(&proof.seal);
     }
 }
 

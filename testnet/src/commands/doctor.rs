@@ -16,13 +16,18 @@ pub(crate) fn run(args: &DoctorArgs) -> Result<(), Failure> {
     let mut undetected = 0u64;
     let mut unchanged = 0u64;
     for seed in args.seed..args.seed.saturating_add(args.mutations) {
-        match surgery.doctored(seed) {
-            None => unchanged += 1,
-            Some(doctored) if !surgery.is_found(&doctored) => {
-                undetected += 1;
-                writeln!(output, "UNDETECTED seed {seed}: {}", doctored.what)?;
+        for (kind, doctored) in [
+            ("whole", surgery.doctored(seed)),
+            ("part", surgery.doctored_part(seed)),
+        ] {
+            match doctored {
+                None => unchanged += 1,
+                Some(doctored) if !surgery.is_found(&doctored) => {
+                    undetected += 1;
+                    writeln!(output, "UNDETECTED {kind}, seed {seed}: {}", doctored.what)?;
+                }
+                Some(_) => {}
             }
-            Some(_) => {}
         }
         if seed % VIEWS_EVERY != 0 {
             continue;
@@ -42,7 +47,8 @@ pub(crate) fn run(args: &DoctorArgs) -> Result<(), Failure> {
     let verdict = if undetected == 0 { "PASS" } else { "FAIL" };
     writeln!(
         output,
-        "{verdict} {} mutations of an export of {} leaves, and a quarter of that of views of it: \
+        "{verdict} {} mutations of an export of {} leaves, as many of a part of it, and a quarter \
+         of that of views of it: \
          {undetected} undetected, {unchanged} changed nothing",
         args.mutations,
         surgery.leaves(),
