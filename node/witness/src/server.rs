@@ -1,7 +1,7 @@
 //! HTTP around a witness: a thread for each connection, of which there are few.
 
-use std::io::{self, Write as _};
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::io::{self, Read as _, Write as _};
+use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -15,6 +15,10 @@ const CONNECTIONS_MAX: usize = 64;
 const REQUESTS_PER_CONNECTION_MAX: usize = 1_000;
 /// An answer that is not taken within this time is given up.
 const WRITE_TIMEOUT: Duration = Duration::from_secs(10);
+/// Bytes taken from a client after he was refused; whoever sends more may lose the answer.
+const DRAIN_BYTES_MAX: usize = 256 * 1024;
+/// Waited for the next of them.
+const DRAIN_TIMEOUT: Duration = Duration::from_secs(1);
 /// After a failed accept (mostly: too many open files).
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
@@ -93,7 +97,8 @@ fn serve(mut stream: TcpStream, witness: &Witness) -> io::Result<()> {
         let request = match reader.next(&mut stream) {
             Ok(request) => request,
             Err(RequestError::Refused { status, reason }) => {
-                return write(&mut stream, &Answer::text(status, reason), true, true);
+                write(&mut stream, &Answer::text(status, reason), true, true)?;
+                return drain(stream);
             }
             Err(_) => return Ok(()),
         };
@@ -152,6 +157,22 @@ fn write(stream: &mut TcpStream, answer: &Answer, close: bool, body: bool) -> io
         bytes.extend_from_slice(&answer.body);
     }
     stream.write_all(&bytes)
+}
+
+/// Takes what a refused client is still sending, for a while: closing over unread bytes resets the
+/// connection, and the client may lose the answer.
+fn drain(mut stream: TcpStream) -> io::Result<()> {
+    stream.shutdown(Shutdown::Write)?;
+    stream.set_read_timeout(Some(DRAIN_TIMEOUT))?;
+    let mut piece = [0; 8 * 1024];
+    let mut left = DRAIN_BYTES_MAX;
+    while left > 0 {
+        match stream.read(&mut piece)? {
+            0 => break,
+            read => left = left.saturating_sub(read),
+        }
+    }
+    Ok(())
 }
 
 /// Seconds since 1970 by the wall clock; 0 for a clock set before that.
