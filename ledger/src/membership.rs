@@ -59,6 +59,8 @@ pub struct Membership {
     pub voters: Vec<NodeId>,
     /// Learners, ids ascending.
     pub learners: Vec<NodeId>,
+    /// Index of the leaf that says so; 0 for the founding.
+    pub since: u64,
 }
 
 impl Membership {
@@ -76,9 +78,9 @@ impl Membership {
         self.voters.iter().chain(&self.learners).copied()
     }
 
-    /// The membership after a step.
+    /// The membership after a step, which stands in a leaf.
     #[must_use]
-    pub fn after(&self, change: &MemberChange) -> Membership {
+    pub fn after(&self, change: &MemberChange, leaf: u64) -> Membership {
         let MemberChange { node, standing } = *change;
         let with = |ids: &[NodeId], is_in: bool| {
             let mut ids: Vec<NodeId> = ids.iter().copied().filter(|id| *id != node).collect();
@@ -91,6 +93,7 @@ impl Membership {
         Membership {
             voters: with(&self.voters, standing == NodeStanding::Voter),
             learners: with(&self.learners, standing == NodeStanding::Learner),
+            since: leaf,
         }
     }
 }

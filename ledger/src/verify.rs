@@ -28,11 +28,11 @@ pub mod start;
 pub mod summary;
 pub mod surveillance;
 pub mod view;
+pub mod voters;
 mod walk;
 pub mod what_if;
 pub mod witnessed;
 
-use crate::genesis::Genesis;
 use crate::ledger::Ledger;
 use crate::log::checkpoint::Checkpoint;
 use crate::log::note::Note;
@@ -42,6 +42,7 @@ use claim::{Claim, Findings, Report};
 use resume::Resumed;
 use source::Source;
 use start::Known;
+use voters::VoterReport;
 
 /// The longest checkpoint file that is read.
 const CHECKPOINT_BYTES_MAX: usize = 64 * 1024;
@@ -106,10 +107,20 @@ pub fn verify_with(
             let start = start::find(source, &checkpoint, known, &mut findings);
             let begin = (start, options.at);
             let walked = walk::walk(source, &checkpoint, begin, progress, &mut findings);
-            judge_unknown_lines(&verdict, walked.genesis.as_ref(), &mut findings);
+            judge_unknown_lines(&verdict, &walked.own_policies, &mut findings);
             list_uncovered(source, checkpoint.size(), &mut findings);
+            let is_satisfied = verdict.satisfied;
+            let voters = walked.ledger.as_ref().and_then(|ledger| {
+                let told = (ledger.genesis(), ledger.members(), walked.steps);
+                let trusted = (policy, is_satisfied);
+                voters::report(source, (&note, &checkpoint), trusted, told)
+            });
+            if let Some(voters) = voters.as_ref().filter(|_| !is_satisfied) {
+                findings.add(Claim::Quorum, &quorums_text(voters));
+            }
             (ledger, checked) = (walked.ledger, Some(note));
             Report {
+                voters,
                 origin: Some(checkpoint.origin().to_owned()),
                 size: checkpoint.size(),
                 root: Some(*checkpoint.root()),
@@ -204,16 +215,26 @@ fn judge_signatures(verdict: &PolicyVerdict, policy: &Policy, findings: &mut Fin
     }
 }
 
+/// What is said beside a policy that does not know of other voters.
+fn quorums_text(voters: &VoterReport) -> String {
+    let vouched = match voters.vouched {
+        Some(size) => format!("the policy's quorum vouches for its first {size} entries"),
+        None => "no older checkpoint here has the policy's quorum".to_owned(),
+    };
+    format!(
+        "; the voters have changed since: {} of the log's own {} have cosigned, who need {}, and \
+         {vouched}",
+        voters.cosigned.len(),
+        voters.voters.len(),
+        voters.quorum
+    )
+}
+
 /// An export is stricter than a note: a line by a key that neither the policy nor the park's
 /// registry knows has no business there.
-fn judge_unknown_lines(
-    verdict: &PolicyVerdict,
-    genesis: Option<&Genesis>,
-    findings: &mut Findings,
-) {
-    let own = genesis.map(Genesis::policy);
+fn judge_unknown_lines(verdict: &PolicyVerdict, own: &[Policy], findings: &mut Findings) {
     for line in &verdict.unknown {
-        let known = own.as_ref().is_some_and(|own| {
+        let known = own.iter().any(|own| {
             own.logs().iter().any(|log| log.key.is_named_by(line))
                 || own
                     .witnesses()
@@ -241,7 +262,8 @@ fn list_uncovered(source: &dyn Source, size: u64, findings: &mut Findings) {
             let extra = paths
                 .into_iter()
                 .filter(|path| path != "checkpoint" && !is_covered(path, size))
-                .filter(|path| !of_the_start(path));
+                .filter(|path| !of_the_start(path))
+                .filter(|path| !voters::is_older_checkpoint(path, size));
             findings.not_covered = extra.collect();
         }
         Err(error) => {

@@ -93,7 +93,7 @@ def voters_in_a_batch(export, target):
 def unwanted_step(export, target):
     """All nodes take a step that the registrar does not want."""
     sequel = Sequel(export)
-    voters, learners = sequel.ledger.membership()
+    voters, learners, _ = sequel.ledger.membership()
     step = f.STEP(learners[0], f.VOTER) if learners else f.STEP(voters[-1], f.LEARNER)
     if step in sequel.ledger.wanted_steps():
         raise Absent("the step is wanted")
@@ -124,7 +124,7 @@ def step_with_a_drop(export, target):
 @about_steps("key validity")
 def batch_of_a_learner(export, target):
     sequel = Sequel(export)
-    voters, learners = sequel.ledger.membership()
+    voters, learners, _ = sequel.ledger.membership()
     for node in (*learners, *sequel.ledger.node_ids()):
         if node not in voters:
             event = sequel.event("treasurer", (f.SET_CREDIT_LIMIT, (1, 0)))

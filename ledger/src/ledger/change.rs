@@ -39,11 +39,11 @@ impl Ledger {
         header: &SignedHeader,
         change: &MemberChange,
     ) -> Result<Applied, BatchRefusal> {
+        let first = self.size();
         let members = self.state.registry.members_mut();
         let membership = members
-            .take_step(change)
+            .take_step(change, first + 1)
             .ok_or(BatchRefusal::StepNotWanted(*change))?;
-        let first = self.size();
         let clock = self.state.clock_mut();
         clock.time = header.body().time;
         clock.term = header.body().term;

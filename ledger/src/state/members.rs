@@ -45,7 +45,9 @@ impl Members {
 
     /// Whether what every rule relies on is so: one to seven nodes vote, each member is a node.
     pub(crate) fn check(&self) -> Result<(), RowError> {
-        let Membership { voters, learners } = self.membership();
+        let Membership {
+            voters, learners, ..
+        } = self.membership();
         let are_nodes = |ids: &[NodeId]| {
             ids.is_sorted_by(|a, b| a < b) && ids.iter().all(|id| self.node(*id).is_some())
         };
@@ -89,6 +91,7 @@ impl Members {
         let founding = || Membership {
             voters: self.founding.iter().map(|record| record.id).collect(),
             learners: Vec::new(),
+            since: 0,
         };
         self.present.get(&()).cloned().unwrap_or_else(founding)
     }
@@ -112,15 +115,17 @@ impl Members {
             .any(|record| record.keys().iter().any(|(_, own)| own == key))
     }
 
+    /// Whether a node is a member or shall be one.
+    pub fn is_in(&self, node: NodeId) -> bool {
+        let wanted = self.wanted(node);
+        let shall_be = wanted.is_some_and(|wanted| wanted != NodeStanding::Removed);
+        shall_be || self.membership().standing(node).is_some()
+    }
+
     /// Whether this is a key of a node that is a member or shall be one.
     pub fn is_key_in_force(&self, key: &PublicKey) -> bool {
-        let membership = self.membership();
-        let is_in = |record: &&NodeRecord| {
-            let wanted = self.wanted(record.id) != Some(NodeStanding::Removed);
-            wanted || membership.standing(record.id).is_some()
-        };
         self.records()
-            .filter(is_in)
+            .filter(|record| self.is_in(record.id))
             .any(|record| record.keys().iter().any(|(_, own)| own == key))
     }
 
@@ -146,16 +151,16 @@ impl Members {
             .filter(|id| wants(id, NodeStanding::Voter) && is(id, Some(NodeStanding::Learner)))
             .map(step(NodeStanding::Voter));
         let mut steps: Vec<MemberChange> = removed.chain(learners).chain(voters).collect();
-        steps.retain(|step| (1..=VOTERS_MAX).contains(&now.after(step).voters.len()));
+        steps.retain(|step| (1..=VOTERS_MAX).contains(&now.after(step, 0).voters.len()));
         steps
     }
 
     /// Takes a step; none, and nothing is changed, if the registry does not want it.
-    pub(crate) fn take_step(&mut self, change: &MemberChange) -> Option<Membership> {
+    pub(crate) fn take_step(&mut self, change: &MemberChange, leaf: u64) -> Option<Membership> {
         if !self.steps().contains(change) {
             return None;
         }
-        let membership = self.membership().after(change);
+        let membership = self.membership().after(change, leaf);
         self.present.insert((), membership.clone());
         Some(membership)
     }

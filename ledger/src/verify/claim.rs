@@ -2,6 +2,7 @@
 
 use crate::hash::Hash;
 use crate::verify::summary::Summary;
+use crate::verify::voters::VoterReport;
 use std::collections::BTreeMap;
 
 /// One claim, in the order in which they are reported.
@@ -153,6 +154,8 @@ pub struct Report {
     pub unchecked: u64,
     /// The policy's cosigners that cosigned, and when, in seconds since 1970.
     pub cosigners: BTreeMap<String, u64>,
+    /// What is to be said of voters that changed; none where they never did.
+    pub voters: Option<VoterReport>,
     /// Files outside the checkpoint's size, which were not read.
     pub not_covered: Vec<String>,
     /// Sums over the leaves from that one on.
@@ -215,6 +218,13 @@ impl Findings {
         };
         if is_earlier {
             self.failed.insert(claim, (entry, reason.into()));
+        }
+    }
+
+    /// Adds to the reason of a claim that has failed.
+    pub(crate) fn add(&mut self, claim: Claim, reason: &str) {
+        if let Some((_, told)) = self.failed.get_mut(&claim) {
+            told.push_str(reason);
         }
     }
 

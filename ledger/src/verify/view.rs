@@ -130,7 +130,8 @@ pub fn verify_view(
                 &mut findings,
                 &mut view,
             );
-            judge_unknown_lines(&verdict, genesis.as_ref(), &mut findings);
+            let own: Vec<Policy> = genesis.iter().map(Genesis::policy).collect();
+            judge_unknown_lines(&verdict, &own, &mut findings);
             list_uncovered(source, checkpoint.size(), header, &mut findings);
             view.report.origin = Some(checkpoint.origin().to_owned());
             view.report.size = checkpoint.size();

@@ -4,10 +4,12 @@ use crate::entry::Entry;
 use crate::genesis::Genesis;
 use crate::ledger::Ledger;
 use crate::log::checkpoint::Checkpoint;
+use crate::log::policy::Policy;
 use crate::log::tiles::{
     TILE_WIDTH, TileBuilder, TileFile, TileKind, TilePath, parse_bundle, partials_of,
 };
 use crate::log::tree::Tree;
+use crate::membership;
 use crate::verify::authors::Authors;
 use crate::verify::balance;
 use crate::verify::certificates::Books;
@@ -19,11 +21,15 @@ use crate::verify::replay::{Leaf, Replay};
 use crate::verify::source::Source;
 use crate::verify::start::{self, Start};
 use crate::verify::summary::Summary;
+use crate::verify::voters::Steps;
 use crate::verify::{Progress, tile_bytes};
 
 /// What a pass came to, beside its findings.
 pub(crate) struct Walked {
-    pub(crate) genesis: Option<Genesis>,
+    /// Policies of the founding nodes and of those who vote at the end.
+    pub(crate) own_policies: Vec<Policy>,
+    /// Steps of the membership in what was read.
+    pub(crate) steps: Steps,
     pub(crate) summary: Summary,
     /// After the last leaf, where all were replayed.
     pub(crate) ledger: Option<Ledger>,
@@ -35,13 +41,13 @@ pub(crate) type Stop<'a> = (u64, &'a mut dyn FnMut(&mut Ledger));
 
 /// The readers of a log that has begun with a genesis.
 struct Readers {
-    genesis: Genesis,
     authors: Authors,
     replay: Replay,
     certificates: Books,
     matching: Matching,
     months: MonthBooks,
     summary: Summary,
+    steps: Steps,
 }
 
 /// Reads every leaf that the checkpoint covers, and checks the signatures meanwhile.
@@ -56,7 +62,8 @@ pub(crate) fn walk(
         let reason = "there is no state to begin with";
         findings.stop(&Claim::ON_LEAVES, reason);
         return Walked {
-            genesis: None,
+            own_policies: Vec::new(),
+            steps: Steps::default(),
             summary: Summary::default(),
             ledger: None,
         };
@@ -80,13 +87,19 @@ pub(crate) fn walk(
         findings.fail(Claim::AuthorSignatures, Some(entry), reason);
     }
     match readers {
-        Some(readers) => Walked {
-            genesis: Some(readers.genesis),
-            summary: readers.summary,
-            ledger: Some(readers.replay.into_ledger()),
-        },
+        Some(readers) => {
+            let ledger = readers.replay.into_ledger();
+            let present = membership::policy(ledger.genesis(), &ledger.members().voters());
+            Walked {
+                own_policies: vec![ledger.genesis().policy(), present],
+                steps: readers.steps,
+                summary: readers.summary,
+                ledger: Some(ledger),
+            }
+        }
         None => Walked {
-            genesis: None,
+            own_policies: Vec::new(),
+            steps: Steps::default(),
             summary: Summary::default(),
             ledger: None,
         },
@@ -327,7 +340,7 @@ fn found(leaf: &Leaf, checkpoint: &Checkpoint) -> Result<Readers, String> {
         matching: Matching::default(),
         months: MonthBooks::found(genesis.body().utc_offset_minutes),
         summary,
-        genesis,
+        steps: Steps::default(),
     })
 }
 
@@ -341,14 +354,17 @@ impl Readers {
             matching: Matching::continued(state),
             months: MonthBooks::continued(state),
             summary: Summary::continued(genesis, state),
-            genesis: genesis.clone(),
             replay: Replay::continued(ledger),
+            steps: Steps::default(),
         }
     }
 
     fn leaf(&mut self, leaf: Leaf, findings: &mut Findings) -> Option<Job> {
         if matches!(leaf.entry, Entry::Genesis(_)) {
             findings.fail(Claim::Form, Some(leaf.index), "a second genesis");
+        }
+        if let Entry::Voters { change, .. } = &leaf.entry {
+            self.steps.push(leaf.index, *change);
         }
         self.summary.leaf(&leaf);
         self.matching.leaf(&leaf, findings);

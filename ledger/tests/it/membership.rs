@@ -14,7 +14,8 @@ use wattle_ledger::registration::{NodeId, Role};
 use wattle_ledger::rejection::Rejection;
 use wattle_ledger::verify::claim::Status;
 use wattle_ledger::verify::directory::Directory;
-use wattle_ledger::verify::verify;
+use wattle_ledger::verify::resume::Resumed;
+use wattle_ledger::verify::{Options, verify, verify_with};
 
 fn register(park: &mut Park, node: u64) -> Vec<u16> {
     park.submit(REGISTRAR, Action::RegisterNode(node_record(node)))
@@ -36,11 +37,20 @@ fn code(rejection: Rejection) -> Vec<u16> {
     vec![rejection.code()]
 }
 
-fn membership(voters: &[u64], learners: &[u64]) -> Membership {
+fn members(voters: &[u64], learners: &[u64]) -> Membership {
     let ids = |ids: &[u64]| ids.iter().copied().map(NodeId).collect();
     Membership {
         voters: ids(voters),
         learners: ids(learners),
+        since: 0,
+    }
+}
+
+/// Who is a member at present, wherever the log says so.
+fn present(park: &Park) -> Membership {
+    Membership {
+        since: 0,
+        ..park.ledger.members().membership()
     }
 }
 
@@ -63,7 +73,7 @@ fn node_becomes_learner_then_voter_and_each_step_leaves_three_leaves() {
     assert_eq!(park.ledger.members().steps(), [learner]);
     assert_eq!(set(&mut park, 2, NodeStanding::Voter), [0]);
     assert_eq!(park.ledger.members().steps(), [learner]);
-    assert_eq!(park.ledger.members().membership(), membership(&[1], &[]));
+    assert_eq!(present(&park), members(&[1], &[]));
 
     let size = park.ledger.size();
     let applied = park.step(1, learner);
@@ -86,7 +96,7 @@ fn node_becomes_learner_then_voter_and_each_step_leaves_three_leaves() {
     let voter = step(2, NodeStanding::Voter);
     assert_eq!(park.ledger.members().steps(), [voter]);
     assert_eq!(park.step(1, voter).changed, Some(voter));
-    assert_eq!(park.ledger.members().membership(), membership(&[1, 2], &[]));
+    assert_eq!(present(&park), members(&[1, 2], &[]));
     assert!(park.ledger.members().steps().is_empty());
 }
 
@@ -134,7 +144,7 @@ fn removal_comes_first_and_the_last_voter_stays_until_another_votes() {
     let removal = step(1, NodeStanding::Removed);
     assert_eq!(park.ledger.members().steps(), [removal]);
     assert_eq!(park.step(1, removal).refused, None);
-    assert_eq!(park.ledger.members().membership(), membership(&[2], &[3]));
+    assert_eq!(present(&park), members(&[2], &[3]));
 
     // Who does not vote any more leads no batch, and who votes now does.
     let id = park.ledger.genesis().park();
@@ -299,16 +309,49 @@ fn export_with_changed_voters_verifies_and_a_forged_voters_leaf_does_not() {
 }
 
 #[test]
+fn verification_that_goes_on_after_the_last_change_still_tells_of_the_voters() {
+    let mut park = with_two_voters();
+    let since = park.leaves.len() as u64 - 2;
+    let before = Resumed {
+        ledger: Box::new(park.ledger.clone()),
+        unchecked: 0,
+    };
+    park.advance_to(FIRST.gate_closure());
+    assert_eq!(register(&mut park, 3), [0]);
+    let genesis = park.ledger.genesis().clone();
+    let policy = Policy::parse(&genesis.policy().to_string()).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    write_export(&park.leaves, &genesis, folder.path());
+    let told = |resumed: Option<Resumed>| {
+        let options = Options {
+            resumed,
+            ..Options::default()
+        };
+        let source = Directory::new(folder.path());
+        let report = verify_with(&source, &policy, options, &mut |_| {}).report;
+        assert!(report.is_ok(), "{:?}", report.claims);
+        report.voters.unwrap()
+    };
+    let (whole, rest) = (told(None), told(Some(before)));
+    assert_eq!((whole.steps, rest.steps), (2, 0));
+    for report in [whole, rest] {
+        assert_eq!(report.since, since);
+        assert_eq!(report.voters, [NodeId(1), NodeId(2)]);
+        assert!(!report.is_sealed, "node 2 has not cosigned");
+    }
+}
+
+#[test]
 fn a_park_with_a_second_voter_has_this_root() {
     let park = with_two_voters();
     assert_eq!(park.ledger.size(), 29);
     assert_eq!(
         park.ledger.root().to_string(),
-        "68f3da5f456968634d054ba43e050120e528b746e48d61540b9364fd239bc7fc"
+        "2a33e7e57c322c5e2457f304ad012ccbfb86cf0246f2599d4753f37b82203042"
     );
     let digest = wattle_ledger::hash::sha256(&[park.leaves.last().unwrap()]);
     assert_eq!(
         digest.to_string(),
-        "efdf0fd2f0bfbc91e1d081fbfc50686906e4e1edc553938e8c1605f84c0e1573"
+        "3fbb1528ce82102806d04f46724991ae4e3dde741cb53a8bc95e38ba73b811c3"
     );
 }

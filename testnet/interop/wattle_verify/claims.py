@@ -5,7 +5,8 @@ from . import formats as f
 from .authors import Keys, check_authors
 from .books import check_books
 from .codec import Malformed, decode
-from .replay import Stop, Unknown, decode_leaves, go_on, read_genesis, replay
+from .ledger import Ledger
+from .replay import Stop, Unknown, decode_leaves, go_on, read_genesis
 from .snapshot import Tiles, grown, is_cut, leads_to_root, read_snapshot, read_start
 
 CLAIMS = (
@@ -79,7 +80,6 @@ def verify(folder, policy):
         report.fail(stop.claim, stop.entry, stop.reason)
         return list(report.rows())
     _check_tree(folder, checkpoint, leaves, report)
-    _check_signers(note, checkpoint, policy, genesis, report)
     for at in (at for at in range(1, len(entries)) if entries[at][0] == f.GENESIS_LEAF):
         report.fail("form", at, "a second genesis")
     report.checked.update(CLAIMS[:8])
@@ -87,11 +87,13 @@ def verify(folder, policy):
     if action is not None:
         report.pass_over(("key validity",), *action)
     try:
-        if replay(leaves, entries, park, genesis, signature, report.fail) is not None:
+        ledger = Ledger(park, genesis, signature, check_signatures=False)
+        if go_on(ledger, leaves, entries, report.fail) is not None:
             report.checked.update(CLAIMS[8:])
     except Unknown as unknown:
         report.pass_over(CLAIMS[8:], unknown.entry, unknown.reason)
         entries = entries[: unknown.start]
+    _check_signers(note, checkpoint, policy, ledger, report)
     check_books(entries, report.fail)
     return list(report.rows())
 
@@ -112,10 +114,10 @@ def check_signatures(note, checkpoint, policy, report):
         report.fail("quorum", None, "%d nodes cosigned, too few for the policy" % len(signed))
 
 
-def _check_signers(note, checkpoint, policy, genesis, report):
-    """Every signature line is by a key that the policy or the genesis names."""
+def _check_signers(note, checkpoint, policy, ledger, report):
+    """Every signature line is by a key that the policy or the genesis names, or of who votes at the end."""
     known = {(key.name, key.id) for key in policy.logs + list(policy.witnesses.values())}
-    for node in genesis.nodes:
+    for node in ledger.signers():
         name = "%s/node/%d" % (checkpoint.origin, node.id)
         known.add((checkpoint.origin, c2sp.key_id(checkpoint.origin, b"\1" + node.log)))
         known.add((name, c2sp.key_id(name, b"\4" + node.cosigner)))
@@ -148,7 +150,6 @@ def _verify_cut(folder, note, checkpoint, policy, report):
     except Stop as stop:
         report.fail(stop.claim, stop.entry, stop.reason)
         return [*report.rows(), history]
-    _check_signers(note, checkpoint, policy, snapshot.genesis, report)
     report.checked.update(CLAIMS[:8])
     action = check_authors(entries, snapshot.head.park, snapshot.genesis, report.fail, keys)
     if action is not None:
@@ -159,6 +160,7 @@ def _verify_cut(folder, note, checkpoint, policy, report):
     except Unknown as unknown:
         report.pass_over(CLAIMS[8:], unknown.entry, unknown.reason)
         entries = entries[: unknown.start]
+    _check_signers(note, checkpoint, policy, ledger, report)
     check_books(entries, report.fail, traded)
     return [*report.rows(), history]
 

@@ -37,7 +37,13 @@ class Members:
     def membership(self):
         """Who votes and who learns."""
         row = self.state.get(f.T_MEMBERSHIP)
-        return f.MEMBERSHIP(tuple(self.founding()), ()) if row is None else row
+        return f.MEMBERSHIP(tuple(self.founding()), (), 0) if row is None else row
+
+    def signers(self):
+        """The founding nodes and those who vote now: whose keys may stand on a checkpoint beside the policy's."""
+        voters = self.membership().voters
+        later = [row.node for row in self.state.rows[f.T_NODES].values()]
+        return [*self.genesis.nodes, *(node for node in later if node.id in voters)]
 
     def wanted_standing(self, node):
         """What the registrar wants a node to be; None if there is no such node."""
@@ -75,18 +81,18 @@ class Members:
         require(voters <= MAX_VOTERS, 177)
         self.state.put(f.T_WANTED, (step.node,), step.standing)
 
-    def after_step(self, step):
-        """The membership after a step."""
-        voters, learners = (set(ids) - {step.node} for ids in self.membership())
+    def after_step(self, step, leaf):
+        """The membership after a step that stands in a leaf."""
+        voters, learners = (set(ids) - {step.node} for ids in self.membership()[:2])
         if step.standing == f.VOTER:
             voters.add(step.node)
         elif step.standing == f.LEARNER:
             learners.add(step.node)
-        return f.MEMBERSHIP(tuple(sorted(voters)), tuple(sorted(learners)))
+        return f.MEMBERSHIP(tuple(sorted(voters)), tuple(sorted(learners)), leaf)
 
     def wanted_steps(self):
         """The steps that are wanted here, in their order."""
-        voters, learners = self.membership()
+        voters, learners, _ = self.membership()
         founding = self.founding()
         ids = founding + sorted(set(self.node_ids()) - set(founding))
         wanted = {node: self.wanted_standing(node) for node in ids}
@@ -97,14 +103,14 @@ class Members:
                 steps.append((node, f.LEARNER))
         steps += [(node, f.VOTER) for node in ids if node in learners and wanted[node] == f.VOTER]
         steps = [f.STEP(*step) for step in steps]
-        return [step for step in steps if 1 <= len(self.after_step(step).voters) <= MAX_VOTERS]
+        return [step for step in steps if 1 <= len(self.after_step(step, 0).voters) <= MAX_VOTERS]
 
     def take_step(self, signed, header, step):
         """Changes the membership; gives the leaves after the header's."""
         self.time, self.term = header.time, header.term
         self.sign(signed[-64:])
         self.leaves += 1
-        after = self.after_step(step)
+        after = self.after_step(step, self.leaves)
         self.state.put(f.T_MEMBERSHIP, (), after)
         leaf = f.ENTRY.write((f.VOTERS_LEAF, (step, after.voters, after.learners)))
         self.leaves += 1

@@ -182,7 +182,7 @@ CLOSED_MONTH = Struct("ClosedMonth", ("collected", MONEY), ("owner", PARTICIPANT
 INVOICE = Struct("Invoice", ("gross", MONEY), ("credit", MONEY), ("grid_alone", MONEY), ("cut", MONEY))
 COVERED = Struct("Covered", ("debt", MONEY), ("balancing", MONEY), ("gains", MONEY))
 REGISTERED_NODE = Struct("RegisteredNode", ("node", NODE), ("leaf", U64))
-MEMBERSHIP = Struct("Membership", ("voters", List(NODE_ID)), ("learners", List(NODE_ID)))
+MEMBERSHIP = Struct("Membership", ("voters", List(NODE_ID)), ("learners", List(NODE_ID)), ("since", U64))
 FOREIGN = Struct(
     "ForeignCheckpoint",
     ("size", U64),
