@@ -12,6 +12,7 @@ use std::path::{Path, PathBuf};
 use wattle_client::Client;
 use wattle_client::keyfile;
 use wattle_client::witness::WitnessClient;
+use wattle_ledger::event::{Action, SignedEvent};
 use wattle_ledger::genesis::{Genesis, GenesisError, NodeRecord};
 use wattle_ledger::keys::SigningKey;
 use wattle_ledger::limits::FOLLOWED_LOGS_MAX;
@@ -23,12 +24,15 @@ use wattle_replica::config::SnapshotRule;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RawConfig {
-    /// The node's id in the genesis.
+    /// The node's id, in the genesis or its registration.
     pub node: u64,
     /// The data folder: store, history, keys, lock.
     pub data_dir: PathBuf,
     /// The signed genesis.
     pub genesis: PathBuf,
+    /// The registrar's signed registration, of a node that is not in the genesis.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub registration: Option<PathBuf>,
     /// The private network's key, shared by all nodes of the park: 64 hexadecimal digits.
     pub network_key: PathBuf,
     /// A file whose first line is the passphrase of the node's keys, where they are encrypted.
@@ -80,7 +84,7 @@ pub struct RawFollow {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RawPeer {
-    /// Its id in the genesis.
+    /// Its id.
     pub node: u64,
     /// IP address and port.
     pub address: String,
@@ -142,8 +146,10 @@ impl RaftSettings {
 pub struct Config {
     /// The park.
     pub genesis: Genesis,
-    /// This node's record in it.
+    /// This node's record, in it or in the registration.
     pub record: NodeRecord,
+    /// The registrar's signed registration, of a node that is not in the genesis.
+    pub registration: Option<Vec<u8>>,
     /// Its private keys.
     pub secrets: NodeSecrets,
     /// The private network's key.
@@ -207,6 +213,15 @@ pub enum ConfigError {
         #[source]
         source: GenesisError,
     },
+    /// The registration is not one.
+    #[error(
+        "{path} is not a registration of a node of this park; copy the file again that \
+         `wattle node register` wrote"
+    )]
+    Registration {
+        /// The file.
+        path: PathBuf,
+    },
     /// A key cannot be used.
     #[error(transparent)]
     Setup(#[from] SetupError),
@@ -246,22 +261,25 @@ impl RawConfig {
                 path: genesis_path,
                 source,
             })?;
-        let records = &genesis.body().nodes;
-        let record = records
-            .iter()
-            .find(|record| record.id.0 == self.node)
-            .cloned();
-        let record = record.ok_or_else(|| {
-            let ids: Vec<String> = records.iter().map(|record| record.id.to_string()).collect();
-            value(
-                "node",
-                format!(
-                    "{} is not in the genesis, only {}",
+        let registration = match &self.registration {
+            Some(file) => Some(read_registration(&folder.join(file), &genesis)?),
+            None => None,
+        };
+        let registered = registration.as_ref().map(|(record, _)| record);
+        let records: Vec<&NodeRecord> = genesis.body().nodes.iter().chain(registered).collect();
+        let record = records.iter().find(|record| record.id.0 == self.node);
+        let record = record
+            .map(|record| NodeRecord::clone(record))
+            .ok_or_else(|| {
+                let ids: Vec<String> = records.iter().map(|record| record.id.to_string()).collect();
+                let reason = format!(
+                    "{} is neither in the genesis nor in a registration, only {}",
                     self.node,
                     ids.join(", ")
-                ),
-            )
-        })?;
+                );
+                value("node", reason)
+            })?;
+        let registration = registration.map(|(_, bytes)| bytes);
         self.check_numbers()
             .map_err(|(key, reason)| value(key, reason))?;
         let peers = self
@@ -306,6 +324,7 @@ impl RawConfig {
             follow,
             genesis,
             record,
+            registration,
             secrets,
             network_key,
             data_dir,
@@ -408,7 +427,8 @@ impl RawConfig {
         Ok(())
     }
 
-    /// Every other node of the genesis has exactly one address.
+    /// Nodes have one address each, and a founding node has those of all others of the genesis. Who
+    /// came later need not be named: he dials.
     fn check_peers(&self, genesis: &Genesis) -> Result<BTreeMap<NodeId, SocketAddr>, String> {
         let mut peers = BTreeMap::new();
         for peer in &self.peers {
@@ -430,13 +450,27 @@ impl RawConfig {
         }
         let others = genesis.body().nodes.iter().map(|record| record.id);
         let others: Vec<NodeId> = others.filter(|id| id.0 != self.node).collect();
-        if let Some(missing) = others.iter().find(|id| !peers.contains_key(id)) {
+        let is_founding = others.len() < genesis.body().nodes.len();
+        let missing = others.iter().find(|id| !peers.contains_key(id));
+        if let Some(missing) = missing.filter(|_| is_founding) {
             return Err(format!("has no address of node {missing}"));
         }
-        match peers.keys().find(|id| !others.contains(id)) {
-            Some(unknown) => Err(format!("names node {unknown}, which is not in the genesis")),
-            None => Ok(peers),
+        if !is_founding && peers.is_empty() {
+            return Err("names nobody; give the address of at least one node".to_owned());
         }
+        Ok(peers)
+    }
+}
+
+fn read_registration(path: &Path, genesis: &Genesis) -> Result<(NodeRecord, Vec<u8>), ConfigError> {
+    let bytes = read(path)?;
+    let event = SignedEvent::parse(&bytes).ok();
+    let event = event.filter(|event| event.verify(&genesis.park()).is_ok());
+    match event.as_ref().map(|event| &event.body().action) {
+        Some(Action::RegisterNode(record)) => Ok((record.clone(), bytes)),
+        _ => Err(ConfigError::Registration {
+            path: path.to_owned(),
+        }),
     }
 }
 

@@ -187,6 +187,7 @@ fn recover(config: &Config, clock: SharedClock) -> anyhow::Result<EventLoop> {
                 cosigner: config.secrets.cosigner.clone(),
                 receipt: config.secrets.receipt.clone(),
             },
+            registration: config.registration.clone(),
             election_ticks: config.raft.election_ticks,
             heartbeat_ticks: config.raft.heartbeat_ticks,
             seed: u64::from_le_bytes(seed),
@@ -281,6 +282,7 @@ fn mark_used(mark: &Path) -> anyhow::Result<()> {
 fn deliver_to(handle: Handle) -> impl Fn(NetworkEvent) + Send + 'static {
     move |event| match event {
         NetworkEvent::Message { from, bytes } => handle.peer_message(from, bytes),
+        NetworkEvent::Stranger { bytes } => handle.stranger(bytes),
         NetworkEvent::Unreachable(peer) => handle.unreachable(peer),
     }
 }

@@ -23,6 +23,7 @@ use gate::{Message, Waiter};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
+use wattle_ledger::genesis::NodeRecord;
 use wattle_ledger::registration::NodeId;
 use wattle_market::interval::Timestamp;
 use wattle_replica::input::{ClientId, Input};
@@ -79,6 +80,8 @@ pub struct EventLoop {
     index: Index,
     clock: SharedClock,
     network: Option<Outbound>,
+    /// Whom the network lets in.
+    peers: Vec<NodeRecord>,
     tick: Duration,
     waiters: BTreeMap<ClientId, Waiter>,
     last_client: u64,
@@ -111,6 +114,7 @@ impl EventLoop {
             index,
             clock,
             network: None,
+            peers: Vec::new(),
             tick,
             waiters: BTreeMap::new(),
             last_client: 0,
@@ -135,6 +139,7 @@ impl EventLoop {
     /// # Errors
     /// Any [`LoopError`].
     pub fn run(mut self, receiver: &Receiver, network: Outbound) -> Result<(), LoopError> {
+        network.set_peers(self.peers.clone());
         self.network = Some(network);
         let mut next_tick = Instant::now() + self.tick;
         let mut next_sweep = Instant::now() + SWEEP;
@@ -182,6 +187,12 @@ impl EventLoop {
         match message {
             Message::Peer { from, bytes } => {
                 self.handle(Input::PeerMessage { from, bytes }, round);
+            }
+            Message::Stranger { bytes } => {
+                if let Ok(PeerMessage::Introduction { registration }) = PeerMessage::decode(&bytes)
+                {
+                    self.handle(Input::Introduced { registration }, round);
+                }
             }
             Message::Unreachable(peer) => self.handle(Input::PeerUnreachable { peer }, round),
             Message::Submit { event, waiter } => {
@@ -255,6 +266,12 @@ impl EventLoop {
                         waiter.tell(Progress::Answered(response));
                     }
                 }
+                Output::Peers(peers) => {
+                    if let Some(network) = &self.network {
+                        network.set_peers(peers.clone());
+                    }
+                    self.peers = peers;
+                }
                 Output::Alarm(alarm) => self.alarm(&alarm),
                 Output::Found(finding) => self.keep(finding)?,
                 Output::Stop { reason } => return Err(LoopError::Stopped { reason }),
@@ -282,6 +299,11 @@ impl EventLoop {
             }
             Alarm::BatchRefused { index, reason } => {
                 tracing::error!(index, reason, "a committed entry left nothing");
+            }
+            Alarm::Removed => {
+                tracing::warn!(
+                    "this node was removed from the park; stop it once the others have sealed that"
+                );
             }
             Alarm::RootsDiffer { peer, size } => {
                 tracing::error!(

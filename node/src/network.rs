@@ -1,9 +1,10 @@
 //! Bytes between the park's nodes: the only place that knows libp2p.
 //!
-//! TCP, a private-network key that a stranger cannot get past, Noise, Yamux. Who is let in is the
-//! list of transport keys in the genesis, and what comes from a connection is handed on under the
-//! node that the connection's key names. Messages are opaque here; they may be lost, and what
-//! arrives from one peer arrives in the order in which it was sent.
+//! TCP, a private-network key that a stranger cannot get past, Noise, Yamux. Who is let in is what
+//! the replica says of the registry, and what comes from a connection is handed on under the node
+//! that the connection's key names. Who has the network's key and is not known yet may show one
+//! message, his registration, and is let in or cut off. Messages are opaque here; they may be
+//! lost, and what arrives from one peer arrives in the order in which it was sent.
 
 mod frame;
 mod outbound;
@@ -30,6 +31,11 @@ pub enum NetworkEvent {
         /// As it was sent.
         bytes: Vec<u8>,
     },
+    /// The first message of somebody who is not known.
+    Stranger {
+        /// As it was sent.
+        bytes: Vec<u8>,
+    },
     /// The connection to a peer broke, or a message to it was lost.
     Unreachable(NodeId),
 }
@@ -45,14 +51,6 @@ pub enum NetworkError {
         /// What the system said.
         #[source]
         source: io::Error,
-    },
-    /// A transport key of the genesis is none that libp2p takes.
-    #[error("the genesis names a transport key of node {node} that cannot be used: {reason}")]
-    Key {
-        /// The node.
-        node: NodeId,
-        /// What is wrong.
-        reason: String,
     },
     /// libp2p did not start.
     #[error("the peer network does not start: {0}")]

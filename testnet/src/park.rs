@@ -88,6 +88,7 @@ impl Park {
             let peers = ids.iter().zip(p2p).filter(|(peer, _)| *peer != id);
             let config = RawConfig {
                 node: id.0,
+                registration: None,
                 data_dir: data(id),
                 genesis: folder.join("genesis"),
                 network_key: folder.join("network.key"),

@@ -277,6 +277,11 @@ impl Client {
         self.private(&format!("/v1/entries?from={from}&count={count}"))
     }
 
+    /// An older checkpoint, by its size, as a signed note.
+    pub fn checkpoint_of(&self, size: u64) -> Result<String, ClientError> {
+        self.get(&format!("/checkpoint/{size}"), false)?.text()
+    }
+
     /// The last checkpoint with its quorum of cosignatures, as a signed note.
     pub fn checkpoint(&self) -> Result<String, ClientError> {
         self.get("/checkpoint", false)?.text()

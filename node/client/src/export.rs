@@ -1,12 +1,14 @@
 //! A copy of the log as a directory in the C2SP tlog-tiles format, over HTTP.
 //!
 //! The checkpoint is fetched first and written last, by rename: a directory with a `checkpoint`
-//! holds every file of its size. What was copied is still to be verified
+//! holds every file of its size. Where the voters have changed, checkpoints from before that lie in
+//! `checkpoints/`, as far as the node keeps them. What was copied is still to be verified
 //! (`wattle_ledger::verify`): this only copies.
 
 mod plain;
 
 pub use plain::Plain;
+mod older;
 
 use crate::client::{Client, ClientError};
 use crate::durable;
@@ -109,7 +111,9 @@ pub fn export_of(
 ) -> Result<Exported, ExportError> {
     must_be_unfinished(folder)?;
     let read = |path: &TilePath| fetch(&path.to_string(), client.tile(path));
-    copy_all(note, &read, folder, &mut progress)
+    let mut exported = copy_all(note, &read, folder, &mut progress)?;
+    exported.files += older::copy(client, folder, exported.checkpoint.size())?;
+    Ok(exported)
 }
 
 /// The same from a log's files as they lie in a folder, be it a node's while it writes, or behind

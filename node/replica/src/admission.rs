@@ -139,6 +139,10 @@ impl Replica {
             let Some(event) = self.pending.event(&receipt.body().event) else {
                 continue;
             };
+            if self.ledger.node(from).is_none() {
+                // It was registered while this node was away; its key is known with the log.
+                continue;
+            }
             receipt
                 .verify(park, self.ledger.members().records(), event)
                 .map_err(|error| error.to_string())?;

@@ -5,13 +5,17 @@ use wattle_ledger::batch::Batch;
 use wattle_market::interval::Timestamp;
 
 impl Replica {
+    /// Whether whatever is in the log is applied, the entry that opened this term included:
+    /// sequences, time and members then stand as the next batch will find them.
+    pub(crate) fn may_propose(&self) -> bool {
+        let is_caught_up = self.applied == self.consensus.last_index() && self.catch_up.is_none();
+        self.consensus.is_leader() && is_caught_up && !self.is_window_full()
+    }
+
     /// Proposes the next batch if this node leads, nothing is in flight and there is a reason to:
     /// events that wait, or something that the clock makes due. Whether it did.
     pub(crate) fn propose_if_due(&mut self, now: Timestamp) -> bool {
-        // Whatever is in the log is applied, the entry that opened this term included: sequences
-        // and time then stand as the next batch will find them.
-        let is_caught_up = self.applied == self.consensus.last_index() && self.catch_up.is_none();
-        if !self.consensus.is_leader() || !is_caught_up || self.is_window_full() {
+        if !self.may_propose() {
             return false;
         }
         let ledger = &self.ledger;

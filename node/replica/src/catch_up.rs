@@ -14,8 +14,7 @@ use crate::limits::{
 use crate::message::{PeerMessage, Piece, RaftKind, RaftMessage};
 use crate::output::{Alarm, EntryId, Output};
 use crate::replica::Replica;
-use crate::snapshot::Manifest;
-use crate::start::founders;
+use crate::snapshot::{Manifest, Roster};
 use wattle_ledger::ledger::begins_batch;
 use wattle_ledger::log::proof::verify_consistency;
 use wattle_ledger::log::tree::{Tree, leaf_hash};
@@ -152,9 +151,9 @@ impl Replica {
             return;
         }
         open.is_storing = true;
-        let (entry, roster) = (open.manifest.entry, open.manifest.roster.clone());
-        let root = open.manifest.root;
-        if self.ledger.root() != root || founders(self.ledger.genesis()) != roster {
+        let (entry, root) = (open.manifest.entry, open.manifest.root);
+        let members = Roster::of(&self.ledger.members().membership());
+        if self.ledger.root() != root || members != open.manifest.roster {
             self.outbox.push(Output::Stop {
                 reason: format!(
                     "with all leaves that the leader offers after entry {} this node arrives at \
@@ -166,7 +165,7 @@ impl Replica {
             });
             return;
         }
-        self.take_snapshot(entry, roster);
+        self.take_snapshot(entry);
     }
 
     /// Somebody who catches up wants leaves.

@@ -40,9 +40,13 @@ impl Replica {
             };
             self.outbox.alarm(alarm);
         }
+        let changed = applied.changed;
         let used = |outcome: &EventOutcome| outcome.result == Err(Rejection::SequenceUsed);
         let is_used_again = applied.outcomes.iter().any(used);
         let sealed = self.take_applied(applied);
+        if let Some(step) = changed {
+            self.on_step(&step);
+        }
         if is_used_again {
             self.tell_second_uses(&entry.data);
         }
@@ -62,6 +66,9 @@ impl Replica {
         }
         for outcome in applied.outcomes {
             self.on_outcome(outcome);
+        }
+        if applied.changed.is_some() {
+            self.sealing.set_members(self.ledger.members());
         }
         let checkpoint = applied.sealed?;
         let size = checkpoint.size();

@@ -80,16 +80,15 @@ impl Replica {
         let may = self.catch_up.is_none() && self.is_resumed && !self.outbox.is_stopped();
         if may && self.snapshots.is_due() {
             let entry = self.applied_entry();
-            let roster = self.consensus.roster().clone();
-            self.take_snapshot(entry, roster);
+            self.take_snapshot(entry);
         }
     }
 
     /// Hands out a snapshot of the ledger as it stands after an entry.
-    pub(crate) fn take_snapshot(&mut self, entry: EntryId, roster: Roster) {
+    pub(crate) fn take_snapshot(&mut self, entry: EntryId) {
         let head = SnapshotHead {
             entry,
-            roster,
+            roster: Roster::of(&self.ledger.members().membership()),
             size: self.ledger.size(),
             root: self.ledger.root(),
             time: self.ledger.state().clock().time,

@@ -7,12 +7,14 @@ use wattle_ledger::registration::NodeId;
 /// A replica's configuration.
 #[derive(Debug, Clone)]
 pub struct Config {
-    /// What the park was founded with; its nodes are the voters.
+    /// What the park was founded with; its nodes are the first voters.
     pub genesis: Genesis,
-    /// Which of them this one is.
+    /// Which node this one is.
     pub node: NodeId,
-    /// Its keys, which the genesis names.
+    /// Its keys, which the genesis or the registration names.
     pub keys: NodeKeys,
+    /// The registrar's signed registration of a node that is not in the genesis.
+    pub registration: Option<Vec<u8>>,
     /// Ticks without a leader after which a node campaigns, and up to twice as many. A round trip
     /// should take less than a third of it.
     pub election_ticks: usize,
@@ -58,8 +60,11 @@ pub struct NodeKeys {
 /// Why a replica does not start. Nothing has been changed.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
-    /// The genesis does not name the node.
-    #[error("the genesis has no node {0}; check the node's id in its configuration")]
+    /// Neither the genesis nor a registration names the node.
+    #[error(
+        "neither the genesis nor a registration names node {0}; check the node's id and \
+         `registration` in its configuration"
+    )]
     UnknownNode(NodeId),
     /// A key is not the one that the genesis names.
     #[error(

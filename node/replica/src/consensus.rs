@@ -9,12 +9,13 @@ use crate::election::timeout_ticks;
 use crate::limits::{
     APPEND_BYTES_MAX, APPENDS_IN_FLIGHT_MAX, COMMITTED_BYTES_PER_STEP_MAX, UNCOMMITTED_BYTES_MAX,
 };
-use crate::message::{PeerMessage, RaftMessage, stored_entry};
+use crate::message::{PeerMessage, RaftMessage, conf_change, stored_entry};
 use crate::output::{EntryId, StoredEntry, StoredHardState};
 use crate::snapshot::{Manifest, Roster};
 use crate::window::{Offer, Window, raft_snapshot};
 use raft::eraftpb::{Entry, HardState, MessageType};
 use raft::{RawNode, ReadOnlyOption, Ready, SnapshotStatus, StateRole, Storage};
+use wattle_ledger::membership::MemberChange;
 use wattle_ledger::registration::NodeId;
 
 /// How elections are timed.
@@ -134,9 +135,72 @@ impl Consensus {
         taken
     }
 
+    /// Proposes a step of the membership; `false` if Raft drops it.
+    pub(crate) fn propose_step(&mut self, step: &MemberChange, data: Vec<u8>) -> bool {
+        assert!(
+            self.is_leader(),
+            "only a leader proposes; others forward events, not entries"
+        );
+        let taken = self
+            .raw
+            .propose_conf_change(data, conf_change(step))
+            .is_ok();
+        self.set_timeout();
+        taken
+    }
+
+    /// Takes an applied step over. A leader that it takes the vote from leads until the work at
+    /// hand is done.
+    ///
+    /// # Panics
+    /// If Raft finds the step to be none: the ledger and Raft would disagree on who votes.
+    pub(crate) fn take_step(&mut self, step: &MemberChange, roster: Roster) {
+        let state = self
+            .raw
+            .apply_conf_change(&conf_change(step))
+            .expect("a step that the registry wants is one of Raft's");
+        let (mut voters, mut learners) = (state.voters, state.learners);
+        voters.sort_unstable();
+        learners.sort_unstable();
+        let ids = |nodes: &[NodeId]| nodes.iter().map(|node| node.0).collect::<Vec<u64>>();
+        assert_eq!(
+            (voters, learners),
+            (ids(&roster.voters), ids(&roster.learners)),
+            "Raft's members are the ledger's"
+        );
+        self.raw.mut_store().set_roster(roster);
+        self.set_timeout();
+    }
+
+    /// A leader that does not vote any more tells the others how far entries are committed, that
+    /// step included, and leads no longer.
+    fn step_down(&mut self) {
+        if self.is_leader() && !self.roster().voters.contains(&self.node) {
+            self.raw.raft.bcast_append();
+            let term = self.raw.raft.term;
+            self.raw.raft.become_follower(term, 0);
+            self.set_timeout();
+        }
+    }
+
+    /// Whether a leader has heard a peer lately.
+    pub(crate) fn is_heard(&self, peer: NodeId) -> bool {
+        let progress = self.raw.raft.prs().get(peer.0);
+        progress.is_some_and(|progress| progress.recent_active)
+    }
+
+    /// Whether a leader has heard lately that a peer has all entries, but at most the last.
+    pub(crate) fn has_log(&self, peer: NodeId) -> bool {
+        let progress = self.raw.raft.prs().get(peer.0);
+        progress.is_some_and(|progress| {
+            progress.recent_active && progress.matched + 1 >= self.last_index()
+        })
+    }
+
     /// What Raft wants done next, if anything.
     pub(crate) fn take_ready(&mut self) -> Option<Work> {
         assert!(!self.working, "work is finished before more is taken");
+        self.step_down();
         if !self.raw.has_ready() {
             return None;
         }

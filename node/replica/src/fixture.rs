@@ -36,16 +36,20 @@ pub(crate) fn node_keys(node: u64) -> NodeKeys {
     }
 }
 
-pub(crate) fn genesis(nodes: u64) -> Genesis {
-    let record = |id| NodeRecord {
+pub(crate) fn node_record(id: u64) -> NodeRecord {
+    let keys = node_keys(id);
+    NodeRecord {
         id: NodeId(id),
         building: BuildingId(1),
         transport: key(7, id).public(),
-        log: node_keys(id).log.public(),
-        cosigner: node_keys(id).cosigner.public(),
-        batch: node_keys(id).batch.public(),
-        receipt: node_keys(id).receipt.public(),
-    };
+        log: keys.log.public(),
+        cosigner: keys.cosigner.public(),
+        batch: keys.batch.public(),
+        receipt: keys.receipt.public(),
+    }
+}
+
+pub(crate) fn genesis(nodes: u64) -> Genesis {
     let body = GenesisBody {
         version: 0,
         name: "test".to_owned(),
@@ -54,7 +58,7 @@ pub(crate) fn genesis(nodes: u64) -> Genesis {
         registrar: registrar().public(),
         treasurer: key(2, 0).public(),
         regulator: key(3, 0).public(),
-        nodes: (1..=nodes).map(record).collect(),
+        nodes: (1..=nodes).map(node_record).collect(),
         terms: ParkTerms {
             feed_in: Price(400_000),
             export: Price(300_000),
@@ -76,6 +80,7 @@ pub(crate) fn config(nodes: u64, node: u64) -> Config {
         genesis: genesis(nodes),
         node: NodeId(node),
         keys: node_keys(node),
+        registration: None,
         election_ticks: 10,
         heartbeat_ticks: 2,
         seed: 7,

@@ -20,8 +20,10 @@ use wattle_market::interval::Timestamp;
 pub(crate) struct View<'a> {
     /// This node.
     pub(crate) node: NodeId,
-    /// All voters, this node included.
+    /// From whom this node hears what only voters say.
     pub(crate) voters: &'a [NodeId],
+    /// Members from whom it does not.
+    pub(crate) learners: &'a [NodeId],
     /// The present term.
     pub(crate) term: u64,
     /// Who leads or led in the present term, as far as known; this node included.
@@ -39,6 +41,8 @@ pub(crate) struct View<'a> {
 /// Why a message was refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum GuardError {
+    #[error("node {0} is no member of this park")]
+    NotAMember(NodeId),
     #[error("node {0} is not a voter of this park")]
     NotAVoter(NodeId),
     #[error("the message claims to be from node {claimed}")]
@@ -79,8 +83,9 @@ pub(crate) enum GuardError {
 impl View<'_> {
     /// Whether `from`, to whom the connection is bound, may say anything at all.
     pub(crate) fn check_sender(&self, from: NodeId) -> Result<(), GuardError> {
-        if from == self.node || !self.voters.contains(&from) {
-            return Err(GuardError::NotAVoter(from));
+        let is_member = self.voters.contains(&from) || self.learners.contains(&from);
+        if from == self.node || !is_member {
+            return Err(GuardError::NotAMember(from));
         }
         Ok(())
     }
@@ -95,6 +100,9 @@ impl View<'_> {
         }
         if message.to != self.node {
             return Err(GuardError::OtherReceiver(message.to));
+        }
+        if message.kind.is_from_voter() && !self.voters.contains(&from) {
+            return Err(GuardError::NotAVoter(from));
         }
         self.check_numbers(message)?;
         match message.kind {
@@ -139,7 +147,13 @@ impl View<'_> {
     }
 
     fn check_term(&self, term: u64) -> Result<(), GuardError> {
-        if term == 0 || term > self.term.saturating_add(TERM_LEAD_MAX) || term >= NUMBER_MAX {
+        // A node that has nothing yet comes into a park of any age.
+        let lead_max = if self.last_index == 0 {
+            NUMBER_MAX
+        } else {
+            TERM_LEAD_MAX
+        };
+        if term == 0 || term > self.term.saturating_add(lead_max) || term >= NUMBER_MAX {
             return Err(GuardError::Term {
                 term,
                 own: self.term,

@@ -31,6 +31,11 @@ pub enum Input {
         /// Its Raft index.
         index: u64,
     },
+    /// A peer that the network does not know shows the registrar's signed registration of it.
+    Introduced {
+        /// Body and signature.
+        registration: Vec<u8>,
+    },
     /// A client waits no longer; the event is carried on all the same.
     ClientGone {
         /// The client of an earlier [`Input::Submit`].

@@ -12,6 +12,7 @@
 //!   (what it must never see)
 //! * events: `admission` (the door), `pending` (promises), `kept` (their receipts), `queue` and
 //!   `batch` (the leader's)
+//! * members: `membership` (the registry's word, step by step)
 //! * truth: `commit` (what is applied) · [`sealing`] (what is cosigned)
 //! * what need not be kept: [`snapshot`] · `compaction` (when) · `start` (from one) · `catch_up`
 //!   (of a node that needs what others no longer keep)
@@ -30,8 +31,8 @@
 //!
 //! # What this crate does not do
 //!
-//! It performs nothing itself, trusts no peer beyond Raft's crash-fault model, sends nobody its
-//! state, and does not yet change the membership: voters are those of the genesis.
+//! It performs nothing itself, trusts no peer beyond Raft's crash-fault model, and sends nobody its
+//! state. It decides on no member: the registrar does, and it takes one step at a time.
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
 pub mod config;
@@ -54,6 +55,7 @@ mod consensus;
 mod fixture;
 mod guard;
 mod kept;
+mod membership;
 mod outbox;
 mod pending;
 mod queue;

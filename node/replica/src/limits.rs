@@ -56,6 +56,9 @@ pub const LEARNERS_MAX: usize = 256;
 pub const PROOF_HASHES_MAX: usize = 80;
 /// Bytes that one round of sending again may take up; the next round goes on from there.
 pub const RESEND_BYTES_MAX: usize = 512 * 1024;
+/// Nodes that showed their registration and that this node's log does not have yet; a further one
+/// is not let in.
+pub const STRANGERS_MAX: usize = 8;
 /// Checkpoints whose cosignatures are kept; older ones are forgotten.
 pub const SEALS_KEPT_MAX: usize = 64;
 /// Cosignatures kept of one peer for sizes this node has not reached; the smallest goes first.

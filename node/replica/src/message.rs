@@ -17,6 +17,7 @@ use wattle_ledger::codec::{self, CodecError};
 use wattle_ledger::hash::Hash;
 use wattle_ledger::keys::Signature;
 use wattle_ledger::log::cosignature::Cosignature;
+use wattle_ledger::membership::{ChangeBatch, MemberChange, NodeStanding};
 use wattle_ledger::registration::NodeId;
 
 /// One message between two nodes. Variants are only ever appended.
@@ -47,6 +48,12 @@ pub enum PeerMessage {
     },
     /// The answer.
     Leaves(Piece),
+    /// First on each connection, from a node that is not in the genesis: that the registrar has
+    /// registered it. Who knows it passes it over.
+    Introduction {
+        /// The signed registration.
+        registration: Vec<u8>,
+    },
 }
 
 /// A piece of the history.
@@ -191,6 +198,12 @@ impl RaftKind {
         }
     }
 
+    /// Whether only a voter sends it, as who leads or stands for election is.
+    pub fn is_from_voter(self) -> bool {
+        let asks_for_votes = matches!(self, RaftKind::RequestVote | RaftKind::RequestPreVote);
+        asks_for_votes || self.is_from_leader()
+    }
+
     /// Whether only a leader sends it.
     pub fn is_from_leader(self) -> bool {
         matches!(self, RaftKind::Append | RaftKind::Heartbeat)
@@ -215,7 +228,7 @@ impl RaftMessage {
             .take(APPEND_ENTRIES_MAX)
             .take_while(|entry| {
                 let first = bytes == 0;
-                bytes += entry.data.len() as u64 + ENTRY_OVERHEAD_BYTES;
+                bytes += entry_bytes(entry);
                 first || bytes <= APPEND_BYTES_MAX
             });
         RaftMessage {
@@ -260,32 +273,63 @@ impl RaftMessage {
     }
 }
 
-/// Raft's entry from a stored one.
+/// Raft's entry from a stored one. A step of the membership is stored as it was signed, which is
+/// Raft's context. Raft reads the data of a step only where it is proposed, and no peer's ever.
 pub(crate) fn raft_entry(stored: StoredEntry) -> eraftpb::Entry {
-    eraftpb::Entry {
+    let mut entry = eraftpb::Entry {
         index: stored.index,
         term: stored.term,
-        data: stored.data.into(),
         ..eraftpb::Entry::default()
+    };
+    if ChangeBatch::decode(&stored.data).is_ok() {
+        entry.set_entry_type(eraftpb::EntryType::EntryConfChange);
+        entry.context = stored.data.into();
+    } else {
+        entry.data = stored.data.into();
     }
+    entry
 }
 
 /// A stored entry from Raft's.
 ///
 /// # Panics
-/// If the entry changes the membership, which nothing here proposes.
+/// If the entry is of a kind that nothing here proposes.
 pub(crate) fn stored_entry(entry: &eraftpb::Entry) -> StoredEntry {
-    assert_eq!(
-        entry.get_entry_type(),
-        eraftpb::EntryType::EntryNormal,
-        "the membership is fixed by the genesis"
-    );
-    assert!(entry.context.is_empty(), "no proposal here has a context");
+    let data = match entry.get_entry_type() {
+        eraftpb::EntryType::EntryNormal => {
+            assert!(entry.context.is_empty(), "a batch has no context");
+            &entry.data
+        }
+        eraftpb::EntryType::EntryConfChange => &entry.context,
+        eraftpb::EntryType::EntryConfChangeV2 => panic!("nobody proposes several steps at once"),
+    };
     StoredEntry {
         index: entry.index,
         term: entry.term,
-        data: entry.data.to_vec(),
+        data: data.to_vec(),
     }
+}
+
+/// What an entry takes up as it is stored.
+pub(crate) fn entry_bytes(entry: &eraftpb::Entry) -> u64 {
+    let data = if entry.context.is_empty() {
+        &entry.data
+    } else {
+        &entry.context
+    };
+    data.len() as u64 + ENTRY_OVERHEAD_BYTES
+}
+
+/// Raft's form of a step.
+pub(crate) fn conf_change(step: &MemberChange) -> eraftpb::ConfChange {
+    let mut change = eraftpb::ConfChange::default();
+    change.set_change_type(match step.standing {
+        NodeStanding::Learner => eraftpb::ConfChangeType::AddLearnerNode,
+        NodeStanding::Voter => eraftpb::ConfChangeType::AddNode,
+        NodeStanding::Removed => eraftpb::ConfChangeType::RemoveNode,
+    });
+    change.node_id = step.node.0;
+    change
 }
 
 #[cfg(test)]

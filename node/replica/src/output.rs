@@ -8,6 +8,7 @@ use crate::input::ClientId;
 use crate::snapshot::Snapshot;
 use wattle_ledger::event::{SignedEvent, event_hash};
 use wattle_ledger::evidence::Evidence;
+use wattle_ledger::genesis::NodeRecord;
 use wattle_ledger::hash::Hash;
 use wattle_ledger::registration::NodeId;
 use wattle_ledger::rejection::Rejection;
@@ -69,6 +70,8 @@ pub enum Output {
         /// The answer.
         response: Response,
     },
+    /// Let these nodes in from now on, and nobody else.
+    Peers(Vec<NodeRecord>),
     /// Tell the operator; the replica goes on.
     Alarm(Alarm),
     /// Keep what was found as evidence. The same may be found again, also after a restart.
@@ -107,7 +110,8 @@ pub struct WriteBatch {
     pub compacted: Option<EntryId>,
     /// The new hard state, where it changed.
     pub hard_state: Option<StoredHardState>,
-    /// The last checkpoint this node has signed, where it signs one.
+    /// The last checkpoint this node has signed, where it signs one; of a node that does not vote,
+    /// the last that it has published.
     pub signed: Option<SignedHead>,
     /// Events promised to clients, to be resent until they are applied.
     pub pending_added: Vec<PendingEvent>,
@@ -221,6 +225,8 @@ pub enum Response {
 /// What an operator should know.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Alarm {
+    /// This node was removed from the park and has no part in it any more.
+    Removed,
     /// A peer's message was not acceptable and was dropped.
     PeerMessageRefused {
         /// The peer.

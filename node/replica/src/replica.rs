@@ -8,7 +8,7 @@ use crate::catch_up::CatchUp;
 use crate::compaction::Snapshots;
 use crate::config::{Config, StartError};
 use crate::consensus::{Consensus, Pace};
-use crate::guard::{View, clock_ahead_ms};
+use crate::guard::{GuardError, View, clock_ahead_ms};
 use crate::input::{ClientId, Input};
 use crate::message::{PeerMessage, RaftKind, RaftMessage, SignedCheckpoint};
 use crate::outbox::Outbox;
@@ -21,8 +21,9 @@ use crate::start::{self, Beginning};
 use crate::window::Window;
 use raft::StateRole;
 use std::collections::BTreeMap;
+use wattle_ledger::genesis::NodeRecord;
 use wattle_ledger::hash::Hash;
-use wattle_ledger::keys::SigningKey;
+use wattle_ledger::keys::{PublicKey, SigningKey};
 use wattle_ledger::ledger::Ledger;
 use wattle_ledger::receipt::Promise;
 use wattle_ledger::registration::NodeId;
@@ -50,7 +51,16 @@ pub struct Replica {
     pub(crate) is_resumed: bool,
     /// Whether a batch without events may be proposed in this tick.
     pub(crate) may_propose_empty: bool,
-    pub(crate) voters: Vec<NodeId>,
+    /// Whether a step of the membership may be proposed in this tick.
+    pub(crate) may_propose_step: bool,
+    /// Ticks since a leader was heard.
+    pub(crate) silent_ticks: u64,
+    /// Who signed this node's own registration, of one that is not in the genesis.
+    pub(crate) registrar: Option<PublicKey>,
+    /// Nodes that showed their registration and that the ledger does not know yet.
+    pub(crate) strangers: BTreeMap<NodeId, NodeRecord>,
+    /// Whom the network was last told to let in.
+    pub(crate) peers: Vec<NodeRecord>,
     pub(crate) election_ticks: usize,
     clock_ahead_max_ms: u64,
     window_bytes_max: u64,
@@ -89,7 +99,9 @@ impl Replica {
             keys,
             ..
         } = config;
-        start::check_keys(&genesis, node, &keys)?;
+        let registration = config.registration.as_deref();
+        start::check_keys(&genesis, node, &keys, registration)?;
+        let registrar = registration.and_then(start::registrar);
         if config.heartbeat_ticks == 0 || config.election_ticks <= config.heartbeat_ticks {
             return Err(StartError::Ticks);
         }
@@ -105,7 +117,6 @@ impl Replica {
             roster,
             ..
         } = beginning;
-        let voters = roster.voters.clone();
         let window = Window::new(durable.start, durable.entries, durable.hard_state, roster);
         let pace = Pace {
             election_ticks: config.election_ticks,
@@ -130,7 +141,11 @@ impl Replica {
             catch_up: None,
             is_resumed: false,
             may_propose_empty: false,
-            voters,
+            may_propose_step: false,
+            silent_ticks: 0,
+            registrar,
+            strangers: BTreeMap::new(),
+            peers: Vec::new(),
             election_ticks: config.election_ticks,
             clock_ahead_max_ms: config.clock_ahead_max_ms,
             window_bytes_max: config.window_bytes_max,
@@ -140,6 +155,7 @@ impl Replica {
             ignored: BTreeMap::new(),
         };
         replica.work(Timestamp::default());
+        replica.follow_registry();
         Ok(replica)
     }
 
@@ -164,22 +180,25 @@ impl Replica {
             Input::Tick => self.on_tick(),
             Input::PeerMessage { from, bytes } => self.on_peer_message(now, from, &bytes),
             Input::PeerUnreachable { peer } => {
-                if peer != self.node && self.voters.contains(&peer) {
+                if self.with_view(|view| view.check_sender(peer)).is_ok() {
                     self.consensus.unreachable(peer);
                 }
             }
             Input::Submit { client, event } => self.on_submit(now, client, &event),
             Input::SnapshotStored { index } => self.on_snapshot_stored(now, index),
             Input::ClientGone { client } => self.on_client_gone(client),
+            Input::Introduced { registration } => self.on_introduced(&registration),
         }
         self.work(now);
         self.on_leader_change();
-        if !self.outbox.is_stopped() && self.propose_if_due(now) {
+        let may_propose = !self.outbox.is_stopped();
+        if may_propose && (self.propose_step_if_due(now) || self.propose_if_due(now)) {
             self.work(now);
             self.on_leader_change();
         }
         self.forget_sealed();
         self.snapshot_if_due();
+        self.follow_registry();
     }
 
     /// The next output to be performed.
@@ -189,7 +208,9 @@ impl Replica {
 
     fn on_tick(&mut self) {
         self.ticks += 1;
+        self.silent_ticks += 1;
         self.may_propose_empty = true;
+        self.may_propose_step = true;
         self.ignored.retain(|_, ticks| {
             *ticks -= 1;
             *ticks > 0
@@ -221,14 +242,24 @@ impl Replica {
         from: NodeId,
         bytes: &[u8],
     ) -> Result<(), String> {
-        self.with_view(|view| view.check_sender(from))
-            .map_err(|error| error.to_string())?;
+        if let Err(error) = self.with_view(|view| view.check_sender(from)) {
+            // Of a node that was removed it may be a message from before.
+            let was_one = from != self.node && self.ledger.node(from).is_some();
+            return if was_one {
+                Ok(())
+            } else {
+                Err(error.to_string())
+            };
+        }
         let message = PeerMessage::decode(bytes).map_err(|error| error.to_string())?;
         match message {
             PeerMessage::Raft(message) => {
-                self.with_view(|view| view.check(from, &message))
-                    .map_err(|error| error.to_string())?;
-                self.step(now, message);
+                match self.with_view(|view| view.check(from, &message)) {
+                    Ok(()) => self.step(now, message),
+                    // It may be one from before the vote was taken from its sender.
+                    Err(GuardError::NotAVoter(_)) => {}
+                    Err(error) => return Err(error.to_string()),
+                }
             }
             PeerMessage::Forward { events } => self.on_forward(now, from, &events),
             PeerMessage::Receipts { receipts } => self.on_receipts(from, &receipts)?,
@@ -238,12 +269,16 @@ impl Replica {
                     .on_signatures(from, signed, size, &mut self.outbox);
             }
             PeerMessage::Manifest(manifest) => {
-                self.with_view(|view| view.check_manifest(from, &manifest))
-                    .map_err(|error| error.to_string())?;
-                self.on_manifest(manifest)?;
+                match self.with_view(|view| view.check_manifest(from, &manifest)) {
+                    Ok(()) => self.on_manifest(manifest)?,
+                    Err(GuardError::NotAVoter(_)) => {}
+                    Err(error) => return Err(error.to_string()),
+                }
             }
             PeerMessage::LeavesWanted { first, size } => self.on_leaves_wanted(from, first, size),
             PeerMessage::Leaves(piece) => self.on_piece(from, piece)?,
+            // It is one for who does not know the sender, and this node does.
+            PeerMessage::Introduction { .. } => {}
         }
         Ok(())
     }
@@ -273,15 +308,21 @@ impl Replica {
                 return;
             }
         }
+        let is_from_leader = message.kind.is_from_leader();
         self.consensus.step(message);
+        if is_from_leader && self.consensus.leader() == Some(from) {
+            self.silent_ticks = 0;
+        }
     }
 
     fn with_view<T>(&self, ask: impl FnOnce(&View) -> T) -> T {
         let term = self.consensus.term();
         let entry_term = |index| self.consensus.entry_term(index);
+        let (voters, learners) = self.heard();
         ask(&View {
             node: self.node,
-            voters: &self.voters,
+            voters: &voters,
+            learners: &learners,
             term,
             leader: self
                 .led
@@ -377,7 +418,10 @@ impl Replica {
 
     /// The present term's leader, as far as known; this node if it leads.
     pub fn leader(&self) -> Option<NodeId> {
-        self.consensus.leader()
+        // One that has no part any more hears of no further election.
+        let membership = self.ledger.members().membership();
+        let is_member = membership.standing(self.node).is_some();
+        self.consensus.leader().filter(|_| is_member)
     }
 
     /// The present term.

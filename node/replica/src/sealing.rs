@@ -11,6 +11,7 @@ use crate::message::{PeerMessage, SignedCheckpoint};
 use crate::outbox::Outbox;
 use crate::output::{Alarm, Finding, Output, SignedHead, WriteBatch};
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use wattle_ledger::evidence::Evidence;
 use wattle_ledger::genesis::{Genesis, NodeRecord};
 use wattle_ledger::hash::Hash;
@@ -18,8 +19,9 @@ use wattle_ledger::keys::SigningKey;
 use wattle_ledger::log::checkpoint::Checkpoint;
 use wattle_ledger::log::cosignature::Cosignature;
 use wattle_ledger::log::note::{Note, NoteSignature, SignatureType, key_id};
-use wattle_ledger::membership::policy;
+use wattle_ledger::membership::{policy, seal_quorum};
 use wattle_ledger::registration::NodeId;
+use wattle_ledger::state::members::Members;
 use wattle_market::interval::Timestamp;
 
 /// A checkpoint with its quorum of cosignatures.
@@ -37,6 +39,8 @@ pub struct Sealed {
 #[derive(Debug)]
 struct Seal {
     checkpoint: Checkpoint,
+    /// Who votes at it: their signatures count and nobody else's.
+    voters: Arc<[NodeRecord]>,
     signatures: BTreeMap<NodeId, SignedCheckpoint>,
 }
 
@@ -46,7 +50,14 @@ pub(crate) struct Sealing {
     genesis: Genesis,
     log_key: SigningKey,
     cosigner_key: SigningKey,
-    /// The last checkpoint signed, as it is durable; the one way to change it is [`Self::sign`].
+    /// Who votes now.
+    voters: Arc<[NodeRecord]>,
+    /// Seals beyond this size are of these voters.
+    voters_since: u64,
+    /// The other members, who are sent signatures.
+    peers: Vec<NodeId>,
+    /// The last checkpoint signed, or published by a node that does not vote, as it is durable.
+    /// Only [`Self::sign`] and [`Self::vouch`] change it.
     signed: Option<SignedHead>,
     /// Whether the log was seen to have the root of `signed`.
     confirmed: bool,
@@ -70,6 +81,9 @@ impl Sealing {
             genesis: genesis.clone(),
             log_key,
             cosigner_key,
+            voters: genesis.body().nodes.as_slice().into(),
+            voters_since: 0,
+            peers: others(genesis.body().nodes.iter().map(|record| record.id), node),
             signed,
             confirmed: signed.is_none(),
             cosigned_at: 0,
@@ -78,6 +92,16 @@ impl Sealing {
             evidence: BTreeMap::new(),
             sealed: None,
         }
+    }
+
+    /// Who votes and who learns from here on.
+    pub(crate) fn set_members(&mut self, members: &Members) {
+        let membership = members.membership();
+        self.voters = members.voters().into();
+        self.voters_since = membership.since;
+        self.peers = others(membership.members(), self.node);
+        let peers = &self.peers;
+        self.early.retain(|peer, _| peers.contains(peer));
     }
 
     /// The last checkpoint with a quorum.
@@ -126,11 +150,13 @@ impl Sealing {
                 return;
             }
         }
-        for checkpoint in seals {
-            let signatures = BTreeMap::new();
+        // Who voted at older ones is not known any more, and nothing more is done with them.
+        let since = self.voters_since;
+        for checkpoint in seals.into_iter().filter(|seal| seal.size() > since) {
             let seal = Seal {
                 checkpoint,
-                signatures,
+                voters: Arc::clone(&self.voters),
+                signatures: BTreeMap::new(),
             };
             self.seals.insert(seal.checkpoint.size(), seal);
         }
@@ -153,19 +179,20 @@ impl Sealing {
             size,
             Seal {
                 checkpoint,
+                voters: Arc::clone(&self.voters),
                 signatures: BTreeMap::new(),
             },
         );
         if self.seals.len() > SEALS_KEPT_MAX {
             self.seals.pop_first();
         }
-        for peer in self.peers() {
+        for peer in self.peers.clone() {
             let Some(early) = self.early.get_mut(&peer) else {
                 continue;
             };
             let signed = early.remove(&size);
             early.retain(|early_size, _| *early_size > size);
-            if let Some(signed) = signed {
+            if let Some(signed) = signed.filter(|_| self.voter(size, peer).is_some()) {
                 self.compare(peer, signed, outbox);
             }
         }
@@ -175,7 +202,8 @@ impl Sealing {
     /// Signs the seal of this size and sends the signatures to all, unless a larger one was signed
     /// before.
     pub(crate) fn sign(&mut self, size: u64, now: Timestamp, outbox: &mut Outbox) {
-        let Some(seal) = self.seals.get_mut(&size) else {
+        let votes = self.voter(size, self.node).is_some();
+        let Some(seal) = self.seals.get_mut(&size).filter(|_| votes) else {
             return;
         };
         if outbox.is_stopped() || self.signed.is_some_and(|head| size < head.size) {
@@ -256,7 +284,11 @@ impl Sealing {
             outbox.alarm(Alarm::PeerMessageRefused { from, reason });
             return;
         }
-        if let Err(reason) = self.verify(from, &signed) {
+        let Some(record) = self.voter(signed.size, from).cloned() else {
+            // One of two is behind by a change of the voters; who votes sends it again.
+            return;
+        };
+        if let Err(reason) = self.verify(&record, &signed) {
             outbox.alarm(Alarm::PeerMessageRefused { from, reason });
             return;
         }
@@ -289,13 +321,14 @@ impl Sealing {
             self.evidence.insert((size, from), signed);
         }
         outbox.alarm(Alarm::RootsDiffer { peer: from, size });
+        let voters = seal.voters.len();
         self.tell_evidence(size, outbox);
         let against = self
             .evidence
             .range((size, NodeId(0))..=(size, NodeId(u64::MAX)))
             .filter(|(_, other)| other.root == signed.root)
             .count();
-        if against >= self.genesis.seal_quorum() {
+        if against >= seal_quorum(voters) {
             let reason = format!(
                 "a quorum of nodes has sealed another root at size {size} than this node computed; \
                  keep this node's data as evidence, and compare versions and logs before a restart"
@@ -311,8 +344,9 @@ impl Sealing {
         let count = seal.signatures.len();
         // Without its own signature a node could publish, after a restart, a smaller checkpoint
         // than before; what it has signed is durable and never shrinks.
+        let votes = seal.voters.iter().any(|record| record.id == self.node);
         let is_own = seal.signatures.contains_key(&self.node);
-        if !is_own || count < self.genesis.seal_quorum() {
+        if (votes && !is_own) || count < seal_quorum(seal.voters.len()) {
             return;
         }
         let is_news = self.sealed.as_ref().is_none_or(|sealed| {
@@ -322,7 +356,13 @@ impl Sealing {
         if !is_news {
             return;
         }
-        let note = self.note(&seal.checkpoint, &seal.signatures).to_string();
+        if !votes && !self.vouch(size, outbox) {
+            return;
+        }
+        let seal = &self.seals[&size];
+        let note = self
+            .note(&seal.checkpoint, &seal.voters, &seal.signatures)
+            .to_string();
         let cosigners = seal.signatures.keys().copied().collect();
         let checkpoint = seal.checkpoint.clone();
         self.sealed = Some(Sealed {
@@ -331,6 +371,26 @@ impl Sealing {
             cosigners,
         });
         outbox.push(Output::Publish { size, note });
+    }
+
+    /// A node that does not vote publishes no smaller checkpoint than before either: what it
+    /// publishes is durable first, as a signed head is. Whether it may.
+    fn vouch(&mut self, size: u64, outbox: &mut Outbox) -> bool {
+        let head = SignedHead {
+            size,
+            root: *self.seals[&size].checkpoint.root(),
+        };
+        match self.signed {
+            Some(before) if before.size > size => return false,
+            Some(before) if before.size == size => {}
+            _ => outbox.persist(WriteBatch {
+                signed: Some(head),
+                ..WriteBatch::default()
+            }),
+        }
+        self.signed = Some(head);
+        self.confirmed = true;
+        true
     }
 
     /// Tells of each other root that was signed for a size, with all signatures known so far.
@@ -347,12 +407,12 @@ impl Sealing {
         let Some(seal) = self.seals.get(&size).filter(|_| !others.is_empty()) else {
             return;
         };
-        let own = self.note(&seal.checkpoint, &seal.signatures);
-        let known = policy(&self.genesis, self.records());
+        let own = self.note(&seal.checkpoint, &seal.voters, &seal.signatures);
+        let known = policy(&self.genesis, &seal.voters);
         for (root, signatures) in others {
             let checkpoint = Checkpoint::new(self.genesis.origin(), size, root)
                 .expect("the signatures over it were verified");
-            let other = self.note(&checkpoint, &signatures);
+            let other = self.note(&checkpoint, &seal.voters, &signatures);
             let notes = [own.clone(), other];
             let heads = Evidence::two_heads_by(&known, &self.genesis, notes, Vec::new());
             if let Ok(evidence) = heads {
@@ -365,12 +425,13 @@ impl Sealing {
     fn note(
         &self,
         checkpoint: &Checkpoint,
+        voters: &[NodeRecord],
         signatures: &BTreeMap<NodeId, SignedCheckpoint>,
     ) -> Note {
         let origin = self.genesis.origin();
         let mut note = checkpoint.to_note();
         let signers = || {
-            let records = self.records().iter();
+            let records = voters.iter();
             records.filter_map(|record| Some((record, signatures.get(&record.id)?)))
         };
         let log_lines = signers().map(|(record, signed)| {
@@ -391,9 +452,14 @@ impl Sealing {
         note
     }
 
-    fn verify(&self, from: NodeId, signed: &SignedCheckpoint) -> Result<(), String> {
-        let record = self.records().iter().find(|record| record.id == from);
-        let record = record.ok_or_else(|| format!("node {from} is not a voter"))?;
+    /// The record of a node that votes at a size, where that is known; else if it votes now.
+    fn voter(&self, size: u64, node: NodeId) -> Option<&NodeRecord> {
+        let seal = self.seals.get(&size);
+        let voters = seal.map_or(&self.voters, |seal| &seal.voters);
+        voters.iter().find(|record| record.id == node)
+    }
+
+    fn verify(&self, record: &NodeRecord, signed: &SignedCheckpoint) -> Result<(), String> {
         let checkpoint = Checkpoint::new(self.genesis.origin(), signed.size, signed.root)
             .map_err(|error| error.to_string())?;
         let text = checkpoint.text();
@@ -447,7 +513,7 @@ impl Sealing {
     fn send_to_peers(&self, size: u64, only_missing: bool, outbox: &mut Outbox) {
         let seal = &self.seals[&size];
         let own = seal.signatures[&self.node];
-        for peer in self.peers() {
+        for peer in self.peers.iter().copied() {
             let missing = !seal.signatures.contains_key(&peer);
             if missing || !only_missing {
                 let signed = SignedCheckpoint {
@@ -458,15 +524,10 @@ impl Sealing {
             }
         }
     }
+}
 
-    fn records(&self) -> &[NodeRecord] {
-        &self.genesis.body().nodes
-    }
-
-    fn peers(&self) -> Vec<NodeId> {
-        let ids = self.records().iter().map(|record| record.id);
-        ids.filter(|id| *id != self.node).collect()
-    }
+fn others(all: impl Iterator<Item = NodeId>, node: NodeId) -> Vec<NodeId> {
+    all.filter(|id| *id != node).collect()
 }
 
 fn contradiction(head: &SignedHead) -> String {

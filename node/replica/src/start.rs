@@ -6,8 +6,9 @@ use crate::output::{Durable, EntryId, Output, SignedHead, WriteBatch};
 use crate::pending::Pending;
 use crate::sealing::Sealing;
 use crate::snapshot::{Roster, Snapshot};
-use wattle_ledger::event::SignedEvent;
-use wattle_ledger::genesis::Genesis;
+use wattle_ledger::event::{Action, SignedEvent};
+use wattle_ledger::genesis::{Genesis, NodeRecord};
+use wattle_ledger::keys::PublicKey;
 use wattle_ledger::ledger::{Ledger, SignatureCheck};
 use wattle_ledger::log::checkpoint::Checkpoint;
 use wattle_ledger::receipt::Receipt;
@@ -33,7 +34,7 @@ impl Beginning {
             if durable.start.index > 0 {
                 return Err(without_snapshot(durable.start));
             }
-            check_hard_state(&roster, durable)?;
+            check_hard_state(durable)?;
             return Ok(Beginning {
                 ledger: Ledger::found(genesis),
                 applied: 0,
@@ -57,7 +58,7 @@ impl Beginning {
         }
         // A snapshot is of committed entries, and the commit index waits for the next write.
         durable.hard_state.commit = durable.hard_state.commit.max(entry.index);
-        check_hard_state(&beginning.roster, durable)?;
+        check_hard_state(durable)?;
         Ok(beginning)
     }
 
@@ -70,6 +71,7 @@ impl Beginning {
         sealing: &mut Sealing,
         outbox: &mut Outbox,
     ) -> Result<(), StartError> {
+        sealing.set_members(self.ledger.members());
         let Some(snapshot) = durable.snapshot.as_deref() else {
             outbox.push(Output::Append {
                 first: 0,
@@ -111,6 +113,10 @@ fn restore(genesis: &Genesis, snapshot: &Snapshot) -> Result<Ledger, StartError>
     let (size, root) = (ledger.size(), ledger.root());
     if (size, root) != (snapshot.head.size, snapshot.head.root) {
         let reason = format!("its ledger has size {size} and root {root}");
+        return Err(invalid_snapshot(snapshot, &reason));
+    }
+    if snapshot.head.roster != Roster::of(&ledger.members().membership()) {
+        let reason = "its ledger has other members than its head";
         return Err(invalid_snapshot(snapshot, &reason));
     }
     Ok(ledger)
@@ -165,9 +171,12 @@ pub(crate) fn check_keys(
     genesis: &Genesis,
     node: NodeId,
     keys: &NodeKeys,
+    registration: Option<&[u8]>,
 ) -> Result<(), StartError> {
     let nodes = &genesis.body().nodes;
-    let record = nodes.iter().find(|record| record.id == node);
+    let founding = nodes.iter().find(|record| record.id == node).cloned();
+    let shown = || registered(genesis, registration?).filter(|record| record.id == node);
+    let record = founding.or_else(shown);
     let record = record.ok_or(StartError::UnknownNode(node))?;
     for (role, key, expected) in [
         ("batch", &keys.batch, record.batch),
@@ -180,6 +189,23 @@ pub(crate) fn check_keys(
         }
     }
     Ok(())
+}
+
+/// The node that a registration is about. Whether the registrar signed it is for those to judge to
+/// whom it is shown.
+fn registered(genesis: &Genesis, registration: &[u8]) -> Option<NodeRecord> {
+    let event = SignedEvent::parse(registration).ok()?;
+    event.verify(&genesis.park()).ok()?;
+    match &event.body().action {
+        Action::RegisterNode(record) => Some(record.clone()),
+        _ => None,
+    }
+}
+
+/// Who signed a registration.
+pub(crate) fn registrar(registration: &[u8]) -> Option<PublicKey> {
+    let event = SignedEvent::parse(registration).ok()?;
+    Some(event.body().author)
 }
 
 fn check_entries(durable: &Durable) -> Result<(), StartError> {
@@ -200,7 +226,7 @@ fn check_entries(durable: &Durable) -> Result<(), StartError> {
     Ok(())
 }
 
-fn check_hard_state(roster: &Roster, durable: &Durable) -> Result<(), StartError> {
+fn check_hard_state(durable: &Durable) -> Result<(), StartError> {
     let invalid = |reason: String| Err(StartError::DurableInvalid { reason });
     let hard_state = durable.hard_state;
     let last = durable.entries.last();
@@ -218,12 +244,6 @@ fn check_hard_state(roster: &Roster, durable: &Durable) -> Result<(), StartError
         return invalid(format!(
             "term {} is below the last entry's",
             hard_state.term
-        ));
-    }
-    if hard_state.vote != 0 && !roster.contains(NodeId(hard_state.vote)) {
-        return invalid(format!(
-            "the vote went to {}, who is no voter",
-            hard_state.vote
         ));
     }
     Ok(())

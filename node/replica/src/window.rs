@@ -4,8 +4,8 @@
 //! What is in the window is never more than what the disk holds once all outputs so far are
 //! performed; what was compacted may stay on the disk until the next write.
 
-use crate::limits::{APPEND_ENTRIES_MAX, ENTRY_OVERHEAD_BYTES};
-use crate::message::raft_entry;
+use crate::limits::APPEND_ENTRIES_MAX;
+use crate::message::{entry_bytes, raft_entry};
 use crate::output::{EntryId, StoredEntry, StoredHardState};
 use crate::snapshot::Roster;
 use raft::eraftpb::{ConfState, Entry, HardState, Snapshot};
@@ -137,11 +137,6 @@ impl Window {
     fn place(&self, index: u64) -> usize {
         usize::try_from(index - self.start.index - 1).expect("the window is in memory")
     }
-}
-
-/// What an entry takes up in the window.
-pub(crate) fn entry_bytes(entry: &Entry) -> u64 {
-    entry.data.len() as u64 + ENTRY_OVERHEAD_BYTES
 }
 
 fn ids(nodes: &[NodeId]) -> Vec<u64> {

@@ -14,13 +14,14 @@ const PEER_PLACES: usize = 4_096;
 const SUBMIT_PLACES: usize = 1_024;
 /// Queries that wait; a further client waits outside for a place.
 const QUERY_PLACES: usize = 256;
-/// Connections that broke, and the request to stop.
+/// Connections that broke, strangers, and the request to stop.
 const OTHER_PLACES: usize = 256;
 
 pub(super) type Query = Box<dyn FnOnce(&View) + Send>;
 
 pub(super) enum Message {
     Peer { from: NodeId, bytes: Vec<u8> },
+    Stranger { bytes: Vec<u8> },
     Unreachable(NodeId),
     Submit { event: Vec<u8>, waiter: Waiter },
     Query(Query),
@@ -137,6 +138,13 @@ impl Handle {
     pub fn peer_message(&self, from: NodeId, bytes: Vec<u8>) {
         if let Ok(place) = Arc::clone(&self.peers).try_acquire_owned() {
             let _ = self.put(Message::Peer { from, bytes }, place);
+        }
+    }
+
+    /// The first message of somebody unknown; dropped where there is no place.
+    pub fn stranger(&self, bytes: Vec<u8>) {
+        if let Ok(place) = Arc::clone(&self.others).try_acquire_owned() {
+            let _ = self.put(Message::Stranger { bytes }, place);
         }
     }
 

@@ -5,6 +5,7 @@ use super::frame::FRAME_OVERHEAD_BYTES;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::Notify;
+use wattle_ledger::genesis::NodeRecord;
 use wattle_ledger::registration::NodeId;
 
 /// Messages that wait for one peer; the oldest goes when another comes.
@@ -16,6 +17,8 @@ const QUEUE_BYTES_MAX: usize = 8 * 1024 * 1024;
 #[derive(Debug, Clone)]
 pub struct Outbound {
     queues: Arc<Mutex<BTreeMap<NodeId, Queue>>>,
+    /// Whom to let in, until the network has taken it over.
+    peers: Arc<Mutex<Option<Vec<NodeRecord>>>>,
     wake: Arc<Notify>,
 }
 
@@ -28,12 +31,31 @@ struct Queue {
 }
 
 impl Outbound {
-    pub(super) fn new(peers: impl Iterator<Item = NodeId>) -> Outbound {
-        let queues = peers.map(|peer| (peer, Queue::default())).collect();
+    /// The way to nobody yet.
+    pub(super) fn new() -> Outbound {
         Outbound {
-            queues: Arc::new(Mutex::new(queues)),
+            queues: Arc::default(),
+            peers: Arc::default(),
             wake: Arc::new(Notify::new()),
         }
+    }
+
+    /// Lets these nodes in from now on, and nobody else.
+    pub fn set_peers(&self, peers: Vec<NodeRecord>) {
+        let mut queues = self.lock();
+        queues.retain(|id, _| peers.iter().any(|peer| peer.id == *id));
+        for peer in &peers {
+            queues.entry(peer.id).or_default();
+        }
+        drop(queues);
+        *self.peers.lock().unwrap_or_else(PoisonError::into_inner) = Some(peers);
+        self.wake.notify_one();
+    }
+
+    /// Whom to let in, if that has changed.
+    pub(super) fn take_peers(&self) -> Option<Vec<NodeRecord>> {
+        let mut peers = self.peers.lock().unwrap_or_else(PoisonError::into_inner);
+        peers.take()
     }
 
     /// Queues a message; `false` if it or an older one to the same peer is lost by that, so that
@@ -127,18 +149,35 @@ impl Queue {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use wattle_ledger::keys::PublicKey;
+    use wattle_market::point::BuildingId;
 
     const PEER: NodeId = NodeId(2);
 
+    fn record(id: NodeId) -> NodeRecord {
+        let key = |role| PublicKey([role; 32]);
+        NodeRecord {
+            id,
+            building: BuildingId(1),
+            transport: key(1),
+            log: key(2),
+            cosigner: key(3),
+            batch: key(4),
+            receipt: key(5),
+        }
+    }
+
     fn outbound() -> Outbound {
-        let outbound = Outbound::new([PEER].into_iter());
+        let outbound = Outbound::new();
+        outbound.set_peers(vec![record(PEER)]);
         outbound.set_connected(PEER, true);
         outbound
     }
 
     #[test]
     fn nothing_waits_for_a_peer_that_is_not_connected() {
-        let outbound = Outbound::new([PEER].into_iter());
+        let outbound = Outbound::new();
+        outbound.set_peers(vec![record(PEER)]);
         assert!(!outbound.send(PEER, vec![1]));
         assert!(!outbound.send(NodeId(9), vec![1]));
         outbound.set_connected(PEER, true);
@@ -148,6 +187,18 @@ mod tests {
         outbound.set_connected(PEER, true);
         assert!(outbound.take_frame(PEER).is_empty());
         assert_eq!(outbound.dropped(), 2);
+    }
+
+    #[test]
+    fn a_peer_that_is_no_longer_let_in_is_sent_nothing() {
+        let outbound = outbound();
+        assert_eq!(outbound.take_peers().map(|peers| peers.len()), Some(1));
+        assert_eq!(outbound.take_peers(), None);
+        assert!(outbound.send(PEER, vec![1]));
+        outbound.set_peers(vec![record(NodeId(3))]);
+        assert!(!outbound.send(PEER, vec![1]));
+        assert!(outbound.take_frame(PEER).is_empty());
+        assert_eq!(outbound.connected(), []);
     }
 
     #[test]

@@ -5,7 +5,6 @@ use super::outbound::Outbound;
 use super::{NetworkError, NetworkEvent};
 use crate::config::Config;
 use futures::StreamExt as _;
-use libp2p::allow_block_list::{self, AllowedPeers};
 use libp2p::connection_limits::{self, ConnectionLimits};
 use libp2p::core::upgrade::Version;
 use libp2p::identity::{self, Keypair};
@@ -21,12 +20,22 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 use tokio::sync::watch;
 use wattle_ledger::keys::PublicKey;
+use wattle_ledger::limits::MEMBERS_MAX;
 use wattle_ledger::registration::NodeId;
+use wattle_replica::message::PeerMessage;
 
 /// Handshakes that may be under way; more are closed unanswered.
 const PENDING_INCOMING_MAX: u32 = 16;
 /// Connections to one peer: each side may have dialled, and an old one may still be closing.
 const ESTABLISHED_PER_PEER_MAX: u32 = 4;
+/// Connections in all: to members and to strangers.
+const ESTABLISHED_MAX: u32 = (MEMBERS_MAX + STRANGERS_MAX) as u32 * ESTABLISHED_PER_PEER_MAX;
+/// Who is connected and not known; a further one is cut off.
+const STRANGERS_MAX: usize = 8;
+/// Who is not known within this time is cut off.
+const STRANGER_TIME: Duration = Duration::from_secs(10);
+/// A stranger's message is at most this long; a registration is far shorter.
+const STRANGER_BYTES_MAX: usize = 4 * 1024;
 /// A frame that is not answered within this time is lost, and the connection is renewed.
 const FRAME_TIMEOUT: Duration = Duration::from_secs(5);
 /// Handshakes take at most this long.
@@ -43,14 +52,14 @@ type Deliver = Box<dyn Fn(NetworkEvent) + Send>;
 #[derive(NetworkBehaviour)]
 struct Behaviour {
     limits: connection_limits::Behaviour,
-    allowed: allow_block_list::Behaviour<AllowedPeers>,
     frames: request_response::Behaviour<FrameCodec>,
 }
 
 /// One other node of the park.
 struct Peer {
     node: NodeId,
-    address: Multiaddr,
+    /// Where it listens; none: it dials.
+    address: Option<Multiaddr>,
     /// The frame that is on its way.
     in_flight: Option<OutboundRequestId>,
     dial_at: Instant,
@@ -59,7 +68,14 @@ struct Peer {
 
 struct Driver {
     swarm: Swarm<Behaviour>,
+    own: NodeId,
+    /// What is shown to each peer first: that the registrar has registered this node.
+    introduction: Option<Vec<u8>>,
+    /// Where nodes listen, by the configuration.
+    addresses: BTreeMap<NodeId, Multiaddr>,
     peers: BTreeMap<PeerId, Peer>,
+    /// Who is connected and not known, and until when that may stay so.
+    strangers: BTreeMap<PeerId, Instant>,
     outbound: Outbound,
     deliver: Deliver,
 }
@@ -69,8 +85,7 @@ pub(super) async fn start(
     deliver: Deliver,
     stop: watch::Receiver<bool>,
 ) -> Result<(Outbound, SocketAddr), NetworkError> {
-    let peers = peers(config)?;
-    let mut swarm = build(config, peers.keys().copied())?;
+    let mut swarm = build(config)?;
     let listen = |reason: String| NetworkError::Listen {
         address: config.p2p_listen,
         source: io::Error::other(reason),
@@ -88,10 +103,20 @@ pub(super) async fn start(
     };
     let address =
         socket_address(&address).ok_or_else(|| listen(format!("{address} is no TCP address")))?;
-    let outbound = Outbound::new(peers.values().map(|peer| peer.node));
+    let outbound = Outbound::new();
+    let addresses = config.peers.iter();
     let driver = Driver {
         swarm,
-        peers,
+        own: config.record.id,
+        introduction: config.registration.as_ref().map(|registration| {
+            let registration = registration.clone();
+            PeerMessage::Introduction { registration }.encode()
+        }),
+        addresses: addresses
+            .map(|(node, address)| (*node, multiaddr(*address)))
+            .collect(),
+        peers: BTreeMap::new(),
+        strangers: BTreeMap::new(),
         outbound: outbound.clone(),
         deliver,
     };
@@ -99,58 +124,21 @@ pub(super) async fn start(
     Ok((outbound, address))
 }
 
-fn peers(config: &Config) -> Result<BTreeMap<PeerId, Peer>, NetworkError> {
-    let now = Instant::now();
-    let mut peers = BTreeMap::new();
-    for record in &config.genesis.body().nodes {
-        let Some(address) = config.peers.get(&record.id) else {
-            continue;
-        };
-        let id = peer_id(&record.transport).map_err(|reason| NetworkError::Key {
-            node: record.id,
-            reason,
-        })?;
-        let wait = if config.record.id > record.id {
-            HIGHER_ID_WAITS
-        } else {
-            Duration::ZERO
-        };
-        let peer = Peer {
-            node: record.id,
-            address: multiaddr(*address),
-            in_flight: None,
-            dial_at: now + wait,
-            dial_pause: DIAL_PAUSE_MIN,
-        };
-        peers.insert(id, peer);
-    }
-    Ok(peers)
-}
-
-fn build(
-    config: &Config,
-    allowed: impl Iterator<Item = PeerId>,
-) -> Result<Swarm<Behaviour>, NetworkError> {
+fn build(config: &Config) -> Result<Swarm<Behaviour>, NetworkError> {
     let failed = |error: &dyn std::fmt::Display| NetworkError::Start(error.to_string());
     let mut seed = *config.secrets.transport_seed;
     let keypair = Keypair::ed25519_from_bytes(&mut seed).map_err(|error| failed(&error))?;
     let network_key = PreSharedKey::new(config.network_key);
-    let mut allow_list = allow_block_list::Behaviour::<AllowedPeers>::default();
-    for peer in allowed {
-        allow_list.allow_peer(peer);
-    }
-    let others = u32::try_from(config.peers.len()).unwrap_or(u32::MAX);
     let limits = ConnectionLimits::default()
         .with_max_pending_incoming(Some(PENDING_INCOMING_MAX))
         .with_max_established_per_peer(Some(ESTABLISHED_PER_PEER_MAX))
-        .with_max_established(Some(others.saturating_mul(ESTABLISHED_PER_PEER_MAX).max(1)));
+        .with_max_established(Some(ESTABLISHED_MAX));
     let protocols = [(PROTOCOL, ProtocolSupport::Full)];
     let settings = request_response::Config::default()
         .with_request_timeout(FRAME_TIMEOUT)
         .with_max_concurrent_streams(8);
     let behaviour = Behaviour {
         limits: connection_limits::Behaviour::new(limits),
-        allowed: allow_list,
         frames: request_response::Behaviour::with_codec(FrameCodec, protocols, settings),
     };
     let swarm = SwarmBuilder::with_existing_identity(keypair)
@@ -185,16 +173,85 @@ impl Driver {
         loop {
             tokio::select! {
                 event = self.swarm.select_next_some() => self.on_event(event),
-                () = outbound.queued() => self.send_all(),
-                _ = dial.tick() => self.dial(),
+                () = outbound.queued() => {
+                    self.follow_peers();
+                    self.send_all();
+                }
+                _ = dial.tick() => {
+                    self.dial();
+                    self.cut_off_strangers();
+                }
                 _ = stop.changed() => return,
             }
+        }
+    }
+
+    /// Lets in whom the node knows, and nobody else.
+    fn follow_peers(&mut self) {
+        let Some(records) = self.outbound.take_peers() else {
+            return;
+        };
+        let mut ids = BTreeMap::new();
+        for record in records {
+            match peer_id(&record.transport) {
+                Ok(id) => {
+                    ids.insert(id, record.id);
+                }
+                Err(error) => {
+                    tracing::error!(node = %record.id, error, "a transport key cannot be used");
+                }
+            }
+        }
+        let gone: Vec<PeerId> = self.peers.keys().copied().collect();
+        for id in gone.iter().filter(|id| !ids.contains_key(*id)) {
+            self.peers.remove(id);
+            let _ = self.swarm.disconnect_peer_id(*id);
+        }
+        for (id, node) in ids {
+            if self.peers.contains_key(&id) {
+                continue;
+            }
+            let peer = self.peer(node);
+            self.peers.insert(id, peer);
+            self.strangers.remove(&id);
+            if self.swarm.is_connected(&id) {
+                self.on_connected(&id);
+            }
+        }
+    }
+
+    fn peer(&self, node: NodeId) -> Peer {
+        let wait = if self.own > node {
+            HIGHER_ID_WAITS
+        } else {
+            Duration::ZERO
+        };
+        Peer {
+            node,
+            address: self.addresses.get(&node).cloned(),
+            in_flight: None,
+            dial_at: Instant::now() + wait,
+            dial_pause: DIAL_PAUSE_MIN,
+        }
+    }
+
+    fn cut_off_strangers(&mut self) {
+        let now = Instant::now();
+        let late = self.strangers.iter().filter(|(_, until)| **until < now);
+        let late: Vec<PeerId> = late.map(|(id, _)| *id).collect();
+        for id in late {
+            tracing::debug!(peer = %id, "a stranger was cut off");
+            self.strangers.remove(&id);
+            let _ = self.swarm.disconnect_peer_id(id);
         }
     }
 
     fn dial(&mut self) {
         let now = Instant::now();
         for (id, peer) in &mut self.peers {
+            let Some(address) = peer.address.clone() else {
+                continue;
+            };
             if self.swarm.is_connected(id) || now < peer.dial_at {
                 continue;
             }
@@ -202,7 +259,7 @@ impl Driver {
             peer.dial_pause = (peer.dial_pause * 2).min(DIAL_PAUSE_MAX);
             let options = DialOpts::peer_id(*id)
                 .condition(PeerCondition::DisconnectedAndNotDialing)
-                .addresses(vec![peer.address.clone()])
+                .addresses(vec![address])
                 .build();
             // An error here means that it is being dialled; one of the connection comes as event.
             let _ = self.swarm.dial(options);
@@ -246,14 +303,23 @@ impl Driver {
 
     fn on_connected(&mut self, id: &PeerId) {
         let Some(peer) = self.peers.get_mut(id) else {
+            if self.strangers.len() >= STRANGERS_MAX {
+                let _ = self.swarm.disconnect_peer_id(*id);
+            } else {
+                let until = Instant::now() + STRANGER_TIME;
+                self.strangers.insert(*id, until);
+            }
             return;
         };
         tracing::info!(node = %peer.node, "connected");
-        peer.in_flight = None;
+        let frames = &mut self.swarm.behaviour_mut().frames;
+        let introduction = self.introduction.clone();
+        peer.in_flight = introduction.map(|bytes| frames.send_request(id, vec![bytes]));
         self.outbound.set_connected(peer.node, true);
     }
 
     fn on_disconnected(&mut self, id: &PeerId) {
+        self.strangers.remove(id);
         let Some(peer) = self.peers.get_mut(id) else {
             return;
         };
@@ -269,11 +335,19 @@ impl Driver {
                 Message::Request {
                     request, channel, ..
                 } => {
-                    let Some(from) = self.peers.get(&peer).map(|peer| peer.node) else {
-                        return;
-                    };
-                    for bytes in request {
-                        (self.deliver)(NetworkEvent::Message { from, bytes });
+                    match self.peers.get(&peer).map(|peer| peer.node) {
+                        Some(from) => {
+                            for bytes in request {
+                                (self.deliver)(NetworkEvent::Message { from, bytes });
+                            }
+                        }
+                        None => {
+                            let first = request.into_iter().next();
+                            let first = first.filter(|bytes| bytes.len() <= STRANGER_BYTES_MAX);
+                            if let Some(bytes) = first {
+                                (self.deliver)(NetworkEvent::Stranger { bytes });
+                            }
+                        }
                     }
                     // It fails only if the connection broke, which comes as an event.
                     let _ = self

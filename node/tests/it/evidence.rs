@@ -126,6 +126,8 @@ impl Liar {
         let (stop, stopped) = watch::channel(false);
         let started = runtime.block_on(network::start(&config, deliver, stopped));
         let (outbound, _) = started.unwrap();
+        let others = &park.genesis.body().nodes[..2];
+        outbound.set_peers(others.to_vec());
         Liar {
             outbound,
             heard,

@@ -10,6 +10,7 @@ mod evidence;
 mod final_run;
 mod joint;
 mod market;
+mod membership;
 mod month_close;
 mod park;
 mod price_index;

@@ -171,6 +171,7 @@ fn configs(nodes: u64, clock: ClockSettings) -> Vec<RawConfig> {
     let address = |node: u64| format!("127.0.0.1:{}", ports[usize::try_from(node).unwrap() - 1]);
     let config = |node: u64| RawConfig {
         node,
+        registration: None,
         data_dir: format!("node-{node}").into(),
         genesis: "genesis".into(),
         network_key: "network.key".into(),

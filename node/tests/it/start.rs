@@ -72,7 +72,7 @@ fn what_is_wrong_with_a_configuration_is_named() {
         (
             "node = 1",
             "node = 9",
-            "node 9 is not in the genesis, only 1, 2",
+            "node 9 is neither in the genesis nor in a registration, only 1, 2",
         ),
         ("node = 1", "nod = 1", "nod"),
         ("node = 1", "node = \"one\"", "node"),

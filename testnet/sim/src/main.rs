@@ -35,7 +35,7 @@ fn run_seed(args: &Args, seed: u64) -> u8 {
             print(&format!(
                 "ok  digest {digest:016x}  {} nodes, {} s, {} messages, {} crashes, {} terms, \
                  {} strays refused, {} leaves, {} acknowledged, {} published, {} trades, \
-                 {} matched, {} settled, {} items refused, {} snapshots, {} caught up",
+                 {} matched, {} settled, {} items refused, {} snapshots, {} caught up, {} steps",
                 options.nodes,
                 statistics.real_ms / 1_000,
                 statistics.messages,
@@ -51,6 +51,7 @@ fn run_seed(args: &Args, seed: u64) -> u8 {
                 statistics.refusals,
                 statistics.snapshots,
                 statistics.caught_up,
+                statistics.steps,
             ));
             0
         }

@@ -134,6 +134,11 @@ impl Network {
         }
     }
 
+    /// A node has come.
+    pub fn add(&mut self, node: NodeId) {
+        self.nodes.push(node);
+    }
+
     /// Draws another partition, or none.
     pub fn change_partition(&mut self) {
         self.cut.clear();

@@ -77,6 +77,8 @@ pub struct Options {
     pub stays_away: u64,
     /// Longest time that it stays away.
     pub away_most_ms: u64,
+    /// Whether nodes come, vote and go.
+    pub members_change: bool,
     /// A planted mistake.
     pub plant: Option<Plant>,
 }
@@ -124,9 +126,10 @@ impl Options {
             snapshot_lost: 0,
             stays_away: 0,
             away_most_ms: 0,
+            members_change: false,
             plant: None,
         };
-        drawn.with_snapshots()
+        drawn.with_snapshots().with_members()
     }
 
     /// Drawn from a stream of its own, so that what else a seed means stays the same.
@@ -145,6 +148,17 @@ impl Options {
             snapshot_lost: some(500, 1, 400),
             stays_away: some(600, 100, 700),
             away_most_ms: some(1_000, 10_000, 45_000),
+            ..self
+        }
+    }
+
+    /// Drawn from a stream of its own, for the same reason. Who relies on the promise of a node
+    /// that is then removed relies on nothing, so that nobody does here.
+    fn with_members(self) -> Options {
+        let members_change = Stream::new(self.seed, "members").chance(400);
+        Options {
+            members_change,
+            clients_trust: self.clients_trust && !members_change,
             ..self
         }
     }

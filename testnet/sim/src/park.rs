@@ -19,6 +19,8 @@ use wattle_replica::config::NodeKeys;
 pub const FIRST_INTERVAL: DeliveryInterval = DeliveryInterval(2_000_000);
 /// Participants, each with a point.
 pub const PARTICIPANTS: u32 = 3;
+/// Nodes that may be registered after the founding.
+const SPARE_NODES: u64 = 2;
 const RATED_W: u32 = 400_000;
 
 /// A founded park with all private keys in it.
@@ -26,8 +28,10 @@ const RATED_W: u32 = 400_000;
 pub struct Park {
     /// Leaf 0.
     pub genesis: Genesis,
-    /// Keys of the nodes, in the order of their ids from 1 on.
+    /// Keys of the nodes, in the order of their ids from 1 on; those of [`Self::spares`] come last.
     pub nodes: Vec<NodeKeys>,
+    /// Nodes that the genesis does not name and that may be registered.
+    pub spares: Vec<NodeRecord>,
     /// Signs the registry.
     pub registrar: SigningKey,
     /// Signs deposits.
@@ -52,21 +56,8 @@ impl Park {
         let mut records = Vec::new();
         let mut node_keys = Vec::new();
         for id in 1..=nodes {
-            let keys = NodeKeys {
-                batch: key(),
-                log: key(),
-                cosigner: key(),
-                receipt: key(),
-            };
-            records.push(NodeRecord {
-                id: NodeId(id),
-                building: BuildingId(1),
-                transport: key().public(),
-                log: keys.log.public(),
-                cosigner: keys.cosigner.public(),
-                batch: keys.batch.public(),
-                receipt: keys.receipt.public(),
-            });
+            let (record, keys) = node(id, &mut key);
+            records.push(record);
             node_keys.push(keys);
         }
         let body = GenesisBody {
@@ -104,8 +95,17 @@ impl Park {
             )
         });
         let meters = meters.collect();
+        let mut stream = Stream::new(seed, "spare nodes");
+        let mut key = || SigningKey::from_seed(&stream.bytes());
+        let mut spares = Vec::new();
+        for id in nodes + 1..=nodes + SPARE_NODES {
+            let (record, keys) = node(id, &mut key);
+            spares.push(record);
+            node_keys.push(keys);
+        }
         Park {
             genesis,
+            spares,
             nodes: node_keys,
             registrar,
             treasurer,
@@ -142,6 +142,25 @@ impl Park {
         }
         actions
     }
+}
+
+fn node(id: u64, key: &mut impl FnMut() -> SigningKey) -> (NodeRecord, NodeKeys) {
+    let keys = NodeKeys {
+        batch: key(),
+        log: key(),
+        cosigner: key(),
+        receipt: key(),
+    };
+    let record = NodeRecord {
+        id: NodeId(id),
+        building: BuildingId(1),
+        transport: key().public(),
+        log: keys.log.public(),
+        cosigner: keys.cosigner.public(),
+        batch: keys.batch.public(),
+        receipt: keys.receipt.public(),
+    };
+    (record, keys)
 }
 
 fn point(id: u32) -> Point {

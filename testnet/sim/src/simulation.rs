@@ -3,6 +3,7 @@
 mod checks;
 mod clients;
 mod findings;
+mod members;
 mod snapshots;
 
 use crate::checkers::acknowledgements::Acknowledgements;
@@ -20,7 +21,7 @@ use crate::park::{Park, start};
 use crate::random::Stream;
 use crate::workload::Workload;
 use clients::Clients;
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use wattle_ledger::log::tree::EMPTY_ROOT;
 use wattle_ledger::registration::NodeId;
 use wattle_market::interval::Timestamp;
@@ -80,6 +81,8 @@ pub struct Statistics {
     pub snapshots: u64,
     /// Times that a node has caught up by leaves.
     pub caught_up: u64,
+    /// Steps of the membership that were taken.
+    pub steps: u64,
     /// Items of events that a business rule has refused.
     pub refusals: u64,
     /// Events with a sequence that was used already, found by nodes with a proof.
@@ -95,6 +98,7 @@ enum Happening {
     Start { node: usize },
     Stored { node: usize, life: u64 },
     Crash { node: usize },
+    Die { node: usize },
     Repartition,
     Client,
 }
@@ -106,6 +110,14 @@ struct Node {
     /// Counts starts, so that ticks of a former life are told apart.
     life: u64,
     clock_off_ms: i64,
+    /// It never comes back.
+    is_dead: bool,
+    /// The signed registration of a node that the genesis does not name.
+    registration: Option<Vec<u8>>,
+    /// Whom its network lets in.
+    peers: BTreeSet<NodeId>,
+    /// Who has shown it his registration in this life.
+    met: BTreeSet<NodeId>,
     /// Snapshots that are being written, oldest first.
     writing: VecDeque<Box<Snapshot>>,
 }
@@ -173,6 +185,10 @@ impl Simulation {
                 disk: Disk::default(),
                 life: 0,
                 clock_off_ms,
+                is_dead: false,
+                registration: None,
+                peers: BTreeSet::new(),
+                met: BTreeSet::new(),
                 writing: VecDeque::new(),
             }
         };
@@ -193,7 +209,7 @@ impl Simulation {
             leaders: Leaders::default(),
             log: Log::default(),
             roots: Roots::default(),
-            checkpoints: Checkpoints::new(&park.genesis),
+            checkpoints: Checkpoints::new(&park.genesis, &park.spares),
             acknowledgements: Acknowledgements::default(),
             promises: Promises::default(),
             digest: Digest::default(),
@@ -212,6 +228,7 @@ impl Simulation {
         }
         self.after(0, Happening::Client);
         self.schedule_partition();
+        self.schedule_death();
         self.run_until(self.options.ticks * TICK_MS)?;
         self.heal();
         // What was lost shows in the log at once, but where it is missed only as standstill.
@@ -252,14 +269,8 @@ impl Simulation {
                     self.handle(node, Input::Tick)?;
                 }
             }
-            Happening::Arrive(letter) => {
-                let node = self.place(letter.to);
-                let input = Input::PeerMessage {
-                    from: letter.from,
-                    bytes: letter.bytes,
-                };
-                self.handle(node, input)?;
-            }
+            Happening::Arrive(letter) => self.arrive(letter)?,
+            Happening::Die { node } => self.die(node),
             Happening::Broken { node, peer } => {
                 self.handle(node, Input::PeerUnreachable { peer })?;
             }
@@ -311,7 +322,7 @@ impl Simulation {
     }
 
     fn start(&mut self, node: usize) -> Result<(), Failure> {
-        if self.nodes[node].replica.is_some() {
+        if self.nodes[node].replica.is_some() || self.nodes[node].is_dead {
             return Ok(());
         }
         let id = self.nodes[node].id;
@@ -319,6 +330,7 @@ impl Simulation {
             genesis: self.park.genesis.clone(),
             node: id,
             keys: self.park.nodes[node].clone(),
+            registration: self.nodes[node].registration.clone(),
             election_ticks: ELECTION_TICKS,
             heartbeat_ticks: HEARTBEAT_TICKS,
             seed: self.options.seed,
@@ -348,6 +360,7 @@ impl Simulation {
         self.log.on_start(id, size, root)?;
         self.nodes[node].replica = Some(replica);
         self.nodes[node].life += 1;
+        self.nodes[node].met.clear();
         let life = self.nodes[node].life;
         let tick_after_ms = self.schedule.between(1, TICK_MS);
         self.after(tick_after_ms, Happening::Tick { node, life });
@@ -425,6 +438,10 @@ impl Simulation {
             Output::Reply { client, response } => self.answer(node, client, &response),
             Output::Snapshot(snapshot) => self.write_snapshot(node, snapshot),
             Output::SendLeaves { to, first, size } => self.send_leaves(node, to, (first, size)),
+            Output::Peers(peers) => {
+                self.nodes[node].peers = peers.iter().map(|peer| peer.id).collect();
+                Ok(())
+            }
             Output::Alarm(alarm) => self.on_alarm(node, &alarm),
             Output::Found(finding) => self.on_finding(node, finding),
             Output::Stop { reason } => {
@@ -446,7 +463,7 @@ impl Simulation {
         }
         for pending in &write.pending_added {
             self.digest.bytes(&pending.event);
-            self.promises.on_promised(&pending.event);
+            self.promises.on_promised(id, &pending.event);
         }
         if let Some(head) = write.signed {
             self.checkpoints.on_stored(id, head, &self.log)?;
@@ -486,7 +503,7 @@ impl Simulation {
                 self.statistics.refused += 1;
                 self.options.strayed > 0
             }
-            Alarm::CatchingUp { .. } => true,
+            Alarm::CatchingUp { .. } | Alarm::Removed => true,
             Alarm::CaughtUp { .. } => {
                 self.statistics.caught_up += 1;
                 true

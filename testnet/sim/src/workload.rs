@@ -10,7 +10,7 @@ use wattle_ledger::event::{
 };
 use wattle_ledger::hash::Hash;
 use wattle_ledger::keys::SigningKey;
-use wattle_ledger::registration::{MarketMode, ParticipantId};
+use wattle_ledger::registration::{MarketMode, NodeId, ParticipantId};
 use wattle_ledger::rejection::Rejection;
 use wattle_market::interval::{DeliveryInterval, Timestamp};
 use wattle_market::order::Side;
@@ -41,6 +41,10 @@ pub struct Workload {
     /// Events left to sign.
     budget: u64,
     clients_trust: bool,
+    /// What the registrar says of nodes, and when at the earliest, in milliseconds of real time.
+    of_nodes: VecDeque<(u64, Action)>,
+    /// Registrations of nodes that were signed and not yet handed over.
+    registered: Vec<(NodeId, Vec<u8>)>,
 }
 
 /// What an author does.
@@ -129,7 +133,24 @@ impl Workload {
             measured_from,
             budget,
             clients_trust,
+            of_nodes: VecDeque::new(),
+            registered: Vec::new(),
         }
+    }
+
+    /// The registrar says this of nodes, in order, each not before its time.
+    pub fn say_of_nodes(&mut self, actions: VecDeque<(u64, Action)>) {
+        self.of_nodes = actions;
+    }
+
+    /// Whether all that is to be said of nodes is said.
+    pub fn has_said_all(&self) -> bool {
+        self.of_nodes.is_empty()
+    }
+
+    /// Nodes whose registration was signed since the last call.
+    pub fn take_registered(&mut self) -> Vec<(NodeId, Vec<u8>)> {
+        std::mem::take(&mut self.registered)
     }
 
     /// What is submitted at this moment: at most one event. `is_promised` tells whether a node has
@@ -144,6 +165,13 @@ impl Workload {
         if let Some(hash) = self.due(place, real_ms, is_promised) {
             return Some(self.submit(place, hash, real_ms));
         }
+        if place == REGISTRAR
+            && self.may_sign(place)
+            && let Some(action) = self.next_of_nodes(real_ms)
+        {
+            let hash = self.sign(place, action, park_time);
+            return Some(self.submit(place, hash, real_ms));
+        }
         if self.budget == 0 || !self.may_sign(place) {
             return None;
         }
@@ -151,6 +179,17 @@ impl Workload {
         self.budget -= 1;
         let hash = self.sign(place, action, park_time);
         Some(self.submit(place, hash, real_ms))
+    }
+
+    /// What the registrar says of nodes next. Each waits for what became of the one before.
+    fn next_of_nodes(&mut self, real_ms: u64) -> Option<Action> {
+        let is_free = self.authors[REGISTRAR].open.is_empty();
+        let (at_ms, _) = self.of_nodes.front()?;
+        if !is_free || *at_ms > real_ms && self.budget > 0 {
+            return None;
+        }
+        let (_, action) = self.of_nodes.pop_front()?;
+        Some(action)
     }
 
     /// One more event, to see that the park still works: a deposit.
@@ -358,6 +397,9 @@ impl Workload {
         let body = self.body(key, sequence, action, issued_at);
         let event = SignedEvent::sign(&self.park.genesis.park(), &body, key);
         let bytes = event.bytes().to_vec();
+        if let Action::RegisterNode(record) = &event.body().action {
+            self.registered.push((record.id, bytes.clone()));
+        }
         let open = Open {
             event: bytes,
             sequence,

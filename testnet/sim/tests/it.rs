@@ -173,3 +173,19 @@ fn a_changed_piece_of_the_history_is_refused() {
         other => panic!("{other:?}"),
     }
 }
+
+#[test]
+fn nodes_come_vote_go_and_are_replaced_among_faults() {
+    let mut steps = 0;
+    for (seed, nodes) in [(40, 1), (41, 3), (42, 3), (43, 3), (44, 5), (45, 3)] {
+        let mut options = Options::draw(seed, Some(nodes), Some(600));
+        options.members_change = true;
+        options.clients_trust = false;
+        options.crash_every_ms = 10_000;
+        options.crash_in_outputs = 4;
+        let ending = run(&options, None);
+        assert_eq!(ending.failure, None, "{options:#?}");
+        steps += ending.statistics.steps;
+    }
+    assert!(steps > 25, "{steps} steps");
+}

@@ -15,6 +15,9 @@ impl View<'_> {
         manifest: &Manifest,
     ) -> Result<(), GuardError> {
         self.check_sender(from)?;
+        if !self.voters.contains(&from) {
+            return Err(GuardError::NotAVoter(from));
+        }
         if manifest.from != from {
             return Err(GuardError::ForgedSender {
                 claimed: manifest.from,

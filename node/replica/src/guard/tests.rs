@@ -20,6 +20,9 @@ fn leader_check(from: u64, message: &RaftMessage) -> Result<(), GuardError> {
     check_with(Some(NODE), from, message)
 }
 
+/// A member that does not vote.
+const LEARNER: NodeId = NodeId(9);
+
 fn check_with(leader: Option<NodeId>, from: u64, message: &RaftMessage) -> Result<(), GuardError> {
     let entry_term = |index: u64| match index.checked_sub(1) {
         None => Some(0),
@@ -28,6 +31,7 @@ fn check_with(leader: Option<NodeId>, from: u64, message: &RaftMessage) -> Resul
     let view = View {
         node: NODE,
         voters: &VOTERS,
+        learners: &[LEARNER],
         term: 7,
         leader,
         start: 0,
@@ -90,7 +94,7 @@ fn attacks_are_refused() {
                 term: 8,
                 ..base()
             },
-            "not a voter",
+            "no member",
         ),
         (
             "heartbeat of a stranger",
@@ -100,7 +104,7 @@ fn attacks_are_refused() {
                 term: 8,
                 ..heartbeat()
             },
-            "not a voter",
+            "no member",
         ),
         (
             "message of this very node",
@@ -109,7 +113,7 @@ fn attacks_are_refused() {
                 from: NODE,
                 ..base()
             },
-            "not a voter",
+            "no member",
         ),
         ("peer 3 as peer 1", 3, base(), "claims to be from node 1"),
         (
@@ -544,6 +548,7 @@ fn an_offer_is_looked_at_before_it_is_acted_on() {
     let view = View {
         node: NODE,
         voters: &VOTERS,
+        learners: &[LEARNER],
         term: 7,
         leader: Some(NodeId(1)),
         start: 0,
@@ -594,4 +599,67 @@ fn an_offer_is_looked_at_before_it_is_acted_on() {
     refused(1, &|manifest| {
         manifest.roster.voters = vec![NodeId(1), NodeId(3)]
     });
+}
+
+#[test]
+fn learner_answers_and_is_heard_in_nothing_else() {
+    for kind in [
+        RaftKind::Append,
+        RaftKind::Heartbeat,
+        RaftKind::RequestVote,
+        RaftKind::RequestPreVote,
+    ] {
+        let asked = RaftMessage {
+            from: LEARNER,
+            term: 8,
+            ..message(kind)
+        };
+        let refusal = check_with(Some(NODE), LEARNER.0, &asked);
+        assert_eq!(refusal, Err(GuardError::NotAVoter(LEARNER)), "{kind:?}");
+    }
+    for kind in [RaftKind::AppendResponse, RaftKind::HeartbeatResponse] {
+        let answer = RaftMessage {
+            from: LEARNER,
+            ..message(kind)
+        };
+        assert_eq!(
+            check_with(Some(NODE), LEARNER.0, &answer),
+            Ok(()),
+            "{kind:?}"
+        );
+    }
+    let stranger = RaftMessage {
+        from: NodeId(77),
+        ..message(RaftKind::HeartbeatResponse)
+    };
+    let refusal = check_with(Some(NODE), 77, &stranger);
+    assert_eq!(refusal, Err(GuardError::NotAMember(NodeId(77))));
+}
+
+#[test]
+fn node_that_has_nothing_comes_into_a_park_of_any_age() {
+    let check = |last_index, term| {
+        let view = View {
+            node: NODE,
+            voters: &VOTERS,
+            learners: &[],
+            term: 0,
+            leader: None,
+            start: 0,
+            commit: 0,
+            last_index,
+            entry_term: &|_| None,
+        };
+        let heartbeat = RaftMessage {
+            term,
+            ..message(RaftKind::Heartbeat)
+        };
+        view.check(NodeId(1), &heartbeat)
+    };
+    let old = TERM_LEAD_MAX + 5_000;
+    assert_eq!(check(0, old), Ok(()));
+    let refused =
+        |last_index, term| matches!(check(last_index, term), Err(GuardError::Term { .. }));
+    assert!(refused(1, old));
+    assert!(refused(0, NUMBER_MAX));
 }

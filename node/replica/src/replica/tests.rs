@@ -1,5 +1,6 @@
 //! Single replicas, and small parks whose network loses nothing; faults are the simulator's.
 
+mod membership;
 mod receipts;
 mod snapshots;
 
@@ -23,6 +24,7 @@ struct Node {
     promises: Vec<(ClientId, Vec<u8>)>,
     replies: Vec<(ClientId, Response)>,
     published: Vec<u64>,
+    peers: Vec<NodeId>,
     alarms: Vec<Alarm>,
     found: Vec<Finding>,
     stopped: Option<String>,
@@ -48,6 +50,7 @@ impl Node {
             promises: Vec::new(),
             replies: Vec::new(),
             published: Vec::new(),
+            peers: Vec::new(),
             alarms: Vec::new(),
             found: Vec::new(),
             stopped: None,
@@ -97,6 +100,7 @@ impl Node {
                 Output::Publish { size, .. } => self.published.push(size),
                 Output::Promise { client, receipt } => self.promises.push((client, receipt)),
                 Output::Reply { client, response } => self.replies.push((client, response)),
+                Output::Peers(peers) => self.peers = peers.iter().map(|peer| peer.id).collect(),
                 Output::Alarm(alarm) => self.alarms.push(alarm),
                 Output::Found(finding) => self.found.push(finding),
                 Output::Stop { reason } => self.stopped = Some(reason),
@@ -614,14 +618,6 @@ fn data_that_contradicts_itself_is_not_started_with() {
         durable(vec![entry(1, 0)], hard_state(1, 0)),
         durable(vec![entry(1, 1)], hard_state(1, 2)),
         durable(vec![entry(1, 3)], hard_state(2, 1)),
-        durable(
-            vec![],
-            StoredHardState {
-                term: 1,
-                vote: 9,
-                commit: 0,
-            },
-        ),
         Durable {
             pending: vec![PendingEvent { event: vec![1] }],
             ..Durable::default()

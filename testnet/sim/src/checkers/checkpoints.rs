@@ -3,11 +3,12 @@
 use crate::checkers::log::Log;
 use crate::failure::Failure;
 use std::collections::{BTreeMap, BTreeSet};
-use wattle_ledger::genesis::Genesis;
+use wattle_ledger::genesis::{Genesis, NodeRecord};
 use wattle_ledger::hash::{Hash, sha256};
 use wattle_ledger::log::checkpoint::Checkpoint;
 use wattle_ledger::log::note::Note;
 use wattle_ledger::log::policy::Policy;
+use wattle_ledger::membership;
 use wattle_ledger::registration::NodeId;
 use wattle_replica::message::SignedCheckpoint;
 use wattle_replica::output::SignedHead;
@@ -15,7 +16,9 @@ use wattle_replica::output::SignedHead;
 /// What each node has stored, sent and published.
 #[derive(Debug)]
 pub struct Checkpoints {
-    policy: Policy,
+    genesis: Genesis,
+    /// All nodes that the park may ever have.
+    nodes: Vec<NodeRecord>,
     stored: BTreeMap<NodeId, SignedHead>,
     published: BTreeMap<NodeId, u64>,
     verified: BTreeSet<Hash>,
@@ -30,9 +33,10 @@ fn fail(what: String) -> Result<(), Failure> {
 
 impl Checkpoints {
     /// A checker for a park.
-    pub fn new(genesis: &Genesis) -> Checkpoints {
+    pub fn new(genesis: &Genesis, spares: &[NodeRecord]) -> Checkpoints {
         Checkpoints {
-            policy: genesis.policy(),
+            genesis: genesis.clone(),
+            nodes: genesis.body().nodes.iter().chain(spares).cloned().collect(),
             stored: BTreeMap::new(),
             published: BTreeMap::new(),
             verified: BTreeSet::new(),
@@ -116,13 +120,23 @@ impl Checkpoints {
                 checkpoint.size()
             ));
         }
-        let verdict = self.policy.evaluate(&parsed);
+        let verdict = self.policy_at(size, log).evaluate(&parsed);
         if !verdict.satisfied || !verdict.unknown.is_empty() {
             return fail(format!(
                 "node {node} published a note that the policy refuses: {note}"
             ));
         }
         check_root(node, size, *checkpoint.root(), log)
+    }
+
+    /// The policy of those who vote at a size.
+    fn policy_at(&self, size: u64, log: &Log) -> Policy {
+        let Some(voters) = log.voters_at(size) else {
+            return self.genesis.policy();
+        };
+        let nodes = self.nodes.iter().filter(|node| voters.contains(&node.id));
+        let nodes: Vec<NodeRecord> = nodes.cloned().collect();
+        membership::policy(&self.genesis, &nodes)
     }
 
     /// The size that a node published last.

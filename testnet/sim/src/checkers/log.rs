@@ -2,6 +2,7 @@
 
 use crate::failure::Failure;
 use std::collections::BTreeMap;
+use wattle_ledger::entry::Entry;
 use wattle_ledger::hash::Hash;
 use wattle_ledger::log::proof::{LeafHashes, prove_consistency};
 use wattle_ledger::log::tree::{Tree, leaf_hash};
@@ -17,6 +18,8 @@ pub struct Log {
     /// The root at each size, from 0 on.
     roots: Vec<Hash>,
     sizes: BTreeMap<NodeId, u64>,
+    /// Who votes after a leaf that says so.
+    voters: BTreeMap<u64, Vec<NodeId>>,
 }
 
 impl Default for Log {
@@ -29,6 +32,7 @@ impl Default for Log {
             tree,
             roots,
             sizes: BTreeMap::new(),
+            voters: BTreeMap::new(),
         }
     }
 }
@@ -79,6 +83,9 @@ impl Log {
                 }
                 Some(_) => {}
                 None => {
+                    if let Ok(Entry::Voters { voters, .. }) = Entry::decode(leaf) {
+                        self.voters.insert(index, voters);
+                    }
                     let hash = leaf_hash(leaf);
                     self.tree.push(hash);
                     self.hashes.push(hash);
@@ -110,6 +117,12 @@ impl Log {
             size,
             proof,
         })
+    }
+
+    /// Who votes at a size, if a leaf says so; else those of the genesis do.
+    pub fn voters_at(&self, size: u64) -> Option<&[NodeId]> {
+        let (_, voters) = self.voters.range(..size).next_back()?;
+        Some(voters)
     }
 
     /// The root at a size that some node has reached.

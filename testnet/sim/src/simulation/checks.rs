@@ -18,7 +18,7 @@ impl Simulation {
         self.clients.workload.stop_signing();
         for node in 0..self.nodes.len() {
             self.nodes[node].clock_off_ms = self.clocks.between(0, 40) as i64;
-            if self.nodes[node].replica.is_none() {
+            if self.nodes[node].replica.is_none() && !self.nodes[node].is_dead {
                 self.after(1, Happening::Start { node });
             }
         }
@@ -37,7 +37,8 @@ impl Simulation {
             }
             if !are_promises_kept {
                 self.promises.read(self.log.leaves());
-                let open = self.promises.any_open();
+                let members = self.members();
+                let open = self.promises.any_open(&members);
                 are_promises_kept = open.is_none();
                 if let Some(event) = open.filter(|_| tick == PROMISE_TICKS) {
                     let what = format!("event {event} was promised and is not in the log");
@@ -65,8 +66,9 @@ impl Simulation {
         if open > 0 {
             return Err(format!("{open} events have no outcome"));
         }
-        let replicas = self.replicas();
-        if replicas.len() != self.nodes.len() {
+        self.is_membership_settled()?;
+        let (replicas, members) = (self.member_replicas(), self.members());
+        if replicas.len() != members.len() {
             return Err("not all nodes run".to_owned());
         }
         if replicas
@@ -105,7 +107,8 @@ impl Simulation {
             ));
         }
         let cosigners = replica.sealed().map_or(0, |sealed| sealed.cosigners.len());
-        if cosigners != self.nodes.len() {
+        let voters = replica.ledger().members().membership().voters;
+        if cosigners != voters.len() {
             return Err(format!("node {node} has {cosigners} cosignatures"));
         }
         Ok(())
@@ -129,6 +132,7 @@ impl Simulation {
                     let refused = outcome.iter().filter(|code| **code != 0);
                     self.statistics.refusals += refused.count() as u64;
                 }
+                Ok(Entry::Voters { .. }) => self.statistics.steps += 1,
                 Ok(Entry::Derived {
                     fact: Fact::OrderClosed { filled, .. },
                     ..
@@ -156,7 +160,7 @@ impl Simulation {
         }
     }
 
-    fn replicas(&self) -> Vec<&Replica> {
+    pub(super) fn replicas(&self) -> Vec<&Replica> {
         self.nodes
             .iter()
             .filter_map(|node| node.replica.as_ref())
@@ -171,7 +175,7 @@ impl Simulation {
 
     /// Compares the nodes, which by now have the same log.
     pub(super) fn check_states(&self) -> Result<(), Failure> {
-        let replicas = self.replicas();
+        let replicas = self.member_replicas();
         for replica in &replicas {
             money::check(replica.ledger())?;
         }

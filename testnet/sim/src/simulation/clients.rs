@@ -55,6 +55,7 @@ impl Simulation {
             .clients
             .workload
             .next(self.now_ms, time, |event| promises.is_open(event));
+        self.take_registered();
         match next {
             Some(submission) => self.submit(node, submission),
             None => Ok(()),

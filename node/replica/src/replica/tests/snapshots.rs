@@ -23,7 +23,7 @@ pub(super) fn history_piece(leaves: &[Vec<u8>], first: u64, size: u64) -> Piece 
     }
 }
 
-fn often(nodes: u64, node: u64) -> Config {
+pub(super) fn often(nodes: u64, node: u64) -> Config {
     Config {
         snapshots: SnapshotRule {
             bytes: u64::MAX,
@@ -33,7 +33,7 @@ fn often(nodes: u64, node: u64) -> Config {
     }
 }
 
-fn park(nodes: u64) -> Park {
+pub(super) fn park(nodes: u64) -> Park {
     let starting = (1..=nodes).map(|id| Node::start_with(often(nodes, id), Durable::default()));
     let mut park = Park {
         nodes: starting.collect(),
@@ -76,7 +76,7 @@ fn is_catching_up(alarm: &Alarm) -> bool {
     matches!(alarm, Alarm::CatchingUp { .. } | Alarm::CaughtUp { .. })
 }
 
-fn assert_agree(park: &mut Park) {
+pub(super) fn assert_agree(park: &mut Park) {
     for node in &mut park.nodes {
         node.alarms.retain(|alarm| !is_catching_up(alarm));
     }
