@@ -29,12 +29,13 @@ pub(crate) use months::{
 };
 pub(crate) use operator::{
     FactorCommand, KeyRegistryCommand, MeterArgs, MeterKindArg, MeteringArg, NodeCommand,
-    NodeInitArgs, ParkCommand, ParkInitArgs, ParticipantArgs, PointArgs, RegistrarCommand, RoleArg,
-    TariffCommand, TariffSetArgs, TermsCommand, TreasurerCommand,
+    NodeIdArgs, NodeInitArgs, NodeRegisterArgs, ParkCommand, ParkInitArgs, ParticipantArgs,
+    PointArgs, RegistrarCommand, RoleArg, TariffCommand, TariffSetArgs, TermsCommand,
+    TreasurerCommand,
 };
 pub(crate) use receipt::{ReceiptCommand, ReceiptVerifyArgs};
 pub(crate) use regulator::{
-    CutArgs, ExportArgs, LogCommand, SurveillanceArgs, VerifyArgs, WhatIfArgs,
+    CutArgs, ExportArgs, LogCommand, NextPolicyArgs, SurveillanceArgs, VerifyArgs, WhatIfArgs,
 };
 pub(crate) use rules::{
     AffiliatesCommand, MarketCommand, ModeArg, ReadingCommand, RegistrarRulesCommand, RulesArg,

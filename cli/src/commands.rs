@@ -19,6 +19,7 @@ pub(crate) mod log_verify;
 mod log_view;
 mod months;
 mod node_init;
+mod node_members;
 mod node_status;
 mod order;
 mod outbox;
@@ -42,6 +43,7 @@ use crate::args::{Command, LogCommand, NodeCommand, ParkCommand, PoolCommand};
 use crate::failure::Failure;
 use crate::output::Output;
 use crate::settings::Settings;
+use wattle_ledger::membership::NodeStanding;
 
 /// Runs the command that was typed.
 pub(crate) fn run(
@@ -53,6 +55,18 @@ pub(crate) fn run(
         Command::Park(ParkCommand::Init(args)) => park_init::run(args, settings, output),
         Command::Node(NodeCommand::Init(args)) => node_init::run(args, settings, output),
         Command::Node(NodeCommand::Status) => node_status::run(settings, output),
+        Command::Node(NodeCommand::Register(args)) => {
+            node_members::register(args, settings, output)
+        }
+        Command::Node(NodeCommand::Promote(args)) => {
+            node_members::set(args, NodeStanding::Voter, settings, output)
+        }
+        Command::Node(NodeCommand::Demote(args)) => {
+            node_members::set(args, NodeStanding::Learner, settings, output)
+        }
+        Command::Node(NodeCommand::Remove(args)) => {
+            node_members::set(args, NodeStanding::Removed, settings, output)
+        }
         Command::Registrar(command) => registrar::run(command, settings, output),
         Command::Treasurer(command) => treasurer::run(command, settings, output),
         Command::Key(command) => key::run(command, settings, output),
@@ -83,6 +97,7 @@ pub(crate) fn run(
         Command::Log(LogCommand::View(args)) => log_view::run(args, output),
         Command::Log(LogCommand::Tables(args)) => log_tables::run(args, output),
         Command::Log(LogCommand::Cut(args)) => log_cut::run(args, output),
+        Command::Log(LogCommand::NextPolicy(args)) => log_policy::next(args, output),
         Command::Log(LogCommand::Policy { genesis, witnesses }) => {
             log_policy::run(genesis, witnesses, output)
         }

@@ -8,6 +8,7 @@ mod certificates;
 mod data_sets;
 mod exports;
 mod import;
+mod membership;
 mod new_commands;
 mod nightly;
 mod one_node_park;

@@ -102,6 +102,40 @@ pub(crate) enum NodeCommand {
     Init(NodeInitArgs),
     /// What each node of --url says of itself
     Status,
+    /// Registrar: register a node of a park that is founded already; it becomes a learner
+    ///
+    /// Signs the node.json that `wattle node init --join` made and writes the signed registration
+    /// to a file. The node needs that file as `registration` beside its configuration: it shows it
+    /// to nodes that do not know it yet.
+    Register(NodeRegisterArgs),
+    /// Registrar: a learner shall vote, as soon as it has the log
+    Promote(NodeIdArgs),
+    /// Registrar: a voter shall only learn
+    Demote(NodeIdArgs),
+    /// Registrar: a node shall have no part any more; its id and keys never come back
+    ///
+    /// To replace a node that is dead, remove it first and then register another.
+    Remove(NodeIdArgs),
+}
+
+/// `wattle node register`.
+#[derive(Debug, ClapArgs)]
+pub(crate) struct NodeRegisterArgs {
+    /// The node's public record: the node.json of `wattle node init`
+    #[arg(value_name = "NODE.JSON")]
+    pub(crate) record: PathBuf,
+
+    /// Where the signed registration is written
+    #[arg(long, value_name = "FILE", default_value = "registration")]
+    pub(crate) out: PathBuf,
+}
+
+/// A node by its id.
+#[derive(Debug, ClapArgs)]
+pub(crate) struct NodeIdArgs {
+    /// The node's id
+    #[arg(value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) id: u64,
 }
 
 /// `wattle node init`.
@@ -122,6 +156,11 @@ pub(crate) struct NodeInitArgs {
     /// Where it listens for other nodes
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:9080")]
     pub(crate) p2p_listen: SocketAddr,
+
+    /// The park is founded already: the registrar registers the node, and the configuration names
+    /// the file `registration`
+    #[arg(long)]
+    pub(crate) join: bool,
 
     /// Another node's id and address, like 2=10.0.0.2:9080; once for each other node
     #[arg(long = "peer", value_name = "ID=ADDRESS", value_parser = peer)]

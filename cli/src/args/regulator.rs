@@ -70,6 +70,24 @@ pub(crate) enum LogCommand {
         #[arg(long = "witness-key", value_name = "VKEY")]
         witnesses: Vec<VerifierKey>,
     },
+    /// Print the policy that trusts the voters of a later day, to be pinned instead of an older one
+    ///
+    /// The export must verify but for its quorum, its own voters must have sealed it, and an older
+    /// checkpoint in it must have the quorum of the policy that you have: then the registrar's
+    /// signed events lead from the voters that you trust to those that vote now.
+    NextPolicy(NextPolicyArgs),
+}
+
+/// `wattle log next-policy`.
+#[derive(Debug, ClapArgs)]
+pub(crate) struct NextPolicyArgs {
+    /// The folder with `checkpoint` and `tile/`
+    #[arg(value_name = "DIR")]
+    pub(crate) folder: PathBuf,
+
+    /// The policy (C2SP tlog-policy) that you have
+    #[arg(long, value_name = "FILE")]
+    pub(crate) policy: PathBuf,
 }
 
 /// `wattle log verify`.

@@ -8,10 +8,12 @@ use std::path::{Path, PathBuf};
 use wattle_ledger::log::policy::Policy;
 use wattle_ledger::log::tiles::TilePath;
 use wattle_ledger::log::{Checkpoint, Note};
+use wattle_ledger::registration::NodeId;
 use wattle_ledger::verify::claim::{Claim, Finding, Report, Status};
 use wattle_ledger::verify::directory::Directory;
 use wattle_ledger::verify::summary::{ParticipantSummary, Summary};
 use wattle_ledger::verify::view::is_view;
+use wattle_ledger::verify::voters::VoterReport;
 use wattle_ledger::verify::witnessed::{self, Seen, compare};
 use wattle_ledger::verify::{Options, Progress, verify_with};
 use wattle_market::units::{Money, WattHours};
@@ -217,6 +219,9 @@ fn finding_text(finding: &Finding) -> String {
 
 fn write(writer: &mut dyn Write, report: &Report) -> io::Result<()> {
     write_claims(writer, report)?;
+    if let Some(voters) = &report.voters {
+        write_voters(writer, voters)?;
+    }
     write_summary(writer, &report.summary)?;
     write_not_covered(writer, &report.not_covered)
 }
@@ -255,6 +260,43 @@ fn write_claims(writer: &mut dyn Write, report: &Report) -> io::Result<()> {
         writeln!(writer, "cosigned {time} by {}", printable(name))?;
     }
     Ok(())
+}
+
+/// Who votes by the log, beside whom the policy trusts.
+fn write_voters(writer: &mut dyn Write, voters: &VoterReport) -> io::Result<()> {
+    let list = |nodes: &[NodeId]| {
+        let nodes: Vec<String> = nodes.iter().map(NodeId::to_string).collect();
+        nodes.join(", ")
+    };
+    let often = match voters.steps {
+        0 => "before these entries".to_owned(),
+        steps => format!("{steps} times"),
+    };
+    writeln!(
+        writer,
+        "\nvoters changed {often}, last with entry {}; they are nodes {}",
+        voters.since,
+        list(&voters.voters)
+    )?;
+    let seal = if voters.is_sealed {
+        "sealed by the log's own voters"
+    } else {
+        "NOT sealed by the log's own voters"
+    };
+    writeln!(
+        writer,
+        "{seal}: {} of {} cosigned, {} needed",
+        voters.cosigned.len(),
+        voters.voters.len(),
+        voters.quorum
+    )?;
+    match voters.vouched {
+        Some(size) => writeln!(writer, "the policy's quorum vouches for {size} entries"),
+        None => writeln!(
+            writer,
+            "no checkpoint in the export has the policy's quorum; ask another node for one"
+        ),
+    }
 }
 
 /// Sums over the entries; what they are worth is said by the claims above them.

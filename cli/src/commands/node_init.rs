@@ -65,6 +65,14 @@ pub(super) fn run(
     if passphrase.is_none() {
         eprintln!("The node's keys are unencrypted (a node starts alone); guard {folder}/keys.");
     }
+    if args.join {
+        eprintln!(
+            "Hand {folder}/{RECORD_FILE} to the registrar (wattle node register). Then put the \
+             `registration` that he gives back, `genesis` and `network.key` into {folder}, check \
+             {folder}/{CONFIG_FILE}, and start: wattled run --config {folder}/{CONFIG_FILE}"
+        );
+        return Ok(());
+    }
     eprintln!(
         "Hand {folder}/{RECORD_FILE} to the founder (wattle park init). Then put `genesis` and \
          `network.key` into {folder}, check {folder}/{CONFIG_FILE}, and start: \
@@ -88,6 +96,9 @@ fn config(args: &NodeInitArgs, passphrase_file: Option<&Path>) -> Result<String,
     set("node", id(args.id)?);
     set("data_dir", ".".into());
     set("genesis", "genesis".into());
+    if args.join {
+        set("registration", "registration".into());
+    }
     set("network_key", "network.key".into());
     set("api_listen", args.api_listen.to_string().into());
     set("p2p_listen", args.p2p_listen.to_string().into());

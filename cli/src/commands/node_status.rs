@@ -6,6 +6,7 @@ use serde::Serialize;
 use wattle_client::api::{AskedWitness, Status};
 use wattle_client::{Client, ClientError};
 
+use crate::commands::node_members::lines;
 use crate::failure::{Exit, Failure};
 use crate::moment;
 use crate::output::{Output, Table, printable};
@@ -24,8 +25,13 @@ struct Answer {
 
 pub(super) fn run(settings: &Settings, output: &mut Output<'_>) -> Result<(), Failure> {
     let (mut answers, mut last_error) = (Vec::new(), None);
+    let mut members = Vec::new();
     for url in settings.urls()? {
         let client = Client::new(std::slice::from_ref(url))?.with_timeout(settings.timeout);
+        if members.is_empty() {
+            // Who votes is the same at all nodes, or soon will be.
+            members = client.registry().as_ref().map(lines).unwrap_or_default();
+        }
         let (status, error) = match client.status() {
             Ok(status) => (Some(status), None),
             Err(error) => {
@@ -48,6 +54,9 @@ pub(super) fn run(settings: &Settings, output: &mut Output<'_>) -> Result<(), Fa
     }
     output.print(&answers, |writer| {
         table(&answers).write(writer, "no nodes")?;
+        for line in &members {
+            writeln!(writer, "{line}")?;
+        }
         for status in answers.iter().filter_map(|answer| answer.status.as_ref()) {
             if let Some(sentence) = nothing_seals(status) {
                 writeln!(writer, "node {}: {sentence}", status.node)?;

@@ -145,7 +145,7 @@ fn print(genesis: &Genesis, folder: &Path, output: &mut Output<'_>) -> Result<()
     Ok(())
 }
 
-fn read_record(path: &Path) -> Result<NodeRecord, Failure> {
+pub(super) fn read_record(path: &Path) -> Result<NodeRecord, Failure> {
     let text = folder::read_text(path)?;
     let node: RegisteredNode = serde_json::from_str(&text).map_err(|error| {
         Failure::usage(

@@ -11,9 +11,12 @@ use wattle_ledger::entry::Entry;
 use wattle_ledger::genesis::NodeRecord;
 use wattle_ledger::hash::Hash;
 use wattle_ledger::hex;
+use wattle_ledger::keys::PublicKey;
+use wattle_ledger::log::policy::Policy;
 use wattle_ledger::log::proof::prove_inclusion;
 use wattle_ledger::log::tiles::TileHashes;
 use wattle_ledger::log::{Checkpoint, Note, TlogProof};
+use wattle_ledger::membership::{NodeStanding, seal_quorum};
 use wattle_ledger::receipt::{Promise, Receipt};
 use wattle_ledger::registration::NodeId;
 
@@ -146,6 +149,26 @@ fn nodes(park: &Park<'_>) -> Result<Vec<NodeRecord>, Failure> {
     Ok(nodes)
 }
 
+/// Whether a proof holds by the founding nodes' policy, or else by that of those who vote now, whom
+/// the answering node names. Who is handed the proof judges it by a policy of his own.
+fn check(proof: &TlogProof, park: &Park<'_>) -> Result<(), Failure> {
+    let Err(refused) = verify::check(proof, &park.genesis.policy()) else {
+        return Ok(());
+    };
+    let mut nodes = park.client.registry()?.nodes;
+    nodes.retain(|node| node.standing == Some(NodeStanding::Voter));
+    let log_keys: Vec<PublicKey> = nodes.iter().map(|node| node.log).collect();
+    let cosigners: Vec<(String, PublicKey)> = nodes
+        .iter()
+        .map(|node| (park.genesis.cosigner_name(node.id), node.cosigner))
+        .collect();
+    let (origin, quorum) = (park.genesis.origin(), seal_quorum(nodes.len()) as u64);
+    match Policy::for_park(&origin, &log_keys, &cosigners, quorum) {
+        Ok(present) => verify::check(proof, &present).map(|_| ()),
+        Err(_) => Err(refused),
+    }
+}
+
 /// A proof that was made.
 #[derive(Debug, Serialize)]
 struct Proved<'a> {
@@ -193,7 +216,7 @@ fn prove(
     let proof = TlogProof::new(outcome.leaf, path, note)
         .map_err(|error| Failure::of(Exit::Failure, &error, "ask another node with --url"))?
         .with_extra(leaf);
-    verify::check(&proof, &park.genesis.policy())?;
+    check(&proof, &park)?;
     folder::write_new(out, proof.to_string().as_bytes(), false)?;
     let proved = Proved {
         event,
