@@ -4,7 +4,7 @@
 //! bundles are written once and durably, each seal then writes the partial files of its size, and
 //! the checkpoint by rename after them. Who takes `checkpoint` first and everything else after it
 //! has whole files of that size, however many seals come meanwhile, up to a bound: partial files
-//! of older checkpoints stay for a while ([`partials`]). Partial files and the checkpoint are made
+//! of older checkpoints stay for a while (`partials`). Partial files and the checkpoint are made
 //! again when the node starts, so they are not waited for; nothing acknowledged depends on them.
 
 mod leaf;
