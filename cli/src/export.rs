@@ -17,6 +17,14 @@ use crate::moment::{Moment, Month};
 pub(crate) const NOT_VERIFIED: &str =
     "NOT VERIFIED: --trust was given, so every figure is worth what the export's files are worth";
 
+/// What is said where everything holds: a quorum's checkpoint covers all of an export that verifies.
+pub(crate) const SEALED: &str = "verified, and all entries of it are sealed";
+
+/// What figures that were read from an export are worth: sealed, or nothing is known.
+pub(crate) fn worth(is_verified: bool) -> &'static str {
+    if is_verified { SEALED } else { NOT_VERIFIED }
+}
+
 /// An export.
 #[derive(Debug)]
 pub(crate) struct Export {

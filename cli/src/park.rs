@@ -220,7 +220,9 @@ impl<'a> Park<'a> {
             let (name, sequence) = (event.body().action.name(), event.body().sequence);
             eprintln!("an earlier event (sequence {sequence}, {name}) has no outcome yet: sending");
             match self.send(outbox, &event) {
-                Ok(outcome) => eprintln!("  {}", outcome_text(&outcome)),
+                Ok(outcome) => {
+                    eprintln!("  {} ({})", outcome_text(&outcome), outcome_stage(&outcome))
+                }
                 // A refusal that no resending can change has left the outbox.
                 Err(failure) if !outbox.waiting()?.contains(&event) => {
                     if let Failure::Told(told) = &failure {
@@ -332,20 +334,14 @@ impl Recorded {
     /// Prints the outcome; a rule's refusal of the event or an item is a failure after that.
     pub(crate) fn print(&self, output: &mut Output<'_>) -> Result<(), Failure> {
         let outcome = &self.outcome;
-        output.print(outcome, |writer| {
-            writeln!(
-                writer,
-                "{} ({})",
-                outcome_text(outcome),
-                outcome_stage(outcome)
-            )
-        })?;
+        output.print(outcome, |writer| writeln!(writer, "{}", self.staged_text()))?;
         self.check()
     }
 
-    /// The outcome in one line.
-    pub(crate) fn text(&self) -> String {
-        outcome_text(&self.outcome)
+    /// The outcome in one line, with what holds of its entry.
+    pub(crate) fn staged_text(&self) -> String {
+        let outcome = &self.outcome;
+        format!("{} ({})", outcome_text(outcome), outcome_stage(outcome))
     }
 
     /// A failure where a rule refused the event or one of its items.

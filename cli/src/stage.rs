@@ -60,6 +60,9 @@ fn told(sealing: &Sealing, since: Timestamp, offset: i16) -> String {
 }
 
 #[cfg(test)]
+mod told;
+
+#[cfg(test)]
 mod tests {
     use super::*;
     use wattle_ledger::registration::NodeId;

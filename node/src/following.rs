@@ -126,7 +126,7 @@ impl Recorder {
     }
 
     fn look_at(&self, one: &mut Followed) -> Result<(), Trouble> {
-        let logs = self.own.logs()?;
+        let logs = self.own.logs()?.logs;
         if let Some(origin) = &one.origin {
             let latest = logs.iter().find(|log| log.origin == *origin);
             let latest = latest.and_then(|log| log.latest.as_ref());

@@ -173,6 +173,7 @@ impl Index {
                     auction: *auction,
                     pool: *pool,
                     together: *together,
+                    leaf: place,
                 };
                 self.days.insert(*day, indexed);
             }

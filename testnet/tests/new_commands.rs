@@ -109,6 +109,7 @@ fn every_later_rule_is_reached_from_the_command_line_and_verifies() {
     schedule_replaces_the_instruction(&fixture);
     registrar_rules(&fixture);
     month_rules(&fixture);
+    every_answer_says_what_holds(&fixture);
     export_verifies(&fixture);
     fixture.park.stop().unwrap();
 }
@@ -371,6 +372,37 @@ fn month_rules(fixture: &Fixture) {
     let stderr = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(1), "{stderr}");
     assert!(stderr.contains("no invoice"), "{stderr}");
+}
+
+/// As people read it; the JSON of each has `log`.
+fn every_answer_says_what_holds(fixture: &Fixture) {
+    let (of, later) = ("--participant offices", fixture.later.0);
+    let period = format!("--from #{} --to #{later}", later - 96);
+    for line in [
+        format!("book --interval #{later}"),
+        format!("prices {period}"),
+        format!("price-index {period}"),
+        format!("order list {of}"),
+        format!("bundle list {of} {period}"),
+        format!("trades {of} {period}"),
+        format!("statement {of} {period}"),
+        format!("statement {of} {period} --format html"),
+        format!("balance {of}"),
+        format!("certificate list {of} {period}"),
+        "months".to_owned(),
+        "checkpoint list".to_owned(),
+    ] {
+        let output = fixture.wattle("treasurer.pem", &line);
+        let text = String::from_utf8_lossy(&output.stdout);
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{line}: {stderr}");
+        let is_said = text.contains("sealed") || text.contains("committed");
+        assert!(is_said, "{line}: {text}");
+    }
+    let statement = format!("statement {of} {period} --format csv");
+    let output = fixture.wattle("treasurer.pem", &statement);
+    let csv = String::from_utf8(output.stdout).unwrap();
+    assert!(csv.lines().next().unwrap().ends_with(",stage"), "{csv}");
 }
 
 fn export_verifies(fixture: &Fixture) {

@@ -5,6 +5,7 @@ use crate::failure::Failure;
 use crate::output::{Output, Table};
 use crate::park::Park;
 use crate::settings::Settings;
+use crate::stage::extent_text;
 use wattle_ledger::registration::MarketMode;
 
 pub(super) fn run(
@@ -51,6 +52,7 @@ pub(super) fn run(
                 traded.volume, traded.trades, traded.last
             )?;
         }
-        table.write(writer, "no open orders")
+        table.write(writer, "no open orders")?;
+        writeln!(writer, "{}", extent_text(&book.log))
     })
 }

@@ -19,6 +19,7 @@ use crate::moment;
 use crate::output::{Output, Table};
 use crate::park::{Park, TENANT_KEY};
 use crate::settings::Settings;
+use crate::stage::extent_text;
 
 pub(super) fn run(
     command: &BundleCommand,
@@ -73,7 +74,7 @@ fn place(args: &BundlePlaceArgs, park: &Park<'_>, output: &mut Output<'_>) -> Re
         bundle: is_accepted.then(|| id.to_string()),
     };
     output.print(&placed, |writer| {
-        writeln!(writer, "{}", recorded.text())?;
+        writeln!(writer, "{}", recorded.staged_text())?;
         match (&placed.bundle, day) {
             (Some(bundle), Some(day)) => {
                 let due = moment::time_text(joint_auction_due(day), park.offset());
@@ -195,7 +196,8 @@ fn list(args: &RangeArgs, park: &Park<'_>, output: &mut Output<'_>) -> Result<()
             writer,
             "no open bundles, and none for days that begin in this period; choose another with \
              --from and --to",
-        )
+        )?;
+        writeln!(writer, "{}", extent_text(&bundles.log))
     })
 }
 

@@ -10,7 +10,7 @@ use wattle_market::interval::DeliveryInterval;
 use wattle_market::units::WattHours;
 
 use crate::args::CarbonCommand;
-use crate::export::{Export, NOT_VERIFIED};
+use crate::export::{self, Export};
 use crate::failure::{Exit, Failure};
 use crate::moment::{self, Month};
 use crate::output::{Output, Table, printable};
@@ -134,9 +134,7 @@ fn kilograms(micrograms: i128) -> String {
 }
 
 fn write(writer: &mut dyn Write, report: &Report<'_>, offset: i16) -> io::Result<()> {
-    if !report.verified {
-        writeln!(writer, "{NOT_VERIFIED}\n")?;
-    }
+    writeln!(writer, "{}\n", export::worth(report.verified))?;
     let header = [
         "participant",
         ">used",

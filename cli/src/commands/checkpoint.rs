@@ -1,7 +1,7 @@
 //! `wattle checkpoint …`: logs of other parks, as this one records them.
 
 use wattle_client::Client;
-use wattle_client::api::FollowedLog;
+use wattle_client::api::FollowedLogs;
 use wattle_client::follow::{FollowError, Found, look};
 
 use crate::args::CheckpointCommand;
@@ -10,6 +10,7 @@ use crate::moment;
 use crate::output::{Output, Table};
 use crate::park::{Park, TENANT_KEY};
 use crate::settings::Settings;
+use crate::stage::extent_text;
 
 pub(super) fn run(
     command: &CheckpointCommand,
@@ -22,16 +23,20 @@ pub(super) fn run(
             let logs = park.client.logs()?;
             let offset = park.offset();
             output.print(&logs, |writer| {
-                table(&logs, offset).write(writer, "the park follows no log")
+                table(&logs, offset).write(writer, "the park follows no log")?;
+                writeln!(writer, "{}", extent_text(&logs.log))
             })
         }
         CheckpointCommand::Record { from } => record(&park, from, settings, output),
     }
 }
 
-fn table(logs: &[FollowedLog], offset: i16) -> Table {
-    let mut table = Table::new(&["log", ">size", "recorded", ">entry", ">by node", "state"]);
-    for log in logs {
+fn table(followed: &FollowedLogs, offset: i16) -> Table {
+    let header = [
+        "log", ">size", "recorded", ">entry", "stage", ">by node", "state",
+    ];
+    let mut table = Table::new(&header);
+    for log in &followed.logs {
         let state = match &log.contradiction {
             None if log.latest.is_none() => "-".to_owned(),
             None => "consistent".to_owned(),
@@ -46,9 +51,10 @@ fn table(logs: &[FollowedLog], offset: i16) -> Table {
                 latest.size.to_string(),
                 moment::time_text(latest.recorded_at_ms, offset),
                 latest.leaf.to_string(),
+                followed.log.stage(latest.leaf).name().to_owned(),
                 latest.node.to_string(),
             ]),
-            None => row.extend(["-", "never", "-", "-"].map(str::to_owned)),
+            None => row.extend(["-", "never", "-", "-", "-"].map(str::to_owned)),
         }
         row.push(state);
         table.row(row);
@@ -63,7 +69,7 @@ fn record(
     output: &mut Output<'_>,
 ) -> Result<(), Failure> {
     let other = Client::new(&[from.to_owned()])?.with_timeout(settings.timeout);
-    match look(&other, &park.client.logs()?).map_err(failure)? {
+    match look(&other, &park.client.logs()?.logs).map_err(failure)? {
         Found::NothingNew { origin, size } => Err(Failure::new(
             Exit::Failure,
             format!("nothing new of {origin}: size {size} is recorded"),

@@ -70,7 +70,7 @@ fn add(
         eprintln!("the key may order now, like: wattle --key {file} order place …");
     }
     output.print(&Delegated { outcome, key }, |writer| {
-        writeln!(writer, "{}, key {key}", recorded.text())
+        writeln!(writer, "{}, key {key}", recorded.staged_text())
     })?;
     recorded.check()
 }

@@ -5,7 +5,7 @@ mod html;
 use std::io::{self, Write};
 
 use serde::Serialize;
-use wattle_client::api::{ChargeKind, Invoice};
+use wattle_client::api::{ChargeKind, Extent, Invoice};
 use wattle_ledger::registration::ParticipantId;
 use wattle_market::units::{Money, WattHours};
 
@@ -26,6 +26,8 @@ struct Addressed {
     utc_offset_minutes: i16,
     #[serde(flatten)]
     invoice: Invoice,
+    /// The log that it was read from.
+    log: Extent,
 }
 
 /// One item: above zero is paid.
@@ -53,7 +55,8 @@ pub(super) fn run(
     }
     let park = Park::open(settings)?;
     let (client, participant) = park.private_of(&args.who)?;
-    let invoices = client.invoices(participant)?.invoices;
+    let answer = client.invoices(participant)?;
+    let (invoices, log) = (answer.invoices, answer.log);
     let wanted = |invoice: &Invoice| args.month.is_none_or(|month| invoice.month == month);
     let invoice = invoices.into_iter().rev().find(wanted).ok_or_else(|| {
         let month = args
@@ -75,6 +78,7 @@ pub(super) fn run(
         name: name.map(|known| known.name).unwrap_or_default(),
         utc_offset_minutes: body.utc_offset_minutes,
         invoice,
+        log,
     };
     let items = addressed.items().ok_or_else(|| {
         Failure::new(
@@ -133,6 +137,21 @@ impl Addressed {
         } else {
             "total, to be paid"
         }
+    }
+
+    /// What holds of the invoice, and of what a default changed later.
+    fn stage_text(&self) -> String {
+        let invoice = &self.invoice;
+        let stage = |entry| self.log.stage(entry).name();
+        let mut text = format!(
+            "entry {} is {}; the month is closed after its final run, and no run changes it",
+            invoice.leaf,
+            stage(invoice.leaf)
+        );
+        for cover in &invoice.covers {
+            text += &format!("; entry {} is {}", cover.leaf, stage(cover.leaf));
+        }
+        text
     }
 
     fn vat_name(&self) -> String {
@@ -201,14 +220,14 @@ fn write(writer: &mut dyn Write, addressed: &Addressed, items: &[Item]) -> io::R
             cover.leaf
         )?;
     }
-    Ok(())
+    writeln!(writer, "{}", addressed.stage_text())
 }
 
 /// No field can hold a comma or a quote: numbers, a month, and names of kinds.
 fn write_csv(writer: &mut dyn Write, addressed: &Addressed, items: &[Item]) -> io::Result<()> {
     writeln!(
         writer,
-        "entry,month,participant,item,point,need_wh,amount_ncny"
+        "entry,month,participant,item,point,need_wh,amount_ncny,stage"
     )?;
     let (month, participant) = (addressed.invoice.month, addressed.participant);
     for item in items {
@@ -216,12 +235,13 @@ fn write_csv(writer: &mut dyn Write, addressed: &Addressed, items: &[Item]) -> i
         let need = item.need.map(|need| need.0.to_string());
         writeln!(
             writer,
-            "{},{month},{participant},{},{},{},{}",
+            "{},{month},{participant},{},{},{},{},{}",
             item.entry,
             item.kind,
             point.unwrap_or_default(),
             need.unwrap_or_default(),
-            item.amount
+            item.amount,
+            addressed.log.stage(item.entry).name()
         )?;
     }
     Ok(())
@@ -268,6 +288,10 @@ mod tests {
                     amount: Money(-1_000),
                 }],
             },
+            log: Extent {
+                committed: 92,
+                sealed: 77,
+            },
         }
     }
 
@@ -294,6 +318,8 @@ mod tests {
             "VAT at 13.00 %",
             "2.800000000 CNY",
             "entry 90",
+            "entry 77 is committed; the month",
+            "entry 90 is committed",
         ] {
             assert!(text.contains(part), "no {part:?} in {text}");
         }
@@ -302,14 +328,19 @@ mod tests {
     #[test]
     fn csv_sums_to_the_total() {
         let csv = written(InvoiceFormat::Csv, &addressed("mill, \"old\""));
+        let stages: Vec<&str> = csv
+            .lines()
+            .map(|line| line.rsplit(',').next().unwrap())
+            .collect();
+        assert_eq!(stages, ["stage", "committed", "sealed", "sealed"]);
         let amounts = csv
             .lines()
             .skip(1)
-            .map(|line| line.rsplit(',').next().unwrap());
+            .map(|line| line.rsplit(',').nth(1).unwrap());
         let sum: i64 = amounts.map(|amount| amount.parse::<i64>().unwrap()).sum();
         assert_eq!(sum, 1_076_560_000_000);
         assert!(
-            csv.lines().all(|line| line.split(',').count() == 7),
+            csv.lines().all(|line| line.split(',').count() == 8),
             "{csv}"
         );
     }
@@ -324,6 +355,7 @@ mod tests {
     #[test]
     fn page_is_self_contained_and_escapes_names() {
         let page = written(InvoiceFormat::Html, &addressed("<b>mill</b>"));
+        assert!(page.contains("entry 77 is committed; the month is closed"));
         assert!(page.contains("&lt;b&gt;mill&lt;/b&gt;"));
         for part in ["<b>mill", "<script", "http://", "https://", "src=", "href="] {
             assert!(!page.contains(part), "{part}");

@@ -94,7 +94,9 @@ fn rotate(
             new: new.public(),
             proof: new.sign(&message),
         };
-        park.submit(&old, action)?.check()?;
+        let recorded = park.submit(&old, action)?;
+        recorded.check()?;
+        eprintln!("rotation: {}", recorded.staged_text());
     }
     let kept = with_suffix(path, &format!("old-{}", &old.public().to_string()[..8]));
     fs::rename(path, &kept).map_err(|error| Failure::file("rename", path, &error))?;

@@ -12,7 +12,7 @@ use wattle_ledger::verify::Progress;
 use super::log_view::must_not_be_there;
 use crate::args::{TableFormat, TablesArgs};
 use crate::commands::log_verify::progress;
-use crate::export::NOT_VERIFIED;
+use crate::export;
 use crate::failure::Failure;
 use crate::folder;
 use crate::leaves::{Leaves, unreadable};
@@ -70,9 +70,7 @@ pub(super) fn run(args: &TablesArgs, output: &mut Output<'_>) -> Result<(), Fail
         rows,
     };
     output.print(&written, |writer| {
-        if !written.is_verified {
-            writeln!(writer, "{NOT_VERIFIED}\n")?;
-        }
+        writeln!(writer, "{}\n", export::worth(written.is_verified))?;
         let mut table = TextTable::new(&["table", ">rows", "file"]);
         for one in &TABLES {
             let rows = written.rows[one.name].to_string();

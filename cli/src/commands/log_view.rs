@@ -11,6 +11,7 @@ use wattle_ledger::view::{MakeError, Registry, gather, make};
 
 use crate::args::ViewArgs;
 use crate::commands::log_verify::progress;
+use crate::export;
 use crate::failure::{Exit, Failure};
 use crate::folder;
 use crate::leaves::{Leaves, unreadable};
@@ -77,7 +78,8 @@ pub(super) fn run(args: &ViewArgs, output: &mut Output<'_>) -> Result<(), Failur
             made.files,
             made.bytes,
             made.folder.display()
-        )
+        )?;
+        writeln!(writer, "{}", export::worth(made.is_verified))
     })?;
     eprintln!(
         "Whoever gets it checks it with: wattle log verify {} --view --policy FILE",

@@ -10,6 +10,7 @@ use crate::moment;
 use crate::output::{Output, Table};
 use crate::park::{Park, TREASURER_KEY};
 use crate::settings::Settings;
+use crate::stage::extent_text;
 
 pub(super) fn run(settings: &Settings, output: &mut Output<'_>) -> Result<(), Failure> {
     let park = Park::open(settings)?;
@@ -22,6 +23,7 @@ pub(super) fn run(settings: &Settings, output: &mut Output<'_>) -> Result<(), Fa
     };
     output.print(&months, |writer| {
         write(writer, &months)?;
+        writeln!(writer, "{}", extent_text(&months.log))?;
         for one in &months.in_default {
             let since = moment::time_text(one.since_ms, park.offset());
             let name = name(one.participant);

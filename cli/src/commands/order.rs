@@ -18,6 +18,7 @@ use crate::failure::Failure;
 use crate::output::{Output, Table};
 use crate::park::{Park, Recorded, TENANT_KEY};
 use crate::settings::Settings;
+use crate::stage::extent_text;
 
 pub(super) fn run(
     command: &OrderCommand,
@@ -97,6 +98,7 @@ fn place(args: &PlaceArgs, park: &Park<'_>, output: &mut Output<'_>) -> Result<(
     };
     output.print(&placed, |writer| {
         table.write(writer, "")?;
+        writeln!(writer, "{}", recorded.staged_text())?;
         let Some(trades) = &placed.trades else {
             return Ok(());
         };
@@ -174,5 +176,8 @@ fn list(args: &WhoArgs, park: &Park<'_>, output: &mut Output<'_>) -> Result<(), 
             order.order.clone(),
         ]);
     }
-    output.print(&open, |writer| table.write(writer, "no open orders"))
+    output.print(&open, |writer| {
+        table.write(writer, "no open orders")?;
+        writeln!(writer, "{}", extent_text(&open.log))
+    })
 }

@@ -11,6 +11,7 @@ use crate::failure::Failure;
 use crate::output::{Output, Table};
 use crate::park::{self, Park};
 use crate::settings::Settings;
+use crate::stage::outcome_stage;
 
 /// One waiting event.
 #[derive(Debug, Serialize)]
@@ -91,7 +92,7 @@ fn resend(settings: &Settings, output: &mut Output<'_>) -> Result<(), Failure> {
             error,
         });
     }
-    let mut table = Table::new(&["action", ">sequence", "outcome"]);
+    let mut table = Table::new(&["action", ">sequence", "outcome", "state"]);
     for row in &rows {
         let told = match (&row.outcome, &row.error) {
             (Some(outcome), _) => match outcome.first_refusal() {
@@ -100,10 +101,12 @@ fn resend(settings: &Settings, output: &mut Output<'_>) -> Result<(), Failure> {
             },
             (None, error) => error.clone().unwrap_or_default(),
         };
+        let state = row.outcome.as_ref().map(outcome_stage);
         table.row(vec![
             row.event.action.to_owned(),
             row.event.sequence.to_string(),
             told,
+            state.unwrap_or_else(|| "-".to_owned()),
         ]);
     }
     output.print(&rows, |writer| table.write(writer, "nothing waits"))?;

@@ -7,6 +7,7 @@ use crate::failure::Failure;
 use crate::output::{Output, Table};
 use crate::park::Park;
 use crate::settings::Settings;
+use crate::stage::extent_text;
 
 pub(super) fn run(
     args: &PeriodArgs,
@@ -24,6 +25,7 @@ pub(super) fn run(
         ">at",
         ">together",
         ">at",
+        "state",
     ]);
     for day in &index.days {
         let mut row = vec![park.interval_text(day.day)];
@@ -31,6 +33,7 @@ pub(super) fn run(
             row.push(volume.to_string());
             row.push(price.map_or_else(|| "-".to_owned(), |price| price.to_string()));
         }
+        row.push(index.log.stage(day.leaf).name().to_owned());
         table.row(row);
     }
     output.print(&index, |writer| {
@@ -39,6 +42,7 @@ pub(super) fn run(
             "no day of the index begins in this period: it starts when the registrar puts it in \
              force (wattle registrar rules activate price-index), and a day is priced once its \
              last interval is settled",
-        )
+        )?;
+        writeln!(writer, "{}", extent_text(&index.log))
     })
 }

@@ -6,6 +6,7 @@ use crate::failure::Failure;
 use crate::output::{Output, Table};
 use crate::park::Park;
 use crate::settings::Settings;
+use crate::stage::extent_text;
 use wattle_ledger::registration::MarketMode;
 
 pub(super) fn run(
@@ -63,6 +64,7 @@ pub(super) fn run(
         table.write(
             writer,
             "nothing cleared in this period; choose another with --from and --to",
-        )
+        )?;
+        writeln!(writer, "{}", extent_text(&prices.log))
     })
 }

@@ -20,6 +20,7 @@ use crate::moment;
 use crate::output::{Output, Table, printable};
 use crate::park::Park;
 use crate::settings::Settings;
+use crate::stage::extent_text;
 
 /// A longer period is shown by day; every interval is in the CSV.
 const DAYS_SHOWN_BY_INTERVAL_MAX: usize = 7;
@@ -287,6 +288,9 @@ fn sealed(account: &Account) -> String {
     let statement = &account.statement;
     let runs = statement.lines.iter().filter_map(SettledLine::last);
     let waiting = runs.filter(|run| statement.log.stage(run.leaf) == Stage::Committed);
+    if statement.lines.is_empty() {
+        return format!("Nothing is settled here, {}.", extent_text(&statement.log));
+    }
     match waiting.count() {
         0 => "All lines are sealed: a quorum of the park's nodes has cosigned them.".to_owned(),
         count => format!(

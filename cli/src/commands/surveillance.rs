@@ -13,7 +13,7 @@ use wattle_market::units::{Price, WattHours};
 
 use crate::args::SurveillanceArgs;
 use crate::commands::log_verify::progress;
-use crate::export::{Export, NOT_VERIFIED};
+use crate::export::{self, Export};
 use crate::failure::{Exit, Failure};
 use crate::moment;
 use crate::output::{Output, Table, printable};
@@ -104,9 +104,7 @@ impl Page<'_, '_> {
                 of.auctions
             )?;
         }
-        if !is_verified {
-            writeln!(self.writer, "{NOT_VERIFIED}")?;
-        }
+        writeln!(self.writer, "{}", export::worth(is_verified))?;
         self.shares()?;
         self.days()?;
         self.conduct()?;

@@ -5,6 +5,7 @@ use crate::failure::Failure;
 use crate::output::{Output, Table};
 use crate::park::Park;
 use crate::settings::Settings;
+use crate::stage::extent_text;
 use wattle_client::api::{Extent, JointPart, Trade};
 use wattle_ledger::derived::TradeRole;
 
@@ -22,7 +23,8 @@ pub(super) fn run(
         table.write(
             writer,
             "no trades in this period; choose another with --from and --to",
-        )
+        )?;
+        writeln!(writer, "{}", extent_text(&trades.log))
     })
 }
 

@@ -9,7 +9,7 @@ use wattle_ledger::verify::what_if::{Change, Compared, Retail, WhatIf, what_if};
 
 use crate::args::WhatIfArgs;
 use crate::commands::log_verify::progress;
-use crate::export::{Export, NOT_VERIFIED};
+use crate::export::{self, Export};
 use crate::failure::{Exit, Failure};
 use crate::moment;
 use crate::output::{Output, Table, printable};
@@ -120,9 +120,7 @@ fn write(
         text(answer.first),
         text(answer.last)
     )?;
-    if !is_verified {
-        writeln!(writer, "{NOT_VERIFIED}")?;
-    }
+    writeln!(writer, "{}", export::worth(is_verified))?;
     writeln!(writer, "changed: {}\n", changes(change).join("; "))?;
     participants(writer, answer)?;
     writeln!(writer)?;

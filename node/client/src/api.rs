@@ -25,7 +25,7 @@ pub use event::{EventOutcome, EventPending, EventReceipts, EventState, ItemOutco
 pub use evidence::{EvidenceHead, EvidenceItem, EvidenceList, EvidenceSubject};
 pub use extent::{Extent, Sealing, Stage};
 pub use market::{
-    Balance, Book, ClearedInterval, EntryRecord, IndexedDay, JointPart, JointPrice, Level,
+    Balance, Book, ClearedInterval, Entries, EntryRecord, IndexedDay, JointPart, JointPrice, Level,
     OpenOrder, OpenOrders, PriceIndex, Prices, Trade, TradedSoFar, Trades,
 };
 pub use months::{
@@ -38,6 +38,6 @@ pub use registry::{
 pub use statement::{Funds, Posting, RunLine, SettledLine, Standing, Statement};
 pub use status::{Ready, Role, Sealed, SnapshotStatus, Status};
 pub use witness::{
-    AskedWitness, FollowedLog, RecordedCheckpoint, RecordedContradiction, WitnessStatus,
-    WitnessedLog,
+    AskedWitness, FollowedLog, FollowedLogs, RecordedCheckpoint, RecordedContradiction,
+    WitnessStatus, WitnessedLog,
 };

@@ -9,10 +9,9 @@ mod error;
 pub use error::{ClientError, Refusal};
 
 use crate::api::{
-    AskedWitness, Balance, Book, Bundles, CertificateRecord, Certificates, EntryRecord,
-    EventOutcome, EventPending, EventReceipts, EventState, EvidenceList, FollowedLog, Invoices,
-    KeyStatus, Months, OpenOrders, PriceIndex, Prices, Problem, Registry, Statement, Status,
-    Trades,
+    AskedWitness, Balance, Book, Bundles, CertificateRecord, Certificates, Entries, EventOutcome,
+    EventPending, EventReceipts, EventState, EvidenceList, FollowedLogs, Invoices, KeyStatus,
+    Months, OpenOrders, PriceIndex, Prices, Problem, Registry, Statement, Status, Trades,
 };
 use crate::request::Credentials;
 use error::Failure;
@@ -273,7 +272,7 @@ impl Client {
     }
 
     /// Leaves as JSON; needs credentials of a node, registrar, treasurer or regulator.
-    pub fn entries(&self, from: u64, count: u64) -> Result<Vec<EntryRecord>, ClientError> {
+    pub fn entries(&self, from: u64, count: u64) -> Result<Entries, ClientError> {
         self.private(&format!("/v1/entries?from={from}&count={count}"))
     }
 
@@ -298,7 +297,7 @@ impl Client {
     }
 
     /// The logs that the park follows.
-    pub fn logs(&self) -> Result<Vec<FollowedLog>, ClientError> {
+    pub fn logs(&self) -> Result<FollowedLogs, ClientError> {
         self.json("/v1/logs")
     }
 

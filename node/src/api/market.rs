@@ -58,6 +58,7 @@ fn book_of(view: &View, interval: DeliveryInterval) -> Book {
         traded,
         bids: bids.into_values().rev().collect(),
         offers: offers.into_values().collect(),
+        log: extent(view),
     }
 }
 
@@ -93,10 +94,11 @@ pub(super) async fn price_index(
 ) -> Result<Json<PriceIndex>, Failure> {
     let parameters = Parameters::parse(query.as_deref(), &["from", "to"])?;
     let (from, to) = range(&parameters)?;
-    let days = api
-        .ask(move |view| view.index.days(from, to).copied().collect::<Vec<_>>())
-        .await?;
-    Ok(Json(PriceIndex { days }))
+    let index = api.ask(move |view| PriceIndex {
+        days: view.index.days(from, to).copied().collect(),
+        log: extent(view),
+    });
+    Ok(Json(index.await?))
 }
 
 /// The parameters `from` and `to`: intervals, both included.

@@ -1,7 +1,7 @@
 //! The park and its node: status, genesis, registry, keys.
 
 use super::Api;
-use super::extent::sealing;
+use super::extent::{extent, sealing};
 use super::failure::Failure;
 use crate::event_loop::View;
 use axum::Json;
@@ -109,8 +109,11 @@ pub(super) async fn key(
     let key: PublicKey = key
         .parse()
         .map_err(|error| Failure::malformed(format!("{key:?} is not a public key: {error}")))?;
-    let record = api.ask(move |view| view.ledger().state().registry.keys().get(&key).cloned());
-    let record = record.await?.ok_or_else(|| {
+    let found = api.ask(move |view| {
+        let record = view.ledger().state().registry.keys().get(&key).cloned();
+        record.map(|record| (record, extent(view)))
+    });
+    let (record, log) = found.await?.ok_or_else(|| {
         Failure::not_found(format!(
             "the key {key} is not registered; ask the registrar to add it"
         ))
@@ -121,6 +124,7 @@ pub(super) async fn key(
         next_sequence: record.sequence + 1,
         added: record.added,
         revoked: record.revoked,
+        log,
     }))
 }
 
@@ -190,6 +194,7 @@ fn registry_of(api: &Api, view: &View) -> Registry {
             .collect(),
         terms: registry.terms_at(gate),
         factor: registry.factor_at(gate).clone(),
+        log: extent(view),
     }
 }
 

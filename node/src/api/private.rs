@@ -9,7 +9,9 @@ use super::market::range;
 use super::query::Parameters;
 use axum::Json;
 use axum::extract::{RawQuery, State};
-use wattle_client::api::{Balance, EntryRecord, JointPart, OpenOrder, OpenOrders, Trade, Trades};
+use wattle_client::api::{
+    Balance, Entries, EntryRecord, JointPart, OpenOrder, OpenOrders, Trade, Trades,
+};
 use wattle_ledger::derived::Fact;
 use wattle_ledger::entry::Entry;
 use wattle_ledger::journal::AccountId;
@@ -192,7 +194,7 @@ pub(super) async fn entries(
     State(api): State<Api>,
     reader: Reader,
     RawQuery(query): RawQuery,
-) -> Result<Json<Vec<EntryRecord>>, Failure> {
+) -> Result<Json<Entries>, Failure> {
     reader.check_office()?;
     let parameters = Parameters::parse(query.as_deref(), &["from", "count"])?;
     let from: u64 = parameters.required("from")?;
@@ -200,16 +202,19 @@ pub(super) async fn entries(
         .optional("count")?
         .unwrap_or(ENTRIES_MAX)
         .min(ENTRIES_MAX);
-    let (size, open) = api
-        .ask(|view| (view.history.size(), view.history.open_bundle()))
+    let (size, open, log) = api
+        .ask(|view| {
+            let history = view.history;
+            (history.size(), history.open_bundle(), extent(view))
+        })
         .await?;
     let indices: Vec<u64> = (from..size.min(from.saturating_add(count))).collect();
-    let mut records = Vec::new();
+    let mut entries = Vec::new();
     for (index, leaf) in indices.iter().zip(leaves(&api, &indices, &open)?) {
         let entry = decode(&leaf)?;
-        records.push(entry_record(*index, &entry));
+        entries.push(entry_record(*index, &entry));
     }
-    Ok(Json(records))
+    Ok(Json(Entries { entries, log }))
 }
 
 fn entry_record(index: u64, entry: &Entry) -> EntryRecord {

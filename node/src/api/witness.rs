@@ -1,13 +1,16 @@
 //! What witnesses have said of this log, and what the park has recorded of others.
 
 use super::Api;
+use super::extent::extent;
 use super::failure::Failure;
 use super::log::TEXT;
 use crate::event_loop::View;
 use axum::Json;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
-use wattle_client::api::{AskedWitness, FollowedLog, RecordedCheckpoint, RecordedContradiction};
+use wattle_client::api::{
+    AskedWitness, FollowedLog, FollowedLogs, RecordedCheckpoint, RecordedContradiction,
+};
 
 /// `GET /v1/witnesses`: who is asked to cosign, and what came of it.
 pub(super) async fn witnesses(State(api): State<Api>) -> Json<Vec<AskedWitness>> {
@@ -27,11 +30,11 @@ pub(super) async fn checkpoint(State(api): State<Api>) -> Result<Response, Failu
 }
 
 /// `GET /v1/logs`: logs that the park follows.
-pub(super) async fn logs(State(api): State<Api>) -> Result<Json<Vec<FollowedLog>>, Failure> {
+pub(super) async fn logs(State(api): State<Api>) -> Result<Json<FollowedLogs>, Failure> {
     Ok(Json(api.ask(followed).await?))
 }
 
-fn followed(view: &View) -> Vec<FollowedLog> {
+fn followed(view: &View) -> FollowedLogs {
     let foreign = &view.ledger().state().foreign;
     let log = |(origin, policy): (&String, &String)| FollowedLog {
         origin: origin.clone(),
@@ -55,5 +58,8 @@ fn followed(view: &View) -> Vec<FollowedLog> {
                 other_leaf: row.other_leaf,
             }),
     };
-    foreign.policies().iter().map(log).collect()
+    FollowedLogs {
+        logs: foreign.policies().iter().map(log).collect(),
+        log: extent(view),
+    }
 }

@@ -68,7 +68,7 @@ fn everyone_sees_his_own_and_offices_see_all() {
     for key in [&park.regulator, &park.registrar, &park.treasurer, &receipt] {
         let office = as_reader(key);
         assert_eq!(office.balance(one).unwrap().balance, amount);
-        let entries = office.entries(0, 1_000).unwrap();
+        let entries = office.entries(0, 1_000).unwrap().entries;
         assert_eq!(entries[0].kind, "genesis");
         let moved = entries
             .iter()

@@ -18,5 +18,6 @@ mod requests;
 mod restart;
 mod sealing;
 mod snapshots;
+mod stages;
 mod start;
 mod witness;

@@ -169,7 +169,7 @@ fn a_node_records_the_checkpoints_of_a_followed_log_unattended() {
     submit(&client, &mut registrar, Action::FollowLog { policy });
 
     let recorded = |least: u64| {
-        let log = client.logs().unwrap().pop()?;
+        let log = client.logs().unwrap().logs.pop()?;
         log.latest.as_ref().filter(|latest| latest.size > least)?;
         Some(log)
     };

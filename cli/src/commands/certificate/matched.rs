@@ -10,7 +10,7 @@ use wattle_market::point::PointId;
 
 use crate::args::MatchArgs;
 use crate::commands::carbon::{energy, period, share};
-use crate::export::{Export, NOT_VERIFIED};
+use crate::export::{self, Export};
 use crate::failure::{Exit, Failure};
 use crate::moment;
 use crate::output::{Output, Table};
@@ -98,9 +98,7 @@ fn hour(interval: DeliveryInterval, offset: i16) -> String {
 }
 
 fn write(writer: &mut dyn Write, matched: &Matched, hourly: bool) -> io::Result<()> {
-    if !matched.verified {
-        writeln!(writer, "{NOT_VERIFIED}\n")?;
-    }
+    writeln!(writer, "{}\n", export::worth(matched.verified))?;
     let mut rows: BTreeMap<&str, Use> = BTreeMap::new();
     for hour in &matched.hours {
         let day = hour.start.split_once('T').map_or("", |(day, _)| day);

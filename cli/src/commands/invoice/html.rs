@@ -57,5 +57,6 @@ pub(super) fn write(
             cover.leaf
         )?;
     }
+    writeln!(writer, "<p class=\"soft\">{}.</p>", addressed.stage_text())?;
     writeln!(writer, "</body>\n</html>")
 }

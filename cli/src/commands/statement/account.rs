@@ -475,6 +475,31 @@ pub(super) mod tests {
     }
 
     #[test]
+    fn every_format_says_which_lines_are_sealed() {
+        let (account, _) = recorded("mill");
+        let last = account.statement.lines.iter().filter_map(SettledLine::last);
+        let last = last.map(|run| run.leaf).max().unwrap();
+        let written = |sealed, write: fn(&mut dyn std::io::Write, &Account) -> _| {
+            let mut account = account.clone();
+            account.statement.log.sealed = sealed;
+            let mut bytes = Vec::new();
+            let done: std::io::Result<()> = write(&mut bytes, &account);
+            done.unwrap();
+            String::from_utf8(bytes).unwrap()
+        };
+        for write in [super::super::write, super::super::html::write] {
+            let all = "All lines are sealed";
+            assert!(written(last + 1, write).contains(all));
+            let text = written(last, write);
+            assert!(text.contains("1 of 96 lines are committed") && !text.contains(all));
+        }
+        let csv = written(last, super::super::csv::write);
+        assert!(csv.lines().next().unwrap().ends_with(",stage"), "{csv}");
+        assert_eq!(csv.matches(",sealed\n").count(), 95);
+        assert_eq!(csv.matches(",committed\n").count(), 1);
+    }
+
+    #[test]
     fn final_run_that_posts_other_differences_than_it_claims_is_refused() {
         let mill = (ParticipantId(1), "mill");
         let (account, _) = of_day(&Day::closed(), mill, Standing::Final);

@@ -12,7 +12,7 @@ use super::{KINDS, meter_name, standing_name};
 use crate::moment;
 
 /// Names of the columns, in order.
-pub(super) const COLUMNS: [&str; 41] = [
+pub(super) const COLUMNS: [&str; 42] = [
     "entry",
     "interval",
     "start",
@@ -54,6 +54,7 @@ pub(super) const COLUMNS: [&str; 41] = [
     "adjusted_wheeling_ncny",
     "adjusted_replacement_ncny",
     "adjusted_credit_ncny",
+    "stage",
 ];
 
 pub(super) fn write(writer: &mut dyn Write, account: &Account) -> io::Result<()> {
@@ -122,6 +123,8 @@ fn fields(account: &Account, settled: &SettledLine, run: &RunLine) -> Vec<String
     ]);
     fields.extend(numbers.iter().map(ToString::to_string));
     fields.extend(runs(settled));
+    // The last run's leaf is the later one: what seals it seals the initial run's too.
+    fields.push(account.statement.log.stage(run.leaf).name().to_owned());
     fields
 }
 

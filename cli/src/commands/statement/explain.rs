@@ -127,7 +127,7 @@ impl Page<'_, '_> {
         if is_verified {
             writeln!(
                 self.writer,
-                "Verified: log {}, {} entries, root {}",
+                "Verified: log {}, {} entries, all sealed, root {}",
                 printable(&of.origin),
                 of.size,
                 of.root

@@ -3,7 +3,9 @@
 use std::io::{self, Write};
 
 use super::account::{Account, Sums};
-use super::{CLOSING, account_rows, cells, columns, energy, funds_name, gain, money, provisional};
+use super::{
+    CLOSING, account_rows, cells, columns, energy, funds_name, gain, money, provisional, sealed,
+};
 use crate::moment;
 
 pub(in crate::commands) const STYLE: &str = "\
@@ -124,6 +126,7 @@ fn write_account(writer: &mut dyn Write, account: &Account) -> io::Result<()> {
     if let Some(sentence) = provisional(account) {
         writeln!(writer, "<p class=\"soft\">{sentence}</p>")?;
     }
+    writeln!(writer, "<p class=\"soft\">{}</p>", sealed(account))?;
     for funds in &account.statement.funds {
         writeln!(
             writer,

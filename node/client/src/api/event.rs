@@ -80,6 +80,9 @@ pub struct KeyStatus {
     pub added: u64,
     /// Index of the leaf that ended it.
     pub revoked: Option<u64>,
+    /// The log that this was read from.
+    #[serde(default)]
+    pub log: Extent,
 }
 
 impl EventOutcome {

@@ -28,6 +28,9 @@ pub struct Book {
     pub bids: Vec<Level>,
     /// Orders to sell by price, the best (lowest) first.
     pub offers: Vec<Level>,
+    /// The log that this was read from.
+    #[serde(default)]
+    pub log: Extent,
 }
 
 /// What was traded for a continuous interval whose gate is open.
@@ -69,9 +72,13 @@ pub struct Prices {
 pub struct PriceIndex {
     /// Local days, in order.
     pub days: Vec<IndexedDay>,
+    /// The log that this was read from.
+    #[serde(default)]
+    pub log: Extent,
 }
 
-/// One local day of the price index (`docs/RULES.md`, section 13).
+/// One local day of the price index (`docs/RULES.md`, section 13). It is published once: a final run
+/// does not change it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct IndexedDay {
     /// Its first interval.
@@ -82,6 +89,9 @@ pub struct IndexedDay {
     pub pool: AveragePrice,
     /// Both.
     pub together: AveragePrice,
+    /// Index of the leaf that publishes it.
+    #[serde(default)]
+    pub leaf: u64,
 }
 
 /// What cleared for one interval.
@@ -229,7 +239,16 @@ pub struct Balance {
     pub log: Extent,
 }
 
-/// One leaf as `GET /v1/entries?from=N&count=N` shows it: private.
+/// `GET /v1/entries?from=N&count=N`: private.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Entries {
+    /// Leaves, in the order of the log.
+    pub entries: Vec<EntryRecord>,
+    /// The log that this was read from.
+    pub log: Extent,
+}
+
+/// One leaf of [`Entries`].
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct EntryRecord {
     /// Index of the leaf.

@@ -1,5 +1,6 @@
 //! Who and what is registered in a park, and the prices in force.
 
+use super::Extent;
 use serde::{Deserialize, Serialize};
 use wattle_ledger::billing::MonthCloseTerms;
 use wattle_ledger::genesis::NodeRecord;
@@ -42,6 +43,9 @@ pub struct Registry {
     pub terms: ParkTerms,
     /// The emission factor at the next gate.
     pub factor: CarbonFactor,
+    /// The log that this was read from.
+    #[serde(default)]
+    pub log: Extent,
 }
 
 /// A point and how it takes part in the surplus pool.

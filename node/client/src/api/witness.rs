@@ -1,6 +1,7 @@
 //! What a witness says of itself, and a node of its witnesses and of the logs that its park
 //! follows.
 
+use super::Extent;
 use serde::{Deserialize, Serialize};
 use wattle_ledger::hash::Hash;
 use wattle_ledger::registration::NodeId;
@@ -51,7 +52,16 @@ pub struct AskedWitness {
     pub error: Option<String>,
 }
 
-/// One log that the park follows, in `GET /v1/logs`.
+/// `GET /v1/logs`: what the park has recorded of other logs.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FollowedLogs {
+    /// The logs, by origin.
+    pub logs: Vec<FollowedLog>,
+    /// This park's log, that this was read from.
+    pub log: Extent,
+}
+
+/// One log that the park follows.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FollowedLog {
     /// The log's name.
