@@ -17,7 +17,7 @@ use crate::moment::{Moment, Month};
 pub(crate) const NOT_VERIFIED: &str =
     "NOT VERIFIED: --trust was given, so every figure is worth what the export's files are worth";
 
-/// What is said where everything holds: a quorum's checkpoint covers all of an export that verifies.
+/// What is said where everything holds: a quorum's checkpoint covers all of a verified export.
 pub(crate) const SEALED: &str = "verified, and all entries of it are sealed";
 
 /// What figures that were read from an export are worth: sealed, or nothing is known.

@@ -77,8 +77,8 @@ pub struct PriceIndex {
     pub log: Extent,
 }
 
-/// One local day of the price index (`docs/RULES.md`, section 13). It is published once: a final run
-/// does not change it.
+/// One local day of the price index (`docs/RULES.md`, section 13). It is published once: a final
+/// run does not change it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct IndexedDay {
     /// Its first interval.
