@@ -56,6 +56,9 @@ pub const BOOK_ORDERS_MAX: u32 = 1 << 20;
 pub const MARKET_MODES_MAX: usize = 64;
 /// A reading is for an interval at most this old: the final run is on the 8th of the next month.
 pub const READING_AGE_INTERVALS_MAX: u64 = 40 * 96;
+/// How far before an interval that is still open registers and certificates are kept: the longest
+/// month, whose boundary is measured from its start; a substitute looks back a week.
+pub const RETENTION_INTERVALS: u64 = 32 * 96;
 /// Participants, points and meters in a park; the next registration is refused.
 pub const REGISTRATIONS_MAX: usize = 10_000;
 /// Meters at the park's connections to the utility; the next registration is refused.

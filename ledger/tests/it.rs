@@ -22,6 +22,7 @@ mod it {
     mod promise;
     mod registers;
     mod rejections;
+    mod retention;
     pub(crate) mod runs;
     mod schedule;
     mod snapshot;

@@ -14,6 +14,7 @@ from wattle_verify import c2sp
 from wattle_verify import formats as f
 from wattle_verify.codec import BYTES, U8
 from wattle_verify.snapshot import HEAD, MAGIC, PIECE, START, fold_edge, read_snapshot, read_start
+from wattle_verify.state import group_of
 
 CUT_FORGERIES = []  # name, function, claim that must fail
 
@@ -35,19 +36,14 @@ class Parts:
         self.folder = folder
         snapshot = read_snapshot(folder)
         self.head, self.state = snapshot.head, snapshot.state
-        self.rows = []
-        for table, (key_codec, value_codec) in sorted(f.TABLES.items(), key=lambda pair: pair[0]):
-            for key, value in sorted(self.state.rows[table].items(), key=lambda pair: pair[0]):
-                key_bytes = U8.write(table) + key_codec.write(key)
-                self.rows.append((key_bytes, value_codec.write(value)))
+        self.rows = self.state.records()
 
     def change(self, table, key, value):
         """Another value in a row; the head's state root follows."""
-        key_codec, value_codec = f.TABLES[table]
-        key_bytes = U8.write(table) + key_codec.write(key)
-        at = next(at for at, row in enumerate(self.rows) if row[0] == key_bytes)
-        self.rows[at] = (key_bytes, value_codec.write(value))
         self.state.put(table, key, value)
+        record = self.state.record(table, group_of(table, key)[0])
+        at = next(at for at, row in enumerate(self.rows) if row[0] == record[0])
+        self.rows[at] = record
         self.head = self.head._replace(state_root=self.state.root())
 
     def write(self):

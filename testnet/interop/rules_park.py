@@ -647,8 +647,9 @@ class RulesPark(MarketActs, CertificateActs, MonthActs, MemberActs, ForeignActs,
             self.time = min(self.time + hours * HOUR, until)
             self.batch()
 
-    def run(self, days, crowd=False, years=False):
-        """Some days, then until the month is closed, and some hours more; with `years` until certificates expire."""
+    def run(self, days, crowd=False, years=False, season=False):
+        """Some days, then until the month is closed, and some hours more; with `years` until certificates expire, with
+        `season` until registers and certificates are no longer kept."""
         rng = self.rng
         self.set_up()
         self.giants()
@@ -691,6 +692,9 @@ class RulesPark(MarketActs, CertificateActs, MonthActs, MemberActs, ForeignActs,
         self.live(due + 2 * HOUR, activity=0.7)
         self.sleep(due + 18 * HOUR)
         self.live(self.time + 2 * HOUR, activity=0.5)
+        for _ in range(3 if season else 0):
+            self.sleep(self.time + 30 * DAY * QUARTER)
+            self.live(self.time + 3 * HOUR, activity=0.5)
         if years:
             self.sleep(self.ledger.expiry_due(self.first) + 40 * HOUR, hours=2)
             self.live(self.time + HOUR, activity=0.3)
@@ -712,13 +716,14 @@ def main():
     parser.add_argument(
         "--years", action="store_true", help="until the certificates of the first month expire"
     )
+    parser.add_argument("--season", action="store_true", help="until registers are no longer kept")
     parser.add_argument("--months", action="store_true", help="invoices, bills and defaults too")
     parser.add_argument("--members", action="store_true", help="nodes that come, vote and go too")
     parser.add_argument("--foreign", action="store_true", help="checkpoints of other logs too")
     args = parser.parse_args()
     also = {name: getattr(args, name) for name in ("modes", "certificates", "months", "members", "foreign")}
     park = RulesPark(args.seed, args.nodes, **also)
-    park.run(args.days, args.crowd, args.years)
+    park.run(args.days, args.crowd, args.years, args.season)
     write_export(os.path.join(args.out, "export"), park.origin, park.leaves, park.voters(), park.time // 1000)
     with open(os.path.join(args.out, "policy"), "w", encoding="utf-8") as file:
         file.write(park.policy())

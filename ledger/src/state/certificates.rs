@@ -11,8 +11,8 @@ pub mod storage;
 
 use crate::event::Action;
 use crate::rejection::Rejection;
+use crate::state::groups::Groups;
 use crate::state::rows::parts;
-use crate::state::table::Table;
 use crate::state::table_number;
 use crate::state::{Facts, State};
 use life::Holdings;
@@ -75,7 +75,7 @@ impl Bundle {
 /// All bundles.
 #[derive(Debug, Clone)]
 pub struct Certificates {
-    bundles: Table<(DeliveryInterval, PointId), Bundle>,
+    bundles: Groups<(DeliveryInterval, PointId), Bundle>,
     /// Who holds what is final, and how it ends.
     pub holdings: Holdings,
     /// What storages took in and have not given back.
@@ -94,7 +94,7 @@ parts!(Certificates {
 impl Default for Certificates {
     fn default() -> Certificates {
         Certificates {
-            bundles: Table::new(table_number::CERTIFICATES),
+            bundles: Groups::new(table_number::CERTIFICATES),
             holdings: Holdings::default(),
             storage: storage::Storage::default(),
             months: Months::default(),
@@ -109,7 +109,7 @@ impl Certificates {
     }
 
     /// All bundles in order.
-    pub fn iter(&self) -> impl Iterator<Item = (&(DeliveryInterval, PointId), &Bundle)> {
+    pub fn iter(&self) -> impl Iterator<Item = ((DeliveryInterval, PointId), &Bundle)> {
         self.bundles.iter()
     }
 
@@ -118,7 +118,7 @@ impl Certificates {
         &self,
         from: DeliveryInterval,
         to: DeliveryInterval,
-    ) -> impl Iterator<Item = (&(DeliveryInterval, PointId), &Bundle)> {
+    ) -> impl Iterator<Item = ((DeliveryInterval, PointId), &Bundle)> {
         let until = (to.next().max(from), PointId(0));
         self.bundles.range((from, PointId(0))..until)
     }
@@ -133,6 +133,11 @@ impl Certificates {
             "a certificate's parts must sum to its generation"
         );
         self.bundles.insert((interval, point), bundle);
+    }
+
+    /// Lets go of the bundles of all intervals before one.
+    pub(crate) fn forget_before(&mut self, interval: DeliveryInterval) {
+        self.bundles.remove_groups(..(interval, 0));
     }
 
     /// Sets a bundle anew after a further run; one that holds nothing goes.

@@ -3,8 +3,8 @@
 use crate::hash::Hash;
 use crate::keys::PublicKey;
 use crate::limits::OUTCOMES_PER_KEY_MAX;
+use crate::state::groups::{Groups, OUTCOMES_TOGETHER};
 use crate::state::rows::parts;
-use crate::state::table::Table;
 use crate::state::table_number;
 
 /// What became of a recorded event.
@@ -18,10 +18,11 @@ pub struct RecordedOutcome {
     pub outcome: Vec<u16>,
 }
 
-/// Outcomes by key and sequence, the latest [`OUTCOMES_PER_KEY_MAX`] of each key.
+/// Outcomes by key and sequence: at least the latest [`OUTCOMES_PER_KEY_MAX`] of each key, and
+/// fewer than [`OUTCOMES_TOGETHER`] more.
 #[derive(Debug, Clone)]
 pub struct Outcomes {
-    rows: Table<(PublicKey, u64), RecordedOutcome>,
+    rows: Groups<(PublicKey, u64), RecordedOutcome>,
 }
 
 parts!(Outcomes { rows });
@@ -29,7 +30,7 @@ parts!(Outcomes { rows });
 impl Default for Outcomes {
     fn default() -> Outcomes {
         Outcomes {
-            rows: Table::new(table_number::OUTCOMES),
+            rows: Groups::new(table_number::OUTCOMES),
         }
     }
 }
@@ -40,11 +41,11 @@ impl Outcomes {
         self.rows.get(&(*key, sequence))
     }
 
-    /// Records an outcome and forgets the one that is no longer kept.
+    /// Records an outcome and lets go of the group that is no longer kept.
     pub(crate) fn record(&mut self, key: PublicKey, sequence: u64, outcome: RecordedOutcome) {
         self.rows.insert((key, sequence), outcome);
-        if let Some(old) = sequence.checked_sub(OUTCOMES_PER_KEY_MAX) {
-            self.rows.remove(&(key, old));
+        if let Some(old) = sequence.checked_sub(OUTCOMES_PER_KEY_MAX + OUTCOMES_TOGETHER) {
+            self.rows.remove_group(&(key, old / OUTCOMES_TOGETHER));
         }
     }
 }

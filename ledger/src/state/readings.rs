@@ -8,6 +8,7 @@ use crate::keys::PublicKey;
 use crate::limits::READING_AGE_INTERVALS_MAX;
 use crate::registration::{Meter, MeterId, is_name};
 use crate::rejection::Rejection;
+use crate::state::groups::Groups;
 use crate::state::registers::{Break, Breaks};
 use crate::state::registry::REGISTER_MAX;
 use crate::state::rows::parts;
@@ -27,7 +28,7 @@ const RATING_MARGIN_PERCENT: i64 = 105;
 /// Registers at the ends of intervals.
 #[derive(Debug, Clone)]
 pub struct Readings {
-    registers: Table<(MeterId, DeliveryInterval), WattHours>,
+    registers: Groups<(MeterId, DeliveryInterval), WattHours>,
     /// Where registers start anew.
     breaks: Breaks,
     /// What the meter signed where the registrar corrected it, until the interval is final.
@@ -35,11 +36,14 @@ pub struct Readings {
     /// The known gap that each meter was last settled in, so that a long one is shared out once
     /// and not anew for each of its intervals; follows from the rows of the meter.
     gaps: BTreeMap<MeterId, Gap>,
+    /// The day before which all registers were let go of that can be, so that it is not tried
+    /// again with each interval.
+    kept_from: u64,
     /// Keys that contradicted themselves, with the two registers.
     frozen: Table<PublicKey, Frozen>,
 }
 
-parts!(Readings { registers, breaks, corrected, frozen } beside { gaps });
+parts!(Readings { registers, breaks, corrected, frozen } beside { gaps, kept_from });
 
 /// Why a meter's key may sign nothing until the registrar lifts it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, bincode::Encode, bincode::Decode, serde::Serialize)]
@@ -57,10 +61,11 @@ pub struct Frozen {
 impl Default for Readings {
     fn default() -> Readings {
         Readings {
-            registers: Table::new(table_number::READINGS),
+            registers: Groups::new(table_number::READINGS),
             breaks: Breaks::default(),
             corrected: Table::new(table_number::CORRECTED),
             gaps: BTreeMap::new(),
+            kept_from: 0,
             frozen: Table::new(table_number::FROZEN_KEYS),
         }
     }
@@ -114,7 +119,7 @@ impl Readings {
             .range((meter, DeliveryInterval(0))..(meter, interval));
         rows.into_iter()
             .next_back()
-            .map(|((_, at), register)| (*at, *register))
+            .map(|((_, at), register)| (at, *register))
     }
 
     fn from(
@@ -127,7 +132,7 @@ impl Readings {
             .range((meter, interval)..=(meter, DeliveryInterval(u64::MAX)));
         rows.into_iter()
             .next()
-            .map(|((_, at), register)| (*at, *register))
+            .map(|((_, at), register)| (at, *register))
     }
 
     /// The energy of an interval where both its registers were read.
@@ -196,6 +201,21 @@ impl Readings {
         }
     }
 
+    /// Lets go of the days before one, save for the latest of each meter.
+    pub(crate) fn forget_before(&mut self, day: u64) {
+        if day <= self.kept_from {
+            return;
+        }
+        self.kept_from = day;
+        let past = self.registers.groups().filter(|(_, at)| *at < day);
+        let past: Vec<(MeterId, u64)> = past.copied().collect();
+        for pair in past.windows(2) {
+            if pair[0].0 == pair[1].0 {
+                self.registers.remove_group(&pair[0]);
+            }
+        }
+    }
+
     /// Whether a register fits between its neighbors.
     fn check_neighbors(
         &self,
@@ -223,7 +243,7 @@ impl Readings {
         let rows = self
             .registers
             .range((meter.id, interval)..=(meter.id, DeliveryInterval(u64::MAX)));
-        let later = rows.map(|((_, at), register)| (*at, *register));
+        let later = rows.map(|((_, at), register)| (at, *register));
         let rows: Vec<_> = self
             .before(meter.id, interval)
             .into_iter()

@@ -12,6 +12,7 @@ use crate::registration::MeterKind;
 use crate::rejection::Rejection;
 use crate::state::certificates::{Bundle, LastRun};
 use crate::state::clock::Due;
+use crate::state::groups::Groups;
 use crate::state::rows::parts;
 use crate::state::table::Table;
 use crate::state::table_number;
@@ -70,7 +71,7 @@ pub enum Standing {
 #[derive(Debug, Clone)]
 pub struct Runs {
     course: Table<(), Course>,
-    settled: Table<(DeliveryInterval, PointId), SettledInput>,
+    settled: Groups<(DeliveryInterval, PointId), SettledInput>,
 }
 
 parts!(Runs { course, settled });
@@ -79,7 +80,7 @@ impl Default for Runs {
     fn default() -> Runs {
         Runs {
             course: Table::new(table_number::FINAL_RUN),
-            settled: Table::new(table_number::SETTLED_INPUTS),
+            settled: Groups::new(table_number::SETTLED_INPUTS),
         }
     }
 }
@@ -104,7 +105,7 @@ impl Runs {
     pub fn settled_from(
         &self,
         interval: DeliveryInterval,
-    ) -> impl Iterator<Item = (&(DeliveryInterval, PointId), &SettledInput)> {
+    ) -> impl Iterator<Item = ((DeliveryInterval, PointId), &SettledInput)> {
         self.settled.range((interval, PointId(0))..)
     }
 
@@ -121,7 +122,7 @@ impl Runs {
 
     fn of_interval(&self, interval: DeliveryInterval) -> BTreeMap<PointId, SettledInput> {
         let rows = self.settled.range(points_of(interval));
-        rows.map(|((_, point), input)| (*point, *input)).collect()
+        rows.map(|((_, point), input)| (point, *input)).collect()
     }
 
     /// Keeps what an initial run was computed from.
@@ -143,9 +144,8 @@ impl Runs {
     }
 
     fn forget(&mut self, interval: DeliveryInterval) {
-        for point in self.of_interval(interval).into_keys() {
-            self.settled.remove(&(interval, point));
-        }
+        let all = (interval, 0)..=(interval, u64::MAX);
+        self.settled.remove_groups(all);
     }
 }
 

@@ -5,6 +5,7 @@ use crate::derived::{Fact, Run};
 use crate::journal::{AccountId, JournalEntry};
 use crate::registration::{Meter, MeterKind, Point};
 use crate::state::certificates::{Bundle, LastRun};
+use crate::state::groups::Groups;
 use crate::state::index::Venue;
 use crate::state::rows::parts;
 use crate::state::table::Table;
@@ -19,12 +20,12 @@ use wattle_market::settlement::{
 };
 use wattle_market::units::{Money, WattHours};
 
-/// Terms pinned at gate closure: nothing delivered is ever repriced. They stay after the initial
-/// run, because the final run settles on the same terms; it takes them out.
+/// Terms pinned at gate closure: nothing delivered is ever repriced. The last run of an interval
+/// takes them out: the initial one, or the final one where there is one, on the same terms.
 #[derive(Debug, Clone)]
 pub struct Pins {
     park: Table<DeliveryInterval, ParkTerms>,
-    points: Table<(DeliveryInterval, PointId), PointTerms>,
+    points: Groups<(DeliveryInterval, PointId), PointTerms>,
 }
 
 parts!(Pins { park, points });
@@ -33,7 +34,7 @@ impl Default for Pins {
     fn default() -> Pins {
         Pins {
             park: Table::new(table_number::PARK_PINS),
-            points: Table::new(table_number::POINT_PINS),
+            points: Groups::new(table_number::POINT_PINS),
         }
     }
 }
@@ -46,7 +47,7 @@ impl Pins {
         let range = (interval, PointId(0))..=(interval, PointId(u32::MAX));
         self.points
             .range(range)
-            .map(|((_, point), terms)| (*point, terms))
+            .map(|((_, point), terms)| (point, terms))
     }
 
     /// The park's terms of an interval, where a point takes part in it.
@@ -61,10 +62,8 @@ impl Pins {
 
     /// Takes an interval's terms out.
     pub(crate) fn forget(&mut self, interval: DeliveryInterval) {
-        let points: Vec<PointId> = self.of_interval(interval).map(|(point, _)| point).collect();
-        for point in points {
-            self.points.remove(&(interval, point));
-        }
+        let all = (interval, 0)..=(interval, u64::MAX);
+        self.points.remove_groups(all);
         self.park.remove(&interval);
     }
 }
@@ -108,6 +107,10 @@ impl State {
         if is_last && self.certificates.holdings.covers(interval) {
             self.finish_certificates(interval, run.as_ref(), facts);
         }
+        if is_last && run.is_some() {
+            self.pins.forget(interval);
+        }
+        self.forget_past();
         left_something
     }
 

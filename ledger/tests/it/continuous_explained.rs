@@ -126,7 +126,7 @@ fn a_park_with_a_continuous_interval_has_this_root() {
     assert_eq!(park.ledger.size(), 79);
     assert_eq!(
         park.ledger.root().to_string(),
-        "a22c13698c4d404bdf6bf61e01ba2a651915cabb757dccd733c5c4590fd1bfc5"
+        "76a1b5ce54acdd1619d36401a57b8dc5b781f4df7702813baa54743967008c8e"
     );
     assert_eq!(
         sha256(&[park.leaves.last().unwrap()]).to_string(),

@@ -284,8 +284,8 @@ fn a_park_that_follows_a_log_has_this_root() {
         ),
         (
             31,
-            "f09b586a9da431c9325c0784c8ec8fdb41ce22b1253d8ed3947f5cf54cf0fff8".to_owned(),
-            "d0bc7f9f2bc2f6aac44b6923c4d85b3769981f1670c2d8a67a15103940cbcae3".to_owned()
+            "ea4276cb790c3955d3c3ba99961574292bf14601dabaad73c7334d04401daca7".to_owned(),
+            "504423c5dcc4afd709e5728303b20ab50fc298954eedca964a6d288599e0ed50".to_owned()
         )
     );
 }

@@ -200,8 +200,8 @@ fn a_park_with_a_joint_auction_has_this_root() {
         [BundleState::Accepted, BundleState::Rejected]
     );
     const LEAVES: usize = 172;
-    const ROOT: &str = "071a16ff625e9c5a8c3709b7ac9354107c4630552fbc5bca81ecc3c16af139b4";
-    const LAST: &str = "25c03fce4dd4d4b67bf283247a814c8f0d8488f1a4ee8f0d60c13cc6624474ce";
+    const ROOT: &str = "5c58d5f2315a9a73777b625d224d48d89175873e0cb7da0e4c1c13828f07e4a8";
+    const LAST: &str = "b8498727cee0b26d21f6ea668a997c2d7edf5554c64b66063d97bea47b1d9165";
     let last = Entry::decode(park.leaves.last().unwrap()).unwrap();
     assert!(
         matches!(last, Entry::Seal { .. }),

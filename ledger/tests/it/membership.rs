@@ -347,11 +347,11 @@ fn a_park_with_a_second_voter_has_this_root() {
     assert_eq!(park.ledger.size(), 29);
     assert_eq!(
         park.ledger.root().to_string(),
-        "2a33e7e57c322c5e2457f304ad012ccbfb86cf0246f2599d4753f37b82203042"
+        "349e73a2697778033c4929dd978dcbfe360dd751187dfbfea14574becd863299"
     );
     let digest = wattle_ledger::hash::sha256(&[park.leaves.last().unwrap()]);
     assert_eq!(
         digest.to_string(),
-        "3fbb1528ce82102806d04f46724991ae4e3dde741cb53a8bc95e38ba73b811c3"
+        "5e2cb7c4f64f3c57b509e42973f518b2d4ce96199c82b07efdc733219d21d79f"
     );
 }

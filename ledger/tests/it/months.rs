@@ -778,8 +778,8 @@ fn a_park_with_a_bill_and_a_default_has_this_root() {
         park.ledger.root().to_string(),
         last.to_string(),
     );
-    const ROOT: &str = "6265072dde21bb1f09bca7ce561050f98461bb2dca22fe2c1e5c8c79ce0205e3";
-    const LAST: &str = "f089addfc620ea2bbd72e8df18a60b45e64e17a56e0b3283ac13dd9b85cec20b";
+    const ROOT: &str = "2e2d9861de0e867a23e9aa27e935c8740d602af8f281397b03da1ac171a0d67f";
+    const LAST: &str = "6654e4c641f8d76b908983691b6b0577ad498249ea2008b456f9488dcf7abd7d";
     let expected = (147, ROOT.to_owned(), LAST.to_owned());
     assert_eq!(found, expected);
 }

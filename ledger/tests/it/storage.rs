@@ -168,8 +168,8 @@ fn a_park_with_a_discharged_battery_has_this_root() {
         park.ledger.root().to_string(),
         last.to_string(),
     );
-    const ROOT: &str = "64690a09e4354b8c27cc02b595eb8dc196c858cdb0b8e73434b5ae2f481cf028";
-    const LAST: &str = "605f2aa7f9bbd221743f7a54314d1f7abd93e707d605e0d54fea7e49665c288c";
+    const ROOT: &str = "d19dcf6a8eb8703ac42087fda6ba99454a89bc07da9fe4f53c96a870d010a3f3";
+    const LAST: &str = "50bb1179e903f47b741b75f4893e36dd72c001268b50badfab169a3f689ae381";
     let expected = (96, ROOT.to_owned(), LAST.to_owned());
     assert_eq!(found, expected);
 }

@@ -72,10 +72,10 @@ fn a_park_with_a_settled_interval_has_this_root() {
     assert_eq!(park.ledger.size(), 37);
     assert_eq!(
         park.ledger.root().to_string(),
-        "3ff17d7822fbdffa4d9d1ce224f625990a2c701566ba27e12d198b0d7fa828ed"
+        "1d39a4f91f5c3d6828704c36bdb3173da36862cca81059e6cff6926be67d9dc4"
     );
     assert_eq!(
         digest(park.leaves.last().unwrap()),
-        "9733d8c9a5eb336d4b33e827631e8a681b75d9e54f1037e98957953ba3513e12"
+        "61e2c8b5b7470bdc99eb21e3212cadd54e80bea49b3429ae3d7351ac56cb43f7"
     );
 }

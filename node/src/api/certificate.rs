@@ -129,7 +129,7 @@ fn list(
     let own = bundles.filter(|((_, point), bundle)| bundle.held.0 > 0 && points.contains(point));
     let room = (ROWS_MAX + 1).saturating_sub(certificates.len());
     let own = own.map(|((interval, point), bundle)| {
-        row(CertificateId::direct(*interval, *point), bundle.held, true)
+        row(CertificateId::direct(interval, point), bundle.held, true)
     });
     certificates.extend(own.take(room));
     let is_cut = certificates.len() > ROWS_MAX;

@@ -18,6 +18,7 @@ from .rules import (
     EVENT_LIMIT,
     HOUR,
     KEPT_OUTCOMES,
+    OUTCOMES_TOGETHER,
     LIST_LIMIT,
     QUARTER,
     QUOTA,
@@ -110,6 +111,7 @@ class Ledger(Registry, Trading, Continuous, Joint, Metering, Runs, Certificates,
         self.unsealed = True
         self.next_gate = self.next_settlement = genesis.first
         self.names = set()
+        self.kept_from = 0  # the day before which all registers were let go of that can be
         self.know_nodes()
         self.dearest = {}  # interval -> h, forgotten when the registry or a price changes
         self.findings = []  # (claim, reason) of invariants that broke since the caller last looked
@@ -187,6 +189,9 @@ class Ledger(Registry, Trading, Continuous, Joint, Metering, Runs, Certificates,
                     must_seal = True
                 if not self.has_final_run(interval):
                     facts += self.finish(interval, run)
+                    if run is not None:
+                        self.release_pins(interval)
+                self.forget_past()
                 facts += self.price_day(interval)
             elif what == 2:
                 facts += self.hold_joint()
@@ -286,8 +291,10 @@ class Ledger(Registry, Trading, Continuous, Joint, Metering, Runs, Certificates,
             outcome = [refused.code]
         row = f.OUTCOME(sha256(signed).digest(), index, tuple(outcome))
         self.state.put(f.T_OUTCOMES, (event.author, event.sequence), row)
-        if event.sequence > KEPT_OUTCOMES:
-            self.state.remove(f.T_OUTCOMES, (event.author, event.sequence - KEPT_OUTCOMES))
+        if event.sequence >= KEPT_OUTCOMES + OUTCOMES_TOGETHER:
+            first = (event.sequence - KEPT_OUTCOMES) // OUTCOMES_TOGETHER * OUTCOMES_TOGETHER - OUTCOMES_TOGETHER
+            for sequence in range(first, first + OUTCOMES_TOGETHER):
+                self.state.drop(f.T_OUTCOMES, event.author, sequence)
         leaf = f.ENTRY.write((f.EVENT_LEAF, (signed, tuple(outcome))))
         return leaf, [self.derive(concerns, fact) for concerns, fact in facts]
 

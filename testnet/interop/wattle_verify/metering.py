@@ -10,6 +10,7 @@ from .rules import (
     ORDER_HORIZON,
     QUARTER,
     READING_HORIZON,
+    RETENTION,
     WEEK,
     final_run_due,
     name_valid,
@@ -124,6 +125,28 @@ class Metering:
             return
         self.check_register(meter, interval, register)
         self.state.put(f.T_READINGS, (number, interval), register)
+
+    def forget_past(self):
+        """Lets go of registers and certificates that no rule can ask for any more (section 7, *What is kept*)."""
+        course = self.state.get(f.T_COURSE)
+        open_from = min(self.time // QUARTER - READING_HORIZON, self.next_settlement)
+        if course is not None:
+            open_from = min(open_from, course.next_final)
+        horizon = max(0, max(0, open_from) - RETENTION)
+        for interval, point in [key for key in self.state.rows[f.T_CERTIFICATES] if key[0] < horizon]:
+            self.state.remove(f.T_CERTIFICATES, (interval, point))
+        if horizon // DAY == self.kept_from:
+            return
+        self.kept_from = horizon // DAY
+        days = {}
+        for meter, interval in self.state.rows[f.T_READINGS]:
+            if interval // DAY < self.kept_from:
+                days.setdefault((meter, interval // DAY), []).append(interval)
+        latest = dict(sorted(days))
+        for meter, day in days:
+            if day < latest[meter]:
+                for interval in days[meter, day]:
+                    self.state.remove(f.T_READINGS, (meter, interval))
 
     def freeze(self, author, contradiction):
         """Freezes a key that contradicted itself; gives the fact."""

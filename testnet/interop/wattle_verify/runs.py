@@ -165,6 +165,8 @@ class Runs:
             before = self.stored_run(interval)
             facts, adjusted, run = self.adjust(interval)
             self.count_final(interval, run or before, run is None)
+        else:
+            self.forget_corrections(interval)
         facts += self.finish(interval, run)
         course = course._replace(
             next_final=interval + 1,
@@ -182,6 +184,17 @@ class Runs:
             course = course._replace(month_first=interval + 1, intervals=0, adjusted=0)
         self.state.put(f.T_COURSE, (), course)
         return facts, closed
+
+    def forget_corrections(self, interval):
+        """Lets go of what meters signed before an interval's corrections."""
+        for (number,) in [*self.state.rows[f.T_METERS], *self.state.rows[f.T_BOUNDARY]]:
+            self.state.drop(f.T_CORRECTED, interval, number)
+
+    def release_pins(self, interval):
+        """An interval's last run lets go of what was pinned for it."""
+        self.state.remove(f.T_PARK_PINS, (interval,))
+        for (number,) in self.state.rows[f.T_POINTS]:
+            self.state.drop(f.T_POINT_PINS, interval, number)
 
     def stored_run(self, interval):
         """What the initial run of an interval posted, from the rows that it left; None if it was held."""
@@ -222,12 +235,10 @@ class Runs:
             facts = self.adjusted_facts(
                 interval, terms, inputs, substituted, owners, before, after, differences
             )
-        self.state.remove(f.T_PARK_PINS, (interval,))
+        self.release_pins(interval)
         for one in inputs:
-            self.state.remove(f.T_POINT_PINS, (interval, one.point))
             self.state.drop(f.T_INPUTS, interval, one.point)
-        for (number,) in [*self.state.rows[f.T_METERS], *self.state.rows[f.T_BOUNDARY]]:
-            self.state.drop(f.T_CORRECTED, interval, number)
+        self.forget_corrections(interval)
         run = Run(inputs, owners, after or market.settle(inputs, terms))
         return facts, adjusted, run
 

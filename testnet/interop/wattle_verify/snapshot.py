@@ -70,11 +70,9 @@ class Snapshot:
             need(max(len(key_bytes), len(value_bytes)) <= FIELD_LIMIT, "a row is too large")
             table = U8.read(Cursor(key_bytes))
             need(table in f.TABLES, "a row of a table that there is not")
-            key_codec, value_codec = f.TABLES[table]
-            key, value = decode(key_codec, key_bytes[1:]), decode(value_codec, value_bytes)
-            need(last is None or last < (table, key), "the rows do not ascend")
-            last = (table, key)
-            self.state.put(table, key, value)
+            key = self.state.read_record(key_bytes, value_bytes)
+            need(last is None or last < key, "the rows do not ascend")
+            last = key
         need(cursor.at == len(cursor.data), "bytes follow the rows")
 
     def _read_genesis(self):
@@ -129,10 +127,7 @@ def write_snapshot(ledger, genesis, hashes):
         ledger.running,
     )
     ledger.state.put(f.T_CLOCK, (), clock)
-    rows = []
-    for table, (key_codec, value_codec) in sorted(f.TABLES.items(), key=lambda pair: pair[0]):
-        for key, value in sorted(ledger.state.rows[table].items(), key=lambda pair: pair[0]):
-            rows.append(BYTES.write(U8.write(table) + key_codec.write(key)) + BYTES.write(value_codec.write(value)))
+    rows = [BYTES.write(key) + BYTES.write(value) for key, value in ledger.state.records()]
     edge, at = [], 0
     for bit in reversed(range(len(hashes).bit_length())):
         if len(hashes) >> bit & 1:

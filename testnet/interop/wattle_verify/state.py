@@ -4,7 +4,7 @@ from bisect import bisect_left, bisect_right, insort
 from hashlib import sha256
 
 from . import formats as f
-from .codec import U8
+from .codec import U8, Malformed, decode
 
 EMPTY = bytes(32)
 # Tables of which the row at, before or after an interval is looked for; the interval is the last part of the key.
@@ -81,11 +81,20 @@ def _hash(node):
     return node.hash
 
 
+def group_of(table, key):
+    """The group of a row's key, and its place there; a row of a table without groups is one by itself."""
+    if table not in f.GROUPED:
+        return key, None
+    together = f.GROUPED[table][1]
+    return (*key[:-1], key[-1] // together), key[-1] % together
+
+
 class State:
     """All rows, a few indexes over them, and the trie, which is brought up to date when a root is wanted."""
 
     def __init__(self):
         self.rows = {table: {} for table in f.TABLES}
+        self.places = {}  # (table, group) -> its places that have rows
         self.trie = None
         self.dirty = set()
         self.starts = {}  # (table, prefix of the key) -> sorted last parts of the key
@@ -99,10 +108,12 @@ class State:
 
     def put(self, table, key, value):
         """Writes a row."""
+        group, place = group_of(table, key)
         if key not in self.rows[table]:
             self._index(table, key, value, True)
+            self.places.setdefault((table, group), set()).add(place)
         self.rows[table][key] = value
-        self.dirty.add((table, key))
+        self.dirty.add((table, group))
 
     def drop(self, table, *key):
         """Removes a row if it is there."""
@@ -113,8 +124,50 @@ class State:
         """Removes a row that is there."""
         value = self.rows[table].pop(key)
         self._index(table, key, value, False)
-        self.dirty.add((table, key))
+        group, place = group_of(table, key)
+        self.places[table, group].remove(place)
+        if not self.places[table, group]:
+            del self.places[table, group]
+        self.dirty.add((table, group))
         return value
+
+    def record(self, table, group):
+        """Key bytes and value bytes of a group of rows; no value bytes without rows."""
+        key_codec, value_codec = f.TABLES[table]
+        places = sorted(self.places.get((table, group), ()), key=lambda place: place or 0)
+        if table not in f.GROUPED:
+            key = U8.write(table) + key_codec.write(group)
+            return key, value_codec.write(self.rows[table][group]) if places else None
+        group_codec, together = f.GROUPED[table]
+        rows = [(at, self.rows[table][(*group[:-1], group[-1] * together + at)]) for at in places]
+        key = U8.write(table) + group_codec.write(group)
+        return key, f.members(value_codec).write(tuple(rows)) if rows else None
+
+    def records(self):
+        """All groups as key bytes and value bytes, in order."""
+        return [self.record(table, group) for table, group in sorted(self.places)]
+
+    def read_record(self, key_bytes, value_bytes):
+        """Takes in what `record` gives, and says what it is ordered by."""
+        table = key_bytes[0]
+        key_codec, value_codec = f.TABLES[table]
+        if table not in f.GROUPED:
+            key = decode(key_codec, key_bytes[1:])
+            self.put(table, key, decode(value_codec, value_bytes))
+            return table, key
+        group_codec, together = f.GROUPED[table]
+        group, rows = decode(group_codec, key_bytes[1:]), decode(f.members(value_codec), value_bytes)
+        places = [place for place, _ in rows]
+        if not rows or places != sorted(set(places)) or places[-1] >= together:
+            raise Malformed("the places of a group are not those of rows")
+        for place, value in rows:
+            key = (*group[:-1], group[-1] * together + place)
+            try:
+                key_codec.write(key)
+            except OverflowError:
+                raise Malformed("a group that no row has") from None
+            self.put(table, key, value)
+        return table, group
 
     def _index(self, table, key, value, added):
         if table in ORDERED:
@@ -154,11 +207,11 @@ class State:
 
     def root(self):
         """The state root."""
-        for table, key in self.dirty:
-            key_codec, value_codec = f.TABLES[table]
-            path = sha256(U8.write(table) + key_codec.write(key)).digest()
-            if key in self.rows[table]:
-                self.trie = _insert(self.trie, 0, _Leaf(path, value_codec.write(self.rows[table][key])))
+        for table, group in self.dirty:
+            key, value = self.record(table, group)
+            path = sha256(key).digest()
+            if value is not None:
+                self.trie = _insert(self.trie, 0, _Leaf(path, value))
             else:
                 self.trie = _remove(self.trie, 0, int.from_bytes(path, "big"))
         self.dirty.clear()

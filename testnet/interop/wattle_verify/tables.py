@@ -1,6 +1,6 @@
 """The tables of FORMATS.md, section 8."""
 
-from .codec import BOOL, I128, STRING, U16, U32, U64
+from .codec import BOOL, I128, STRING, U8, U16, U32, U64
 from .codec import Array, Enum, List, Option, Struct, Tuple
 from .events import (
     BILL,
@@ -266,3 +266,17 @@ TABLES = {
     T_FOREIGN: (Tuple(STRING), FOREIGN),
     T_CONTRADICTIONS: (Tuple(STRING), CONTRADICTION),
 }
+
+# Tables whose rows go into the trie in groups: the codec of the group's key, and how many rows a group has room for.
+GROUPED = {
+    T_READINGS: (Tuple(METER_ID, U64), 96),
+    T_POINT_PINS: (Tuple(INTERVAL, U64), 64),
+    T_CERTIFICATES: (Tuple(INTERVAL, U64), 64),
+    T_OUTCOMES: (Tuple(KEY, U64), 16),
+    T_INPUTS: (Tuple(INTERVAL, U64), 64),
+}
+
+
+def members(value_codec):
+    """The codec of the rows of a group: each place with its value."""
+    return List(Tuple(U8, value_codec))

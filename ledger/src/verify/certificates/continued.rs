@@ -23,7 +23,7 @@ impl Books {
         };
         let all = DeliveryInterval(u64::MAX - 1);
         for (place, bundle) in state.certificates.between(oldest, all) {
-            books.bundle(*place, bundle.held, bundle.stored);
+            books.bundle(place, bundle.held, bundle.stored);
         }
         let uncovered = state.certificates.holdings.uncovered_between(oldest, all);
         for (place, open) in uncovered {

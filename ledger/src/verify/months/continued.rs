@@ -5,7 +5,7 @@ use crate::billing::UtilityBill;
 use crate::state::State;
 use crate::state::months::ENERGY_KINDS;
 use std::collections::BTreeMap;
-use wattle_market::interval::{DeliveryInterval, LocalMonth};
+use wattle_market::interval::LocalMonth;
 use wattle_market::units::Money;
 
 impl MonthBooks {
@@ -52,9 +52,8 @@ impl MonthBooks {
             return;
         };
         for ((interval, point), input) in state.runs.settled_from(next) {
-            let participant = state.registry.points().get(point);
+            let participant = state.registry.points().get(&point);
             let participant = participant.map(|point| point.participant);
-            let interval: DeliveryInterval = *interval;
             let Some(open) = self.open(interval) else {
                 continue;
             };
