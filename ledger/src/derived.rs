@@ -3,8 +3,9 @@
 use crate::billing::{MonthCloseTerms, UtilityBill};
 use crate::certificate::CertificateFact;
 use crate::event::{OrderId, OrderItem};
+use crate::hash::Hash;
 use crate::keys::PublicKey;
-use crate::registration::{CarbonFactor, MeterId, MeterKind, ParticipantId};
+use crate::registration::{CarbonFactor, MeterId, MeterKind, NodeId, ParticipantId, Role};
 use crate::state::certificates::Bundle;
 use wattle_market::interval::{DeliveryInterval, LocalMonth};
 use wattle_market::joint::Leg;
@@ -512,6 +513,36 @@ pub enum Fact {
         /// The price of the interval.
         price: Price,
     },
+    /// Whose key it was, or the park: a key signed two events with one sequence. The event before
+    /// this leaf brings both.
+    KeyConvicted {
+        /// The key.
+        key: PublicKey,
+        /// What it is registered for.
+        role: Role,
+        /// The sequence.
+        sequence: u64,
+        /// SHA-256 of the evidence file.
+        evidence: Hash,
+        /// Whether it is a meter's key in force, which signs nothing until the registrar lifts it.
+        frozen: bool,
+    },
+    /// Park: nodes signed two heads of the log of which at most one can be true. The event before
+    /// this leaf brings both.
+    NodesConvicted {
+        /// Those that were not convicted before, ids ascending.
+        nodes: Vec<NodeId>,
+        /// Leaves of the smaller head.
+        first_size: u64,
+        /// Its root.
+        first_root: Hash,
+        /// Leaves of the larger head.
+        second_size: u64,
+        /// Its root.
+        second_root: Hash,
+        /// SHA-256 of the evidence file.
+        evidence: Hash,
+    },
 }
 
 /// One interval of a joint auction.
@@ -663,6 +694,8 @@ impl Fact {
             Fact::JointCleared { .. } => "joint_cleared",
             Fact::BundleClosed { .. } => "bundle_closed",
             Fact::JointFilled { .. } => "joint_filled",
+            Fact::KeyConvicted { .. } => "key_convicted",
+            Fact::NodesConvicted { .. } => "nodes_convicted",
         }
     }
 }

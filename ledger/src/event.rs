@@ -384,6 +384,11 @@ pub enum Action {
         /// Consistency proof from the checkpoint that is recorded; empty for the first.
         proof: Vec<Hash>,
     },
+    /// Node: something that was signed twice.
+    RecordEvidence {
+        /// The evidence file (FORMATS.md, section 15), whole.
+        file: Vec<u8>,
+    },
 }
 
 impl Action {
@@ -444,6 +449,7 @@ impl Action {
             Action::SetNodeStanding { .. } => "set_node_standing",
             Action::FollowLog { .. } => "follow_log",
             Action::RecordCheckpoint { .. } => "record_checkpoint",
+            Action::RecordEvidence { .. } => "record_evidence",
         }
     }
 }

@@ -7,7 +7,9 @@
 //! file proves, whom it names and what it leaves open is [`Evidence::judge`]'s to say. The format
 //! is that of `docs/FORMATS.md`, section 15.
 //!
-//! A promise that was broken is evidence too, with a file of its own: [`crate::receipt`].
+//! A node that finds some lets the ledger record it ([`crate::state::convictions`]), so that it
+//! stands where nobody can lose it. A promise that was broken is evidence too, with a file of its
+//! own: [`crate::receipt`].
 //!
 //! ```
 //! use wattle_ledger::evidence::{Evidence, EvidenceError};
@@ -220,6 +222,19 @@ impl Evidence {
         path: Vec<Hash>,
     ) -> Result<Evidence, EvidenceError> {
         Evidence::of_heads(genesis, Vec::new(), heads, (path, Some(policy)))
+    }
+
+    /// The same evidence with other registrations, which name nodes or keys that the genesis does
+    /// not hold.
+    ///
+    /// # Errors
+    /// Where it proves nothing with them: what [`Evidence::judge`] says.
+    pub fn with_registrations(
+        self,
+        registrations: Vec<SignedEvent>,
+        policy: Option<&Policy>,
+    ) -> Result<Evidence, EvidenceError> {
+        Evidence::new(&self.genesis, registrations, self.statement, policy)
     }
 
     fn of_heads(

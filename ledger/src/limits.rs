@@ -11,6 +11,12 @@ pub const EVENT_BYTES_MAX: usize = 60_000;
 pub const EVIDENCE_BYTES_MAX: usize = 256 * 1024;
 /// Registrations that travel in an evidence file; a file with more is refused.
 pub const EVIDENCE_REGISTRATIONS_MAX: usize = 16;
+/// An evidence file that is recorded has at most this many bytes, so that it fits an event; a
+/// longer one is refused, and stays a file.
+pub const EVIDENCE_RECORDED_BYTES_MAX: usize = 56 * 1024;
+/// Sequences of one key that evidence is recorded of; the first convicts it already, and a further
+/// one is refused.
+pub const CONVICTIONS_PER_KEY_MAX: usize = 16;
 /// An encoded batch is at most this long; the leader closes a batch before it.
 pub const BATCH_BYTES_MAX: usize = 64 * 1024;
 /// A batch carries at most this many events, so that the list of dropped hashes fits its leaf.
@@ -85,6 +91,7 @@ pub const SNAPSHOT_BYTES_MAX: u64 = 1 << 36;
 
 const _: () = assert!(EVENT_BYTES_MAX + ITEMS_MAX * 2 + 64 < LEAF_BYTES_MAX);
 const _: () = assert!(EVENT_BYTES_MAX < BATCH_BYTES_MAX);
+const _: () = assert!(EVIDENCE_RECORDED_BYTES_MAX + 256 < EVENT_BYTES_MAX);
 const _: () = assert!(BATCH_EVENTS_MAX * 34 + 512 < LEAF_BYTES_MAX);
 const _: () = assert!(VOTERS_MAX * 2 <= 16);
 const _: () = assert!(BOOK_ORDERS_MAX <= wattle_market::book::ORDERS_MAX);

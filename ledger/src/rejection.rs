@@ -115,6 +115,12 @@ rejections! {
     182 CheckpointNotNewer "checkpoint_not_newer" "A checkpoint of this size or a larger one is recorded; record a later one.";
     183 CheckpointInconsistent "checkpoint_inconsistent" "The proof does not lead from the recorded checkpoint to this one; make it from the recorded size, and keep the note if it cannot be made.";
 
+    185 EvidenceTooLarge "evidence_too_large" "Evidence of more than 57,344 bytes is not recorded; keep the file, which proves as much by itself.";
+    186 EvidenceProvesNothing "evidence_proves_nothing" "The bytes are no evidence about this park that holds; look at the file with wattle evidence verify.";
+    187 EvidenceAboutStranger "evidence_about_stranger" "The key that signed twice was never registered here; look at whose it is.";
+    188 EvidenceKnown "evidence_known" "Whom the evidence convicts is convicted by recorded evidence already; nothing is left to do.";
+    189 EvidenceConvictsNobody "evidence_convicts_nobody" "No node of this park signed both heads; keep the file, and compare the copies with wattle log compare.";
+
     200 QuantityZero "quantity_zero" "The quantity is zero; order at least 1 Wh.";
     201 QuantityTooLarge "quantity_too_large" "The quantity is beyond what any order may have; check the unit (Wh).";
     202 PriceOutOfBounds "price_out_of_bounds" "The limit is not between 0 and 100 CNY/kWh; check the unit (micro-yuan per kWh).";
@@ -159,7 +165,7 @@ rejections! {
     305 ReadingContradicts "reading_contradicts" "Another register is recorded for this interval; a correction is a matter for the registrar.";
 
     306 AfterFinal "after_final" "The interval's last run is over or due; what remains is a dispute, which the registrar settles by postings.";
-    307 KeyFrozen "key_frozen" "The key signed two registers for one interval and is frozen; ask the registrar to lift the freeze or to replace the meter.";
+    307 KeyFrozen "key_frozen" "The key signed two registers for one interval, or two events with one sequence, and is frozen; ask the registrar to lift the freeze or to replace the meter.";
     308 NothingToCorrect "nothing_to_correct" "No register of the meter is recorded for this interval; let the meter send it.";
     309 LaterBreak "later_break" "The meter's register starts anew in a later interval already; give resets, replacements and ratios in their order.";
 

@@ -10,6 +10,7 @@ pub mod boundary;
 pub mod bounds;
 pub mod certificates;
 pub mod clock;
+pub mod convictions;
 pub mod delegation;
 pub mod delivery;
 pub mod foreign;
@@ -42,6 +43,7 @@ use crate::registration::ParticipantId;
 use accounts::Accounts;
 use certificates::Certificates;
 use clock::Clock;
+use convictions::Convictions;
 use foreign::ForeignLogs;
 use joint::Joint;
 use months::Months;
@@ -122,6 +124,9 @@ pub mod table_number {
     pub const FOLLOWED_LOGS: u8 = 68;
     pub const FOREIGN_CHECKPOINTS: u8 = 69;
     pub const CONTRADICTIONS: u8 = 70;
+    pub const CONVICTED_KEYS: u8 = 71;
+    pub const CONVICTED_NODES: u8 = 72;
+    pub const KEYS_FROZEN_BY_EVIDENCE: u8 = 73;
 }
 
 /// What a change derives, each fact with whom it concerns; none: the park.
@@ -154,6 +159,8 @@ pub struct State {
     pub months: Months,
     /// Logs that the park follows.
     pub foreign: ForeignLogs,
+    /// Whom recorded evidence convicts.
+    pub convictions: Convictions,
     /// What became of each key's latest events.
     pub outcomes: outcomes::Outcomes,
     trie: Trie,
@@ -161,7 +168,7 @@ pub struct State {
 
 parts!(State {
     clock, registry, accounts, orders, joint, trading, readings, pins, certificates, runs, months,
-    foreign, outcomes
+    foreign, convictions, outcomes
 } beside { trie });
 
 impl State {
@@ -182,6 +189,7 @@ impl State {
             runs: Runs::default(),
             months: Months::default(),
             foreign: ForeignLogs::default(),
+            convictions: Convictions::default(),
             outcomes: outcomes::Outcomes::default(),
             trie: Trie::default(),
         }

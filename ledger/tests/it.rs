@@ -6,10 +6,11 @@ mod it {
     pub(crate) mod continuous;
     mod continuous_explained;
     mod continuous_properties;
+    mod convictions;
     mod corrections;
     pub(crate) mod cut;
     pub(crate) mod delegation;
-    mod evidence;
+    pub(crate) mod evidence;
     mod fills;
     mod foreign;
     mod index;

@@ -12,6 +12,7 @@ import sys
 
 from exports import write_export
 from certificate_acts import CertificateActs
+from evidence_acts import EvidenceActs
 from foreign_acts import ForeignActs
 from market_acts import MarketActs
 from member_acts import MemberActs
@@ -27,15 +28,15 @@ FIRSTS = (1_632_928, 1_633_264, 1_615_744, 1_618_432, 1_647_904)
 GIANT = 2**32 - 1  # a rating with which an energy can be out of range, so that runs are held
 
 
-class RulesPark(MarketActs, CertificateActs, MonthActs, MemberActs, ForeignActs, Park):
+class RulesPark(MarketActs, CertificateActs, MonthActs, MemberActs, ForeignActs, EvidenceActs, Park):
     """A strange park with the rules of the later sections; with `modes` also continuous matching and joint auctions, with
     `certificates` also what they do after their issue, with `months` also invoices, bills and defaults, with `members` also nodes
-    that come and go, with `foreign` also checkpoints of other logs."""
+    that come and go, with `foreign` also checkpoints of other logs, with `evidence` also what was signed twice."""
 
     def __init__(self, seed, nodes, **also):
         super().__init__(seed, nodes, False, FIRSTS[seed % len(FIRSTS)])
         self.modes, self.certificates, self.months = map(also.get, ("modes", "certificates", "months"))
-        self.members, self.foreign = also.get("members"), also.get("foreign")
+        self.members, self.foreign, self.evident = map(also.get, ("members", "foreign", "evidence"))
         self.delegates = []  # (label, participant)
         self.labels = {}  # meter -> the label of its newest key
 
@@ -604,6 +605,7 @@ class RulesPark(MarketActs, CertificateActs, MonthActs, MemberActs, ForeignActs,
             *(((self.month_money, 0.9), (self.read_boundary, 0.1)) if self.months else ()),
             *(self.member_acts() if self.members else ()),
             *(self.foreign_acts() if self.foreign else ()),
+            *(self.evidence_acts() if self.evident else ()),
         )
 
     def market_acts(self):
@@ -626,6 +628,10 @@ class RulesPark(MarketActs, CertificateActs, MonthActs, MemberActs, ForeignActs,
     def foreign_acts(self):
         """What may happen besides where other logs are followed."""
         return ((self.follow, 0.1), (self.record, 0.9), (self.record, 0.9), (self.odd_anchor, 0.1))
+
+    def evidence_acts(self):
+        """What may happen besides where evidence is recorded."""
+        return ((self.evidence, 0.9), (self.evidence, 0.9), (self.evidence, 0.5), (self.lift_evidence, 0.3))
 
     def live(self, until, activity=1.0):
         """Lives until a time, batch by batch."""
@@ -667,6 +673,8 @@ class RulesPark(MarketActs, CertificateActs, MonthActs, MemberActs, ForeignActs,
             self.begin_certificates()
         if self.foreign:
             self.begin_foreign()
+        if self.evident:
+            self.begin_evidence()
         self.many_halts()
         begun = self.first * QUARTER
         self.live(begun + days * DAY * QUARTER // 2)
@@ -689,6 +697,8 @@ class RulesPark(MarketActs, CertificateActs, MonthActs, MemberActs, ForeignActs,
         self.many_delegates()
         if self.foreign:
             self.follow_many()
+        if self.evident:
+            self.much_evidence()
         self.live(due + 2 * HOUR, activity=0.7)
         self.sleep(due + 18 * HOUR)
         self.live(self.time + 2 * HOUR, activity=0.5)
@@ -720,8 +730,10 @@ def main():
     parser.add_argument("--months", action="store_true", help="invoices, bills and defaults too")
     parser.add_argument("--members", action="store_true", help="nodes that come, vote and go too")
     parser.add_argument("--foreign", action="store_true", help="checkpoints of other logs too")
+    parser.add_argument("--evidence", action="store_true", help="what was signed twice too")
     args = parser.parse_args()
-    also = {name: getattr(args, name) for name in ("modes", "certificates", "months", "members", "foreign")}
+    names = ("modes", "certificates", "months", "members", "foreign", "evidence")
+    also = {name: getattr(args, name) for name in names}
     park = RulesPark(args.seed, args.nodes, **also)
     park.run(args.days, args.crowd, args.years, args.season)
     write_export(os.path.join(args.out, "export"), park.origin, park.leaves, park.voters(), park.time // 1000)

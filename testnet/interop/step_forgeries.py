@@ -1,9 +1,12 @@
-"""Forgeries about nodes that come and go, and about checkpoints of other logs (RULES.md, sections 20 and 21)."""
+"""Forgeries about nodes that come and go, checkpoints of other logs, and evidence (RULES.md, sections 20 to 22)."""
+
+from hashlib import sha256
 
 from exports import Absent, public_bytes, test_key
 from forgeries import Sequel, flip, forgery
 from wattle_verify import formats as f
 from wattle_verify.codec import decode
+from wattle_verify.evidence import MAGIC
 
 NAMES = []  # these forgeries, for whoever wants no others
 
@@ -162,6 +165,53 @@ def unproven_checkpoint(export, target):
     note = b"other.example/log-1\n5\n%s\n\n" % (b"A" * 43 + b"=")
     sequel.batch([sequel.event(label, (f.RECORD_CHECKPOINT, (note, ())))], forced=(0,))
     sequel.write(target)
+
+
+@about_steps("replay")
+def evidence_of_nothing(export, target):
+    """Two events of which one was never signed, recorded as evidence against a tenant's key."""
+    sequel = Sequel(export)
+    label = next((one for one in ("recorder of node 1", "anchor of node 1") if anchored(sequel, one)), None)
+    if label is None:
+        raise Absent("no node has a key for the log")
+    one, other = [sequel.event("tenant 1", (f.CANCEL_ALL, (point, None)), ahead=9) for point in (None, 1)]
+    pair = sorted((one, flip(other, len(other) - 1)), key=lambda signed: sha256(signed).digest())
+    genesis = decode(f.ENTRY, export.leaves[0])[1]
+    data = MAGIC + f.EVIDENCE.write(f.EVIDENCE(genesis, (), (f.TWO_EVENTS, tuple(pair))))
+    sequel.batch([sequel.event(label, (f.RECORD_EVIDENCE, data))], forced=(0,))
+    sequel.write(target)
+
+
+def rewritten_fact(export, target, number, change):
+    """Writes a copy whose last fact of a number is another."""
+    at = next((at for at in reversed(range(len(export.leaves))) if is_fact(export.leaves[at], number)), None)
+    if at is None:
+        raise Absent("the export has no such fact")
+    kind, (concerns, blind, (_, fact)) = decode(f.ENTRY, export.leaves[at])
+    leaves = list(export.leaves)
+    leaves[at] = f.ENTRY.write((kind, (concerns, blind, (number, change(fact)))))
+    export.write(target, leaves)
+
+
+def is_fact(leaf, number):
+    """Whether a leaf is a fact of a number."""
+    kind, fields = decode(f.ENTRY, leaf)
+    return kind == f.DERIVED_LEAF and fields[2][0] == number
+
+
+@about_steps("replay")
+def another_sequence_convicted(export, target):
+    rewritten_fact(export, target, f.KEY_CONVICTED, lambda fact: (*fact[:2], fact[2] ^ 1, *fact[3:]))
+
+
+@about_steps("replay")
+def freeze_that_is_hidden(export, target):
+    rewritten_fact(export, target, f.KEY_CONVICTED, lambda fact: (*fact[:4], not fact[4]))
+
+
+@about_steps("replay")
+def another_node_convicted(export, target):
+    rewritten_fact(export, target, f.NODES_CONVICTED, lambda fact: ((*fact[0], 2**40), *fact[1:]))
 
 
 def anchored(sequel, label):

@@ -15,8 +15,8 @@ def view(folder, participant, target):
     """Writes the view."""
     export = Export(folder)
     entries = decode_leaves(export.leaves)
-    _, genesis, _ = read_genesis(export.leaves, entries, export.checkpoint.origin)
-    owners = Owners(entries, genesis)
+    park, genesis, _ = read_genesis(export.leaves, entries, export.checkpoint.origin)
+    owners = Owners(entries, park, genesis)
     records = [
         (index, export.leaves[index])
         for index, entry in enumerate(entries)

@@ -124,7 +124,7 @@ def verify(folder, policy, report):
     for index, leaf in records:
         entries[index] = decode_leaves([leaf], index)[0]
     park, genesis, _ = read_genesis([records[0][1]], entries[:1], checkpoint.origin)
-    owners = Owners([entries[index] for index, _ in records], genesis)
+    owners = Owners([entries[index] for index, _ in records], park, genesis)
     for index, _ in records:
         need(is_his(owners.of_leaf(*entries[index]), participant), "the leaf is somebody else's", index)
 

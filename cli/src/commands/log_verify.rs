@@ -11,7 +11,7 @@ use wattle_ledger::log::{Checkpoint, Note};
 use wattle_ledger::registration::NodeId;
 use wattle_ledger::verify::claim::{Claim, Finding, Report, Status};
 use wattle_ledger::verify::directory::Directory;
-use wattle_ledger::verify::summary::{ParticipantSummary, Summary};
+use wattle_ledger::verify::summary::{Convicted, ConvictionSummary, ParticipantSummary, Summary};
 use wattle_ledger::verify::view::is_view;
 use wattle_ledger::verify::voters::VoterReport;
 use wattle_ledger::verify::witnessed::{self, Seen, compare};
@@ -27,6 +27,8 @@ use crate::verified;
 
 /// How many of the files that are not covered are shown one by one.
 const NOT_COVERED_SHOWN_MAX: usize = 20;
+/// How many pieces of recorded evidence are shown one by one.
+const CONVICTIONS_SHOWN_MAX: usize = 20;
 
 pub(super) fn run(args: &VerifyArgs, output: &mut Output<'_>) -> Result<(), Failure> {
     let policy = read_policy(&args.policy)?;
@@ -356,9 +358,51 @@ fn write_summary(writer: &mut dyn Write, summary: &Summary) -> io::Result<()> {
             printable(&factor.source)
         )?;
     }
-    match summary.held.len() {
+    if !summary.held.is_empty() {
+        let held = summary.held.len();
+        writeln!(writer, "{held} intervals are held for the registrar")?;
+    }
+    write_convictions(writer, &summary.convictions)
+}
+
+/// Recorded evidence.
+fn write_convictions(writer: &mut dyn Write, all: &[ConvictionSummary]) -> io::Result<()> {
+    if all.is_empty() {
+        return Ok(());
+    }
+    writeln!(writer, "\nrecorded evidence:")?;
+    for one in all.iter().take(CONVICTIONS_SHOWN_MAX) {
+        match &one.whom {
+            Convicted::Key {
+                key,
+                role,
+                sequence,
+                frozen,
+            } => {
+                let frozen = if *frozen { ", and was frozen" } else { "" };
+                writeln!(
+                    writer,
+                    "  entry {}: key {key} ({role}) used its sequence {sequence} twice{frozen}",
+                    one.entry
+                )?;
+            }
+            Convicted::Nodes { nodes, sizes } => {
+                let nodes: Vec<String> = nodes.iter().map(NodeId::to_string).collect();
+                writeln!(
+                    writer,
+                    "  entry {}: of two heads of {} and {} entries that contradict each other both \
+                     were signed by nodes {}",
+                    one.entry,
+                    sizes[0],
+                    sizes[1],
+                    nodes.join(", ")
+                )?;
+            }
+        }
+    }
+    match all.len().saturating_sub(CONVICTIONS_SHOWN_MAX) {
         0 => Ok(()),
-        held => writeln!(writer, "{held} intervals are held for the registrar"),
+        more => writeln!(writer, "  and {more} more"),
     }
 }
 

@@ -2,9 +2,10 @@
 
 use super::{Evidence, EvidenceError};
 use crate::event::{Action, SignedEvent};
+use crate::genesis::NodeRecord;
 use crate::keys::PublicKey;
 use crate::registration::Role;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Why an event does not register a key, as far as a file alone can tell.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -21,45 +22,96 @@ pub enum RegistrationError {
     /// The signature does not hold for the park.
     #[error("its signature does not hold for this park")]
     BadSignature,
+    /// A key that it registers is not one that any ledger takes.
+    #[error("a key that it registers is weak or not canonical, or a node has it twice")]
+    KeyRefused,
+}
+
+/// Whom a file names: by the genesis in it, and by its registrations.
+pub(super) struct Named {
+    /// Keys that sign events, with the roles that somebody who could gave them.
+    pub(super) keys: BTreeMap<PublicKey, Role>,
+    /// Nodes that are not of the genesis, in the order of their registrations.
+    pub(super) nodes: Vec<NodeRecord>,
+}
+
+/// What one registration adds.
+enum Newcomer {
+    Key(PublicKey, Role),
+    Node(NodeRecord),
 }
 
 impl Evidence {
-    /// The keys that sign events and that the file names, with the roles that somebody who could
-    /// gave them: the genesis', then each registration's by a key that is named before it.
-    pub(super) fn named_keys(&self) -> Result<BTreeMap<PublicKey, Role>, EvidenceError> {
+    /// Whom the file names: the genesis' keys, then each registration's by a key that is named
+    /// before it.
+    pub(super) fn named(&self) -> Result<Named, EvidenceError> {
         let body = self.genesis.body();
-        let mut named = BTreeMap::from([
-            (body.registrar, Role::Registrar),
-            (body.treasurer, Role::Treasurer),
-            (body.regulator, Role::Regulator),
-        ]);
+        let mut named = Named {
+            keys: BTreeMap::from([
+                (body.registrar, Role::Registrar),
+                (body.treasurer, Role::Treasurer),
+                (body.regulator, Role::Regulator),
+            ]),
+            nodes: Vec::new(),
+        };
         for (at, event) in self.registrations.iter().enumerate() {
-            let (key, role) =
-                self.registered(&named, event)
-                    .map_err(|error| EvidenceError::Registration {
-                        place: at + 1,
-                        error,
-                    })?;
-            named.insert(key, role);
+            let place = at + 1;
+            let registered = self.registered(&named, event);
+            match registered.map_err(|error| EvidenceError::Registration { place, error })? {
+                Newcomer::Key(key, role) => {
+                    named.keys.insert(key, role);
+                }
+                Newcomer::Node(node) => named.nodes.push(node),
+            }
         }
         Ok(named)
     }
 
     fn registered(
         &self,
-        named: &BTreeMap<PublicKey, Role>,
+        named: &Named,
         event: &SignedEvent,
-    ) -> Result<(PublicKey, Role), RegistrationError> {
-        let author = named.get(&event.body().author);
+    ) -> Result<Newcomer, RegistrationError> {
+        let author = named.keys.get(&event.body().author);
         let author = *author.ok_or(RegistrationError::UnknownAuthor)?;
-        let (key, role) = registration(&event.body().action, author)?;
-        if named.contains_key(&key) {
-            return Err(RegistrationError::NothingNew);
-        }
+        let newcomer = match &event.body().action {
+            Action::RegisterNode(node) if author == Role::Registrar => {
+                self.check_node(named, node)?;
+                Newcomer::Node(node.clone())
+            }
+            action => {
+                let (key, role) = registration(action, author)?;
+                if named.keys.contains_key(&key) {
+                    return Err(RegistrationError::NothingNew);
+                }
+                key.check().map_err(|_| RegistrationError::KeyRefused)?;
+                Newcomer::Key(key, role)
+            }
+        };
         event
             .verify(&self.genesis.park())
             .map_err(|_| RegistrationError::BadSignature)?;
-        Ok((key, role))
+        Ok(newcomer)
+    }
+
+    /// A node of a new id, whose keys are accepted, differ and are nobody's who is named.
+    fn check_node(&self, named: &Named, node: &NodeRecord) -> Result<(), RegistrationError> {
+        let keys = node.keys().map(|(_, key)| key);
+        let distinct: BTreeSet<PublicKey> = keys.into_iter().collect();
+        let is_sound = |key: &PublicKey| key.check().is_ok();
+        if distinct.len() < keys.len() || !keys.iter().all(is_sound) {
+            return Err(RegistrationError::KeyRefused);
+        }
+        let nodes = self.genesis.body().nodes.iter().chain(&named.nodes);
+        let is_other = |other: &NodeRecord| {
+            let mut others = other.keys().into_iter();
+            other.id != node.id && others.all(|(_, key)| !distinct.contains(&key))
+        };
+        let are_unnamed = keys.iter().all(|key| !named.keys.contains_key(key));
+        if !are_unnamed || !nodes.into_iter().all(is_other) {
+            return Err(RegistrationError::NothingNew);
+        }
+        Ok(())
     }
 }
 
@@ -75,6 +127,8 @@ fn registration(action: &Action, author: Role) -> Result<(PublicKey, Role), Regi
             Role::Tenant(participant) => return Ok((*key, Role::Delegate(participant))),
             _ => return Err(RegistrationError::NotAllowed),
         },
+        // A registrar's is seen to before; nobody else registers nodes.
+        Action::RegisterNode(_) => return Err(RegistrationError::NotAllowed),
         _ => return Err(RegistrationError::NothingNew),
     };
     if author == Role::Registrar {

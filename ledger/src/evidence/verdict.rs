@@ -2,13 +2,14 @@
 
 use super::{Evidence, EvidenceError, Heads, Statement};
 use crate::event::SignedEvent;
-use crate::genesis::Genesis;
+use crate::genesis::{Genesis, NodeRecord};
 use crate::hash::Hash;
 use crate::keys::PublicKey;
 use crate::log::checkpoint::Checkpoint;
 use crate::log::note::Note;
 use crate::log::policy::{Policy, PolicyVerdict};
 use crate::log::proof::prefix_root;
+use crate::membership;
 use crate::registration::{NodeId, Role};
 use std::collections::BTreeSet;
 
@@ -73,7 +74,8 @@ pub struct Head {
 /// A key that signs heads.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Signer {
-    /// The node of the genesis whose key it is; none for the policy's other keys.
+    /// The node whose key it is, of the genesis or registered in the file; none for the policy's
+    /// other keys.
     pub node: Option<NodeId>,
     /// Whether it is a cosigner's key; otherwise it is a log key.
     pub is_cosigner: bool,
@@ -98,9 +100,8 @@ impl Evidence {
         let contradiction = match &self.statement {
             Statement::Events(events) => self.judge_events(events)?,
             Statement::Heads(heads) => {
-                // Registrations name keys of events alone; here they would say nothing.
-                self.named_keys()?;
-                judge_heads(&self.genesis, policy, heads)?
+                let trust = Trust::of(&self.genesis, self.named()?.nodes, policy);
+                judge_heads(&trust, heads)?
             }
         };
         Ok(Verdict {
@@ -124,7 +125,7 @@ impl Evidence {
                 .verify(&self.genesis.park())
                 .map_err(|_| EvidenceError::EventSignature(event.hash()))?;
         }
-        let named = self.named_keys()?;
+        let named = self.named()?.keys;
         let of = |event: &SignedEvent| (event.hash(), event.body().action.name());
         Ok(Contradiction::Events {
             key,
@@ -135,13 +136,38 @@ impl Evidence {
     }
 }
 
-fn judge_heads(
-    genesis: &Genesis,
-    policy: Option<&Policy>,
-    heads: &Heads,
-) -> Result<Contradiction, EvidenceError> {
+/// By whose keys heads are judged.
+struct Trust<'a> {
+    genesis: &'a Genesis,
+    /// The genesis' nodes and those that the file registers.
+    nodes: Vec<NodeRecord>,
+    /// The founding nodes' policy, that of nodes that the file registers, and the reader's.
+    policies: Vec<Policy>,
+    /// Which of them says whether a head is sealed.
+    deciding: usize,
+}
+
+impl<'a> Trust<'a> {
+    fn of(genesis: &'a Genesis, registered: Vec<NodeRecord>, given: Option<&Policy>) -> Trust<'a> {
+        let mut policies = vec![genesis.policy()];
+        if !registered.is_empty() {
+            policies.push(membership::policy(genesis, &registered));
+        }
+        policies.extend(given.cloned());
+        let mut nodes = genesis.body().nodes.clone();
+        nodes.extend(registered);
+        Trust {
+            genesis,
+            nodes,
+            deciding: given.map_or(0, |_| policies.len() - 1),
+            policies,
+        }
+    }
+}
+
+fn judge_heads(trust: &Trust<'_>, heads: &Heads) -> Result<Contradiction, EvidenceError> {
     let [older, newer] = &heads.checkpoints;
-    let origin = genesis.origin();
+    let origin = trust.genesis.origin();
     for checkpoint in [older, newer] {
         if checkpoint.origin() != origin {
             return Err(EvidenceError::OtherOrigin(checkpoint.origin().to_owned()));
@@ -151,8 +177,8 @@ fn judge_heads(
         }
     }
     let prefix = contradicted(older, newer, &heads.path)?;
-    let first = head(genesis, policy, older, &heads.notes[0])?;
-    let second = head(genesis, policy, newer, &heads.notes[1])?;
+    let first = head(trust, older, &heads.notes[0])?;
+    let second = head(trust, newer, &heads.notes[1])?;
     let convicted = first.signers.intersection(&second.signers);
     let convicted = convicted.cloned().collect();
     Ok(Contradiction::Heads {
@@ -188,47 +214,38 @@ fn contradicted(
 
 /// Judges one head's lines. A known key's line that does not hold spoils the file: whoever made it
 /// had no reason to keep such a line.
-fn head(
-    genesis: &Genesis,
-    policy: Option<&Policy>,
-    checkpoint: &Checkpoint,
-    note: &Note,
-) -> Result<Head, EvidenceError> {
-    let own = genesis.policy();
-    let by_genesis = own.evaluate(note);
-    let by_policy = policy.map(|policy| (policy, policy.evaluate(note)));
-    let verdicts = by_policy.iter().map(|(policy, verdict)| (*policy, verdict));
-    let verdicts = std::iter::once((&own, &by_genesis)).chain(verdicts);
+fn head(trust: &Trust<'_>, checkpoint: &Checkpoint, note: &Note) -> Result<Head, EvidenceError> {
+    let policies = trust.policies.iter();
+    let verdicts: Vec<_> = policies.map(|policy| policy.evaluate(note)).collect();
     let mut signers = BTreeSet::new();
-    for (policy, verdict) in verdicts {
+    for (policy, verdict) in trust.policies.iter().zip(&verdicts) {
         if let Some(bad) = verdict.bad.first() {
             return Err(EvidenceError::BadLine(bad.signature.name().to_owned()));
         }
-        signers.extend(signers_of(genesis, policy, verdict));
+        signers.extend(signers_of(&trust.nodes, policy, verdict));
     }
     if signers.is_empty() {
         return Err(EvidenceError::Unsigned(checkpoint.size()));
     }
-    let deciding = by_policy.as_ref().map_or(&by_genesis, |(_, it)| it);
-    let unknown = by_genesis.unknown.iter().filter(|line| {
-        let policy = by_policy.as_ref();
-        policy.is_none_or(|(_, verdict)| verdict.unknown.contains(line))
-    });
+    let (one, others) = verdicts
+        .split_first()
+        .expect("the founding nodes' policy is among them");
+    let unknown = one.unknown.iter();
+    let unknown = unknown.filter(|line| others.iter().all(|it| it.unknown.contains(line)));
     Ok(Head {
         size: checkpoint.size(),
         root: *checkpoint.root(),
         unknown: unknown.count(),
-        is_sealed: deciding.satisfied,
+        is_sealed: verdicts[trust.deciding].satisfied,
         signers,
     })
 }
 
 fn signers_of<'a>(
-    genesis: &'a Genesis,
+    nodes: &'a [NodeRecord],
     policy: &'a Policy,
     verdict: &'a PolicyVerdict,
 ) -> impl Iterator<Item = Signer> + 'a {
-    let nodes = &genesis.body().nodes;
     let logs = verdict.log_signatures.iter().map(move |key| Signer {
         node: nodes.iter().find(|it| it.log == *key.key()).map(|it| it.id),
         is_cosigner: false,

@@ -4,6 +4,7 @@ use crate::event::Action;
 use crate::ledger::Ledger;
 use crate::registration::NodeId;
 use crate::rejection::Rejection;
+use crate::state::Facts;
 use crate::state::foreign::Recording;
 
 impl Ledger {
@@ -13,12 +14,18 @@ impl Ledger {
         node: NodeId,
         action: &Action,
         leaf: u64,
+        facts: &mut Facts,
     ) -> Result<Vec<u16>, Rejection> {
+        let time = self.state.clock().time;
+        let recording = Recording { node, time, leaf };
         match action {
             Action::RecordCheckpoint { note, proof } => {
-                let time = self.state.clock().time;
-                let recording = Recording { node, time, leaf };
                 self.state.foreign.record(note, proof, recording)?;
+                Ok(vec![0])
+            }
+            Action::RecordEvidence { file } => {
+                let news = self.state.judge_evidence(&self.genesis, file)?;
+                self.state.record_evidence(news, recording, facts);
                 Ok(vec![0])
             }
             _ => Err(Rejection::NotAllowed),

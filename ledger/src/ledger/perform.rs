@@ -28,7 +28,7 @@ impl Ledger {
             .get(&body.author)
             .map(|record| record.role);
         let role = role.expect("an admitted key is registered");
-        if self.state.readings.is_frozen(&body.author) {
+        if self.state.is_frozen(&body.author) {
             return Err(Rejection::KeyFrozen);
         }
         if let Role::Delegate(participant) = role {
@@ -50,7 +50,7 @@ impl Ledger {
                 })
             }
             Role::Tenant(participant) => self.perform_tenant(participant, body, leaf, facts),
-            Role::Node(node) => self.perform_node(node, &body.action, leaf),
+            Role::Node(node) => self.perform_node(node, &body.action, leaf, facts),
             Role::Regulator | Role::Delegate(_) => Err(Rejection::NotAllowed),
         }
     }

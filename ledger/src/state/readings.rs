@@ -186,6 +186,11 @@ impl Readings {
         self.frozen.iter()
     }
 
+    /// Releases a key that contradicted itself; whether it was frozen.
+    pub(super) fn lift_freeze(&mut self, key: &PublicKey) -> bool {
+        self.frozen.remove(key).is_some()
+    }
+
     /// What a meter's own key said of an interval, whatever the registrar made of it.
     fn signed(&self, meter: MeterId, interval: DeliveryInterval) -> Option<WattHours> {
         let corrected = self.corrected.get(&(interval, meter)).copied();
@@ -317,7 +322,7 @@ impl State {
         reading: &Reading,
         facts: &mut Facts,
     ) -> Result<(), Rejection> {
-        if self.readings.is_frozen(author) {
+        if self.is_frozen(author) {
             return Err(Rejection::KeyFrozen);
         }
         let meter = self.registry.device(meter).ok_or(Rejection::UnknownMeter)?;
@@ -388,12 +393,6 @@ impl State {
             claimed,
         };
         facts.push((None, fact));
-    }
-
-    /// Lets a frozen key sign again.
-    pub(crate) fn lift_freeze(&mut self, key: &PublicKey) -> Result<(), Rejection> {
-        let lifted = self.readings.frozen.remove(key);
-        lifted.map(|_| ()).ok_or(Rejection::KeyNotFrozen)
     }
 
     /// Replaces a recorded register before the last run of its interval.

@@ -105,6 +105,8 @@ fn interval_of(fact: &Fact) -> Option<DeliveryInterval> {
         | Fact::ReadingCorrected { .. }
         | Fact::OrdersCancelled { .. }
         | Fact::KeyFrozen { .. }
+        | Fact::KeyConvicted { .. }
+        | Fact::NodesConvicted { .. }
         | Fact::DayPriced { .. }
         | Fact::Certificate(_)
         // Their sums run over many batches: see `matching`.
@@ -253,6 +255,8 @@ fn add(sums: &mut Sums, index: u64, fact: &Fact, findings: &mut Findings) {
         | Fact::ReadingCorrected { .. }
         | Fact::OrdersCancelled { .. }
         | Fact::KeyFrozen { .. }
+        | Fact::KeyConvicted { .. }
+        | Fact::NodesConvicted { .. }
         | Fact::DayPriced { .. }
         | Fact::Certificate(_)
         | Fact::JointCleared { .. }

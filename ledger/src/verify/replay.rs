@@ -197,6 +197,8 @@ fn claims_on(entry: &Entry) -> &'static [Claim] {
         Fact::ReadingCorrected { .. } | Fact::KeyFrozen { .. } | Fact::RegisterRestarted { .. } => {
             &[]
         }
+        // Nor has evidence: the replay judges it.
+        Fact::KeyConvicted { .. } | Fact::NodesConvicted { .. } => &[],
         Fact::FundsMoved { .. }
         | Fact::PointCharged { .. }
         | Fact::MonthInvoiced { .. }

@@ -7,7 +7,9 @@ use crate::derived::{BundleState, Fact};
 use crate::entry::Entry;
 use crate::event::{Action, SignedEvent};
 use crate::genesis::Genesis;
-use crate::registration::{CarbonFactor, ParticipantId};
+use crate::hash::Hash;
+use crate::keys::PublicKey;
+use crate::registration::{CarbonFactor, NodeId, ParticipantId, Role};
 use crate::state::State;
 use crate::verify::replay::Leaf;
 use std::collections::{BTreeMap, BTreeSet};
@@ -57,6 +59,44 @@ pub struct Summary {
     pub carbon_avoided_ug: i128,
     /// The factors that were applied.
     pub factors: Vec<CarbonFactor>,
+    /// Whom recorded evidence convicts, in the order of the log.
+    pub convictions: Vec<ConvictionSummary>,
+}
+
+/// Recorded evidence.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct ConvictionSummary {
+    /// The leaf that says so; the event with the evidence is the one before.
+    pub entry: u64,
+    /// SHA-256 of the evidence file.
+    pub evidence: Hash,
+    /// Who.
+    #[serde(flatten)]
+    pub whom: Convicted,
+}
+
+/// Who signed two things of which at most one can be true.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+#[serde(tag = "convicted", rename_all = "snake_case")]
+pub enum Convicted {
+    /// A key that used a sequence twice.
+    Key {
+        /// The key.
+        key: PublicKey,
+        /// What it is registered for.
+        role: Role,
+        /// The sequence.
+        sequence: u64,
+        /// Whether it was frozen for it.
+        frozen: bool,
+    },
+    /// Nodes that signed two heads of the log.
+    Nodes {
+        /// Which.
+        nodes: Vec<NodeId>,
+        /// Leaves of the two heads.
+        sizes: [u64; 2],
+    },
 }
 
 /// What became of bundles.
@@ -132,6 +172,43 @@ pub struct ParticipantSummary {
     pub substituted: u64,
 }
 
+fn conviction(entry: u64, fact: &Fact) -> Option<ConvictionSummary> {
+    let (evidence, whom) = match fact {
+        Fact::KeyConvicted {
+            key,
+            role,
+            sequence,
+            evidence,
+            frozen,
+        } => {
+            let (key, role, sequence, frozen) = (*key, *role, *sequence, *frozen);
+            let whom = Convicted::Key {
+                key,
+                role,
+                sequence,
+                frozen,
+            };
+            (*evidence, whom)
+        }
+        Fact::NodesConvicted {
+            nodes,
+            first_size,
+            second_size,
+            evidence,
+            ..
+        } => {
+            let (nodes, sizes) = (nodes.clone(), [*first_size, *second_size]);
+            (*evidence, Convicted::Nodes { nodes, sizes })
+        }
+        _ => return None,
+    };
+    Some(ConvictionSummary {
+        entry,
+        evidence,
+        whom,
+    })
+}
+
 fn add(sum: &mut WattHours, value: WattHours) {
     sum.0 += value.0;
 }
@@ -171,7 +248,10 @@ impl Summary {
             }
             Entry::Derived {
                 participant, fact, ..
-            } => self.fact(*participant, fact),
+            } => {
+                self.fact(*participant, fact);
+                self.convictions.extend(conviction(leaf.index, fact));
+            }
             Entry::Genesis(_) | Entry::Seal { .. } | Entry::Voters { .. } => {}
         }
     }

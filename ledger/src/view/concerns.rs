@@ -6,8 +6,11 @@
 
 use crate::entry::Entry;
 use crate::event::{Action, Reading, SignedEvent};
+use crate::evidence::{Evidence, Subject};
 use crate::genesis::Genesis;
+use crate::hash::Hash;
 use crate::keys::PublicKey;
+use crate::limits::EVIDENCE_RECORDED_BYTES_MAX;
 use crate::registration::{MeterId, ParticipantId, Role};
 use std::collections::{BTreeMap, BTreeSet};
 use wattle_market::interval::DeliveryInterval;
@@ -53,6 +56,7 @@ pub(crate) struct PointTime {
 /// Who holds which key, point and meter, gathered from all leaves of a log or of a view.
 #[derive(Debug, Clone, Default)]
 pub struct Registry {
+    park: Option<Hash>,
     keys: BTreeMap<PublicKey, Role>,
     participants: BTreeMap<ParticipantId, String>,
     pub(crate) points: BTreeMap<PointId, PointTime>,
@@ -70,6 +74,7 @@ impl Registry {
             (body.regulator, Role::Regulator),
         ];
         Registry {
+            park: Some(genesis.park()),
             keys: keys.into(),
             ..Registry::default()
         }
@@ -197,6 +202,7 @@ impl Registry {
             }
             // Checkpoints of other logs are no secret.
             (Some(Role::Node(_)), Action::RecordCheckpoint { .. }) => Whose::Everyone,
+            (Some(Role::Node(_)), Action::RecordEvidence { file }) => self.of_evidence(file),
             (Some(Role::Node(_)) | None, _) => Whose::offices(),
         }
     }
@@ -261,7 +267,30 @@ impl Registry {
             | Action::PlaceImmediate(_)
             | Action::PlaceBundle { .. }
             | Action::CancelBundle { .. }
-            | Action::RecordCheckpoint { .. } => Whose::offices(),
+            | Action::RecordCheckpoint { .. }
+            | Action::RecordEvidence { .. } => Whose::offices(),
+        }
+    }
+
+    /// Heads concern everybody who relies on the log; two events are as private as each of them.
+    fn of_evidence(&self, file: &[u8]) -> Whose {
+        let evidence = match file.len() > EVIDENCE_RECORDED_BYTES_MAX {
+            true => return Whose::offices(),
+            false => Evidence::parse(file),
+        };
+        let own = evidence
+            .ok()
+            .filter(|it| Some(it.genesis().park()) == self.park);
+        match own.map(|evidence| evidence.subject()) {
+            Some(Subject::Heads { .. }) => Whose::Everyone,
+            Some(Subject::Events { key, .. }) => match self.role(&key) {
+                Some(Role::Tenant(participant) | Role::Delegate(participant)) => {
+                    Whose::one(participant)
+                }
+                Some(Role::Meter(meter)) => self.ever_of(meter),
+                _ => Whose::offices(),
+            },
+            None => Whose::offices(),
         }
     }
 

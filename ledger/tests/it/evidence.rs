@@ -21,11 +21,11 @@ use wattle_market::order::Side;
 const LOG: u8 = 2;
 const COSIGNER: u8 = 3;
 
-fn founded(nodes: u64) -> Genesis {
+pub(crate) fn founded(nodes: u64) -> Genesis {
     Genesis::sign(&genesis_body(nodes), &key(REGISTRAR)).unwrap()
 }
 
-fn event(genesis: &Genesis, seed: u8, sequence: u64, action: Action) -> SignedEvent {
+pub(crate) fn event(genesis: &Genesis, seed: u8, sequence: u64, action: Action) -> SignedEvent {
     let body = EventBody {
         version: 0,
         author: key(seed).public(),
@@ -48,7 +48,7 @@ fn tenant(genesis: &Genesis) -> SignedEvent {
 }
 
 /// A head signed and cosigned by nodes.
-fn signed(genesis: &Genesis, size: u64, root: Hash, nodes: &[u64]) -> Note {
+pub(crate) fn signed(genesis: &Genesis, size: u64, root: Hash, nodes: &[u64]) -> Note {
     let checkpoint = Checkpoint::new(genesis.origin(), size, root).unwrap();
     let mut note = checkpoint.to_note();
     for node in nodes {
@@ -63,21 +63,21 @@ fn signed(genesis: &Genesis, size: u64, root: Hash, nodes: &[u64]) -> Note {
 }
 
 /// Leaf hashes of a log that is another from leaf `fork` on.
-fn log(size: u64, fork: u64, branch: u8) -> Vec<Hash> {
+pub(crate) fn log(size: u64, fork: u64, branch: u8) -> Vec<Hash> {
     let branch = |index: u64| if index < fork { 0 } else { branch };
     (0..size)
         .map(|index| leaf_hash(&[u8::try_from(index).unwrap(), branch(index)]))
         .collect()
 }
 
-fn convicted(verdict: &Verdict) -> BTreeSet<NodeId> {
+pub(crate) fn convicted(verdict: &Verdict) -> BTreeSet<NodeId> {
     let Contradiction::Heads { convicted, .. } = &verdict.contradiction else {
         return BTreeSet::new();
     };
     convicted.iter().filter_map(|signer| signer.node).collect()
 }
 
-fn nodes(ids: &[u64]) -> BTreeSet<NodeId> {
+pub(crate) fn nodes(ids: &[u64]) -> BTreeSet<NodeId> {
     ids.iter().map(|id| NodeId(*id)).collect()
 }
 

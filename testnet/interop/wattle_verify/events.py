@@ -220,7 +220,8 @@ RESTART = Struct(
     SET_NODE_STANDING,
     FOLLOW_LOG,
     RECORD_CHECKPOINT,
-) = range(54)
+    RECORD_EVIDENCE,
+) = range(55)
 ACTION = Enum(
     PARTICIPANT,
     POINT,
@@ -276,6 +277,7 @@ ACTION = Enum(
     STEP,
     STRING,
     Tuple(BYTES, List(HASH)),
+    BYTES,
     grows="Action",
 )
 EVENT_HEAD = Struct("EventHead", ("version", U8), ("author", KEY), ("sequence", U64), ("issued", TIME))
@@ -292,4 +294,13 @@ HEADER = Struct(
     ("term", U64),
     ("time", TIME),
     ("events", HASH),
+)
+
+# Section 15, evidence.
+TWO_EVENTS, TWO_HEADS = range(2)  # Statement
+EVIDENCE = Struct(
+    "EvidenceFile",
+    ("genesis", BYTES),
+    ("registrations", List(BYTES)),
+    ("statement", Enum(Array(2, BYTES), Tuple(Array(2, BYTES), List(HASH)))),
 )

@@ -24,6 +24,7 @@ from .events import (
     POINT_ID,
     PRICE,
     PURPOSE,
+    ROLE,
     STEP,
     TERMS,
     WH,
@@ -114,7 +115,9 @@ BUNDLE = Struct(
     JOINT_CLEARED,
     BUNDLE_CLOSED,
     JOINT_FILLED,
-) = range(38)
+    KEY_CONVICTED,
+    NODES_CONVICTED,
+) = range(40)
 FACT_NAMES = (
     "IntervalCleared",
     "OrderClosed",
@@ -154,6 +157,8 @@ FACT_NAMES = (
     "JointCleared",
     "BundleClosed",
     "JointFilled",
+    "KeyConvicted",
+    "NodesConvicted",
 )
 INITIAL, FINAL = range(2)  # Run
 RUN = Choice(2, grows="Run")
@@ -331,6 +336,8 @@ FACT = Enum(
     JOINT_FACT,
     BUNDLE_FACT,
     Tuple(ORDER_ID, ORDER, WH, PRICE),
+    Tuple(KEY, ROLE, U64, HASH, BOOL),
+    Tuple(List(NODE_ID), U64, HASH, U64, HASH, HASH),
     grows="Fact",
 )
 

@@ -7,6 +7,7 @@ from .codec import U64, Malformed, decode
 from .ed25519 import signature_holds
 from .certificates import Certificates, expiry_due
 from .continuous import Continuous
+from .evidence import Convictions
 from .foreign import Foreign
 from .joint import Joint, joint_due
 from .members import Members
@@ -95,10 +96,13 @@ ACTIONS = {
     f.SET_NODE_STANDING: ((f.REGISTRAR,), "set_node_standing"),
     f.FOLLOW_LOG: ((f.REGISTRAR,), "follow_log"),
     f.RECORD_CHECKPOINT: ((f.NODE_ROLE,), "record_checkpoint"),
+    f.RECORD_EVIDENCE: ((f.NODE_ROLE,), "record_evidence"),
 }
 
 
-class Ledger(Registry, Trading, Continuous, Joint, Metering, Runs, Certificates, Months, Members, Foreign):
+class Ledger(
+    Registry, Trading, Continuous, Joint, Metering, Runs, Certificates, Months, Members, Foreign, Convictions
+):
     """A park's state, changed batch by batch. `leaves` is the size of the log so far."""
 
     def __init__(self, park, genesis, signature, check_signatures=True):
@@ -278,7 +282,7 @@ class Ledger(Registry, Trading, Continuous, Joint, Metering, Runs, Certificates,
         roles, method = ACTIONS[number]
         facts = []
         try:
-            require(self.state.get(f.T_FROZEN, event.author) is None, 307)
+            require(not self.is_frozen(event.author), 307)
             require(record.role[0] in roles, 100)
             if method is None:
                 require(len(fields) > 0, 101)

@@ -106,7 +106,7 @@ class Metering:
         return interval >= self.next_settlement
 
     def submit_reading(self, author, number, reading):
-        require(self.state.get(f.T_FROZEN, author) is None, 307)
+        require(not self.is_frozen(author), 307)
         meter = self.meter(number)
         require(meter is not None, 109)
         interval, register = reading
@@ -197,10 +197,6 @@ class Metering:
         if self.state.get(f.T_BOUNDARY, meter.id) is not None:
             return None
         return self.state.get(f.T_POINTS, self.measured_point(meter, interval)).participant
-
-    def lift_freeze(self, event, record, index, key):
-        require(self.state.get(f.T_FROZEN, key) is not None, 126)
-        self.state.remove(f.T_FROZEN, (key,))
 
     # Breaks.
 

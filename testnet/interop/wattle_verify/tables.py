@@ -100,6 +100,7 @@ T_JOINT, T_BUNDLES = range(40, 42)
 ) = range(55, 65)
 T_NODES, T_WANTED, T_MEMBERSHIP = range(65, 68)
 T_FOLLOWED, T_FOREIGN, T_CONTRADICTIONS = range(68, 71)
+T_CONVICTED_KEYS, T_CONVICTED_NODES, T_FROZEN_BY_EVIDENCE = range(71, 74)
 CLOCK = Struct(
     "Clock",
     ("time", TIME),
@@ -201,6 +202,18 @@ CONTRADICTION = Struct(
     ("other_root", HASH),
     ("other_leaf", U64),
 )
+RECORDED = Struct(
+    "RecordedEvidence", ("evidence", HASH), ("recorded", TIME), ("leaf", U64), ("node", NODE_ID)
+)
+CONVICTED_NODE = Struct(
+    "ConvictedNode",
+    ("first_size", U64),
+    ("first_root", HASH),
+    ("second_size", U64),
+    ("second_root", HASH),
+    ("recorded", RECORDED),
+)
+FROZEN_BY_EVIDENCE = Struct("FrozenByEvidence", ("meter", METER_ID), ("sequence", U64))
 TABLES = {
     T_CLOCK: (Tuple(), CLOCK),
     T_PARTICIPANTS: (Tuple(PARTICIPANT_ID), PARTICIPANT),
@@ -265,6 +278,9 @@ TABLES = {
     T_FOLLOWED: (Tuple(STRING), STRING),
     T_FOREIGN: (Tuple(STRING), FOREIGN),
     T_CONTRADICTIONS: (Tuple(STRING), CONTRADICTION),
+    T_CONVICTED_KEYS: (Tuple(KEY, U64), RECORDED),
+    T_CONVICTED_NODES: (Tuple(NODE_ID), CONVICTED_NODE),
+    T_FROZEN_BY_EVIDENCE: (Tuple(KEY), FROZEN_BY_EVIDENCE),
 }
 
 # Tables whose rows go into the trie in groups: the codec of the group's key, and how many rows a group has room for.

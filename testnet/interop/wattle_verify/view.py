@@ -2,6 +2,8 @@
 
 from . import formats as f
 from .codec import BYTES, U64, Malformed, decode
+from .evidence import MAX_RECORDED, Nothing
+from .evidence import read as read_evidence
 
 PART_LIMIT = 4_194_304
 OFFICES = (f.REGISTRAR, f.TREASURER, f.REGULATOR)
@@ -38,7 +40,8 @@ PUBLIC = (
 class Owners:
     """Keys, points and meters of all leaves that are there, by which each leaf is somebody's."""
 
-    def __init__(self, entries, genesis):
+    def __init__(self, entries, park, genesis):
+        self.park, self.genesis = park, genesis
         self.roles = {
             genesis.registrar: (f.REGISTRAR, None),
             genesis.treasurer: (f.TREASURER, None),
@@ -106,7 +109,24 @@ class Owners:
             return self.of_meter(who, intervals)
         if role == f.NODE_ROLE and number == f.RECORD_CHECKPOINT:
             return EVERYONE
+        if role == f.NODE_ROLE and number == f.RECORD_EVIDENCE:
+            return self._of_evidence(action)
         return self._of_office(number, action) if role in OFFICES else NOBODY
+
+    def _of_evidence(self, data):
+        """Heads are everyone's; two events are as private as each of them."""
+        if len(data) > MAX_RECORDED:
+            return NOBODY
+        try:
+            evidence = read_evidence(data, self.park, self.genesis)
+        except Nothing:
+            return NOBODY
+        if not evidence.is_events:
+            return EVERYONE
+        role, who = self.roles.get(evidence.events[0].body.author, (None, None))
+        if role in (f.TENANT, f.DELEGATE_ROLE):
+            return frozenset((who,))
+        return self.of_meter(who) if role == f.METER_ROLE else NOBODY
 
     def _of_office(self, number, action):
         if number in PUBLIC:

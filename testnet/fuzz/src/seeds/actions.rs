@@ -7,9 +7,10 @@ use wattle_ledger::certificate::{
     Withdrawal,
 };
 use wattle_ledger::event::{
-    Action, OrderChange, OrderId, OrderItem, OrderWithMinimum, Reading, ScheduleEntry,
-    delegation_message, rotation_message,
+    Action, EventBody, OrderChange, OrderId, OrderItem, OrderWithMinimum, Reading, ScheduleEntry,
+    SignedEvent, delegation_message, rotation_message,
 };
+use wattle_ledger::evidence::Evidence;
 use wattle_ledger::genesis::NodeRecord;
 use wattle_ledger::log::tree::leaf_hash;
 use wattle_ledger::log::{Checkpoint, Cosignature, Policy, Tree};
@@ -569,5 +570,34 @@ fn followers() -> Vec<(u8, Action)> {
         note: note.to_string().into_bytes(),
         proof: Vec::new(),
     };
-    vec![(1, added), (1, Action::FollowLog { policy }), (30, record)]
+    vec![
+        (1, added),
+        (1, Action::FollowLog { policy }),
+        (30, record),
+        (30, evidence()),
+    ]
+}
+
+/// A tenant's key that signed two events with one sequence.
+fn evidence() -> Action {
+    let genesis = crate::park::genesis();
+    let event = |point| {
+        let body = EventBody {
+            version: 0,
+            author: key(10).public(),
+            sequence: 40,
+            issued_at: FIRST.start(),
+            action: Action::CancelAll {
+                point,
+                interval: None,
+            },
+        };
+        SignedEvent::sign(&genesis.park(), &body, &key(10))
+    };
+    let (one, other) = (event(None), event(Some(PointId(1))));
+    let evidence = Evidence::two_events(&genesis, Vec::new(), one, other);
+    let file = evidence.expect("the two events contradict each other");
+    Action::RecordEvidence {
+        file: file.bytes().to_vec(),
+    }
 }
