@@ -5,11 +5,12 @@ use crate::clock::Clock;
 use crate::config::Config;
 use crate::event_loop::{EventLoop, Handle, LoopError};
 use crate::event_loop::{Receiver, SharedClock};
-use crate::evidence::EvidenceStore;
+use crate::evidence::{self, EvidenceStore};
 use crate::folder;
 use crate::following;
 use crate::history::History;
 use crate::network::{self, NetworkEvent, Outbound};
+use crate::recorder::Recorder;
 use crate::snapshots::{self, Snapshots, Written};
 use crate::storage::{Identity, Storage};
 use crate::witnesses::Witnesses;
@@ -128,7 +129,11 @@ async fn node(config: Config) -> anyhow::Result<()> {
     let ended = start_loop(event_loop, receiver, outbound.clone())?;
     let witnesses = Witnesses::open(&config.data_dir.join("witnesses"), &config.witnesses)?;
     witnesses.start(&history, &config.genesis.origin())?;
-    following::start(&config, api_addr)?;
+    if let Some(recorder) = Recorder::open(&config, api_addr)? {
+        let recorder = Arc::new(recorder);
+        following::start(&config.follow, Arc::clone(&recorder))?;
+        evidence::record::start(handle.clone(), recorder)?;
+    }
 
     let api = Api::new(Shared {
         handle: handle.clone(),

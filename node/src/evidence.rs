@@ -5,6 +5,7 @@
 //! hundredth; a head's file is replaced only by one about the same heads with more signatures.
 
 mod find;
+pub(crate) mod record;
 
 use crate::folder;
 use std::collections::BTreeMap;

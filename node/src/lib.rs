@@ -9,7 +9,8 @@
 //! - [`evidence`]: what was signed twice, as files that convince others
 //! - [`network`]: bytes between nodes (libp2p)
 //! - [`api`]: HTTP, [`index`]: where in the log a participant finds his own
-//! - [`witnesses`]: asks witnesses to cosign; [`following`]: records checkpoints of other logs
+//! - [`witnesses`]: asks witnesses to cosign; `recorder`: signs what the node finds out by itself,
+//!   which is evidence, and for `following` checkpoints of other logs
 //! - [`clock`]: park time
 //!
 //! # Example
@@ -40,7 +41,6 @@ pub mod config;
 pub mod daemon;
 pub mod event_loop;
 pub mod evidence;
-pub mod following;
 pub mod history;
 pub mod index;
 pub mod network;
@@ -50,3 +50,5 @@ pub mod storage;
 pub mod witnesses;
 
 mod folder;
+mod following;
+mod recorder;

@@ -10,6 +10,8 @@ use wattle_ledger::hash::Hash;
 pub(crate) enum EvidenceCommand {
     /// List the evidence that a node keeps: events with one sequence, heads that contradict
     ///
+    /// It says too whether the log has recorded the same, and where.
+    ///
     /// Offices see all of it, tenants that about heads and about their own keys. Without --key
     /// requests are signed by regulator.pem of the data folder, or else by key.pem.
     List,

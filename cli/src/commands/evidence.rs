@@ -44,7 +44,7 @@ fn reader(park: &Park<'_>, settings: &Settings) -> Result<wattle_client::Client,
 fn list(settings: &Settings, output: &mut Output<'_>) -> Result<(), Failure> {
     let park = Park::open(settings)?;
     let list = reader(&park, settings)?.evidence_list()?;
-    let mut table = Table::new(&["evidence", "about", ">bytes"]);
+    let mut table = Table::new(&["evidence", "about", ">bytes", "recorded"]);
     for item in &list.evidence {
         let about = match &item.about {
             EvidenceSubject::Events { key, sequence } => {
@@ -57,7 +57,16 @@ fn list(settings: &Settings, output: &mut Output<'_>) -> Result<(), Failure> {
                 format!("size {} does not continue size {}", second.size, first.size)
             }
         };
-        table.row(vec![item.id.to_string(), about, item.bytes.to_string()]);
+        let recorded = match &item.recorded {
+            Some(place) => format!("entry {}, by node {}", place.leaf, place.node),
+            None => "no".to_owned(),
+        };
+        table.row(vec![
+            item.id.to_string(),
+            about,
+            item.bytes.to_string(),
+            recorded,
+        ]);
     }
     output.print(&list, |writer| {
         table.write(writer, "the node keeps no evidence that this key may see")

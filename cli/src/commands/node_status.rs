@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 
 use serde::Serialize;
-use wattle_client::api::{AskedWitness, Status};
+use wattle_client::api::{AskedWitness, EvidenceCounts, Status};
 use wattle_client::{Client, ClientError};
 
 use crate::commands::node_members::lines;
@@ -62,9 +62,51 @@ pub(super) fn run(settings: &Settings, output: &mut Output<'_>) -> Result<(), Fa
                 writeln!(writer, "node {}: {sentence}", status.node)?;
             }
         }
+        write_evidence(writer, &answers)?;
         write_witnesses(writer, &answers)
     })?;
     judge(&answers, last_error)
+}
+
+/// A line for each node that keeps evidence, and one on what the log has recorded.
+fn write_evidence(writer: &mut dyn Write, answers: &[Answer]) -> io::Result<()> {
+    let mut newest = None;
+    for status in answers.iter().filter_map(|answer| answer.status.as_ref()) {
+        let EvidenceCounts {
+            kept,
+            kept_and_recorded: recorded,
+            ..
+        } = status.evidence;
+        if kept > 0 {
+            writeln!(
+                writer,
+                "node {} keeps {kept} pieces of evidence, of which {recorded} are recorded in the \
+                 log; look at them with wattle evidence list",
+                status.node
+            )?;
+        }
+        newest = newest.max(Some((status.tree_size, status.node)));
+    }
+    let statuses = answers.iter().filter_map(|answer| answer.status.as_ref());
+    let mut newest = statuses.filter(|status| newest == Some((status.tree_size, status.node)));
+    let Some(all) = newest.next().map(|status| &status.evidence) else {
+        return Ok(());
+    };
+    if all.convicted_sequences > 0 {
+        writeln!(
+            writer,
+            "by recorded evidence keys have used {} sequences twice; {} meters' keys are frozen \
+             for it",
+            all.convicted_sequences, all.frozen_keys
+        )?;
+    }
+    for node in &all.convicted_nodes {
+        writeln!(
+            writer,
+            "node {node} has signed two heads of the log that contradict each other"
+        )?;
+    }
+    Ok(())
 }
 
 /// A line for each witness of each node: what it has cosigned, or why not.

@@ -22,7 +22,9 @@ pub use certificate::{
     CertificateRecord, Certificates, HeldCertificate, Link, RolledUpMonth, UncoveredUse,
 };
 pub use event::{EventOutcome, EventPending, EventReceipts, EventState, ItemOutcome, KeyStatus};
-pub use evidence::{EvidenceHead, EvidenceItem, EvidenceList, EvidenceSubject};
+pub use evidence::{
+    EvidenceCounts, EvidenceHead, EvidenceItem, EvidenceList, EvidencePlace, EvidenceSubject,
+};
 pub use extent::{Extent, Sealing, Stage};
 pub use market::{
     Balance, Book, ClearedInterval, Entries, EntryRecord, IndexedDay, JointPart, JointPrice, Level,

@@ -12,7 +12,7 @@ use axum::Json;
 use axum::extract::{Path, State};
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
-use wattle_client::api::{EvidenceItem, EvidenceList};
+use wattle_client::api::{EvidenceCounts, EvidenceItem, EvidenceList, EvidencePlace};
 use wattle_ledger::evidence::Subject;
 use wattle_ledger::hash::Hash;
 use wattle_ledger::registration::Role;
@@ -30,6 +30,7 @@ pub(super) async fn list(
                 id: kept.id,
                 bytes: kept.bytes,
                 about: (*subject).into(),
+                recorded: recorded(view, subject),
             })
             .collect()
     });
@@ -59,6 +60,31 @@ pub(super) async fn file(
     let bytes = bytes.ok_or_else(none)?;
     let kind = [(header::CONTENT_TYPE, "application/octet-stream")];
     Ok((kind, bytes).into_response())
+}
+
+/// Where evidence about this stands in the log.
+fn recorded(view: &View, subject: &Subject) -> Option<EvidencePlace> {
+    let row = view.ledger().state().convictions.recorded(subject)?;
+    Some(EvidencePlace {
+        leaf: row.leaf,
+        at_ms: row.recorded_at,
+        node: row.node,
+        evidence: row.evidence,
+    })
+}
+
+/// How much there is, for everybody: whom it is about is not said but of nodes.
+pub(super) fn counts(view: &View) -> EvidenceCounts {
+    let convictions = &view.ledger().state().convictions;
+    let kept = view.evidence.list();
+    let recorded = kept.filter(|(subject, _)| convictions.recorded(subject).is_some());
+    EvidenceCounts {
+        kept: view.evidence.len() as u64,
+        kept_and_recorded: recorded.count() as u64,
+        convicted_sequences: convictions.keys().len() as u64,
+        convicted_nodes: convictions.nodes().iter().map(|(node, _)| *node).collect(),
+        frozen_keys: convictions.frozen().len() as u64,
+    }
 }
 
 fn may_see(view: &View, reader: Reader, subject: &Subject) -> bool {

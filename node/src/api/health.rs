@@ -1,6 +1,7 @@
 //! Whether the node lives, whether it is of use, and its figures.
 
 use super::Api;
+use super::evidence;
 use super::extent::{extent, sealing};
 use super::failure::Failure;
 use super::query::Parameters;
@@ -222,6 +223,11 @@ fn figures(view: &View) -> Vec<Figure> {
         ("wattle_peer_messages_sent_total", "counter", counters.sent),
         ("wattle_alarms_total", "counter", counters.alarms),
         ("wattle_evidence", "gauge", view.evidence.len() as u64),
+        (
+            "wattle_evidence_recorded",
+            "gauge",
+            evidence::counts(view).kept_and_recorded,
+        ),
         ("wattle_evidence_kept_total", "counter", counters.evidence),
         ("wattle_disk_syncs_total", "counter", counters.syncs),
     ]

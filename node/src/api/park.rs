@@ -1,6 +1,7 @@
 //! The park and its node: status, genesis, registry, keys.
 
 use super::Api;
+use super::evidence;
 use super::extent::{extent, sealing};
 use super::failure::Failure;
 use crate::event_loop::View;
@@ -56,6 +57,7 @@ fn status_of(api: &Api, view: &View) -> Status {
         snapshot: snapshot(view),
         compacted: replica.log_start().index,
         catches_up_to: replica.catches_up_to(),
+        evidence: evidence::counts(view),
         version: env!("CARGO_PKG_VERSION").to_owned(),
     }
 }
@@ -110,10 +112,11 @@ pub(super) async fn key(
         .parse()
         .map_err(|error| Failure::malformed(format!("{key:?} is not a public key: {error}")))?;
     let found = api.ask(move |view| {
-        let record = view.ledger().state().registry.keys().get(&key).cloned();
-        record.map(|record| (record, extent(view)))
+        let state = view.ledger().state();
+        let record = state.registry.keys().get(&key).cloned();
+        record.map(|record| (record, state.is_frozen(&key), extent(view)))
     });
-    let (record, log) = found.await?.ok_or_else(|| {
+    let (record, frozen, log) = found.await?.ok_or_else(|| {
         Failure::not_found(format!(
             "the key {key} is not registered; ask the registrar to add it"
         ))
@@ -124,6 +127,7 @@ pub(super) async fn key(
         next_sequence: record.sequence + 1,
         added: record.added,
         revoked: record.revoked,
+        frozen,
         log,
     }))
 }

@@ -5,15 +5,17 @@ use std::fs;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::sync::watch;
-use wattle_client::api::{EvidenceItem, EvidenceSubject};
-use wattle_client::{Author, Client, ClientError};
-use wattle_ledger::event::Action;
+use wattle_client::api::{EvidenceItem, EvidencePlace, EvidenceSubject};
+use wattle_client::{Author, Client, ClientError, Outcome, keyfile};
+use wattle_ledger::event::{Action, Reading};
 use wattle_ledger::evidence::{Contradiction, Evidence, Verdict};
 use wattle_ledger::hash::Hash;
-use wattle_ledger::keys::SigningKey;
+use wattle_ledger::keys::{PublicKey, SigningKey};
 use wattle_ledger::log::{Checkpoint, Cosignature};
-use wattle_ledger::registration::{NodeId, ParticipantId, Role};
+use wattle_ledger::registration::{BoundaryMeter, MeterId, MeterKind, NodeId, ParticipantId, Role};
+use wattle_ledger::rejection::Rejection;
 use wattle_market::interval::Timestamp;
+use wattle_market::units::WattHours;
 use wattle_node::config::Config;
 use wattle_node::network::{self, NetworkEvent, Outbound};
 use wattle_replica::message::{PeerMessage, SignedCheckpoint};
@@ -95,6 +97,141 @@ fn a_sequence_that_was_used_twice_is_kept_as_a_file_that_names_the_tenant() {
     assert_eq!(kept(&park, &node, &park.regulator), all);
 }
 
+/// Nodes get keys for what they find out, and the registrar adds these.
+fn with_event_keys(park: &mut Park, nodes: u64) -> Vec<Action> {
+    let add = |node: u64| {
+        let file = format!("node-{node}/keys/events.pem");
+        let key = keyfile::generate(&park.path(&file), None).unwrap();
+        let at = usize::try_from(node).unwrap() - 1;
+        park.configs[at].event_key = Some(file.into());
+        park.write_config(&park.configs[at]);
+        let role = Role::Node(NodeId(node));
+        let key = key.public();
+        Action::AddKey { key, role }
+    };
+    (1..=nodes).map(add).collect()
+}
+
+/// The evidence about this that a node keeps, once it says that it is recorded.
+fn recorded(park: &Park, node: &Node) -> (EvidenceItem, EvidencePlace) {
+    wait_for("recorded evidence", || {
+        let item = kept(park, node, &park.regulator).pop()?;
+        let place = item.recorded.clone()?;
+        Some((item, place))
+    })
+}
+
+#[test]
+fn a_meters_key_that_signs_two_bodies_at_two_nodes_is_frozen_by_the_park() {
+    let mut park = Park::new(3);
+    let keys = with_event_keys(&mut park, 3);
+    let nodes = [park.start(1), park.start(2), park.start(3)];
+    let all = park.client(&[&nodes[0], &nodes[1], &nodes[2]]);
+    let mut registrar = park.author(&all, &park.registrar);
+    let mut events = Vec::new();
+    for action in keys {
+        if let Action::AddKey { key, .. } = &action {
+            events.push(*key);
+        }
+        submit(&all, &mut registrar, action);
+    }
+    let meter = SigningKey::from_seed(&[103; 32]);
+    let register = BoundaryMeter {
+        id: MeterId(7),
+        kind: MeterKind::Import,
+        key: meter.public(),
+        from: park.genesis.body().first_interval,
+        register: WattHours(0),
+        rated_w: 1_000,
+    };
+    submit(
+        &all,
+        &mut registrar,
+        Action::RegisterBoundaryMeter(register),
+    );
+    let list = |sequence, register| {
+        let reading = Reading {
+            interval: park.genesis.body().first_interval,
+            register: WattHours(register),
+        };
+        let mut author = Author::new(park.id(), meter.clone(), sequence);
+        author.sign(Action::SubmitReadings(vec![reading]), Timestamp(0))
+    };
+
+    // One body at one node, another at another; the interval is to come, so both are refused,
+    // and the sequence is used all the same.
+    let first = nodes[0].client().submit(&list(1, 5), PATIENCE).unwrap();
+    let Outcome::Committed(first) = first else {
+        panic!("the event stayed pending");
+    };
+    wait_for("the other node to have it", || {
+        (nodes[1].status().tree_size > first.leaf).then_some(())
+    });
+    let error = nodes[1].client().submit(&list(1, 6), PATIENCE).unwrap_err();
+    assert!(matches!(error, ClientError::Refused(_)), "{error}");
+    let (item, place) = recorded(&park, &nodes[1]);
+    let (key, sequence) = (meter.public(), 1);
+    assert_eq!(item.about, EvidenceSubject::Events { key, sequence });
+    assert_eq!((place.node, place.evidence), (NodeId(2), item.id));
+
+    // Every node knows it, the meter signs nothing any more, and the log has the file.
+    for node in &nodes {
+        let counts = wait_for("the conviction", || {
+            let counts = node.status().evidence;
+            (counts.convicted_sequences == 1).then_some(counts)
+        });
+        assert_eq!(counts.frozen_keys, 1);
+    }
+    let frozen = all.submit(&list(2, 5), PATIENCE).unwrap();
+    assert_eq!(refusal(&frozen), Some(Rejection::KeyFrozen.code()));
+
+    // What the registrar lifts stays lifted, however often the node starts and the meter lies.
+    submit(&all, &mut registrar, Action::LiftFreeze { key });
+    let [one, two, three] = nodes;
+    two.kill();
+    let two = park.start(2);
+    let error = three.client().submit(&list(1, 7), PATIENCE).unwrap_err();
+    assert!(matches!(error, ClientError::Refused(_)), "{error}");
+    wait_for("the third node's file", || {
+        kept(&park, &three, &park.regulator).pop()
+    });
+    let heard = submit(&all, &mut registrar, participant(1));
+    assert!(heard.leaf > place.leaf);
+    assert!(
+        kept(&park, &three, &park.regulator)[0].recorded.is_some(),
+        "another file, about what is recorded"
+    );
+    // Neither node signs anything more about it: it would be refused, and stays a file.
+    for node in [2, 3] {
+        wait_for("the file to be judged", || {
+            let log = fs::read_to_string(park.path(&format!("node-{node}/stderr.log"))).unwrap();
+            log.contains("evidence stays a file").then_some(())
+        });
+    }
+    for node in [&one, &two, &three] {
+        assert_eq!(node.status().evidence.frozen_keys, 0);
+        assert_eq!(node.status().evidence.convicted_sequences, 1);
+    }
+    let next = |key: &PublicKey| all.key(key).unwrap().next_sequence;
+    assert_eq!([next(&events[1]), next(&events[2])], [2, 1]);
+    let lifted = all.submit(&list(3, 5), PATIENCE).unwrap();
+    assert_eq!(
+        refusal(&lifted),
+        Some(Rejection::ReadingFromFuture.code()),
+        "a reading like any other"
+    );
+    let (_, again) = recorded(&park, &two);
+    assert_eq!(again, place);
+}
+
+/// Why the first item was refused.
+fn refusal(outcome: &Outcome) -> Option<u16> {
+    match outcome {
+        Outcome::Committed(outcome) => outcome.first_refusal().map(|(_, item)| item.code),
+        Outcome::Pending(_) => panic!("the event stayed pending"),
+    }
+}
+
 /// Node 3's keys in the hands of a liar, who speaks to the others but runs no replica.
 struct Liar {
     outbound: Outbound,
@@ -163,11 +300,15 @@ impl Liar {
 
 #[test]
 fn a_node_that_signs_two_heads_is_convicted_by_a_file_that_every_other_node_keeps() {
-    let park = Park::new(3);
+    let mut park = Park::new(3);
+    let keys = with_event_keys(&mut park, 2);
     let nodes = [park.start(1), park.start(2)];
     let liar = Liar::start(&park);
     let client = park.client(&[&nodes[0], &nodes[1]]);
     let mut registrar = park.author(&client, &park.registrar);
+    for action in keys {
+        submit(&client, &mut registrar, action);
+    }
     submit(&client, &mut registrar, participant(1));
     let honest = wait_for("a signed head", || liar.last());
     assert_eq!(nodes[0].status().sealed, None, "two of three do not seal");
@@ -217,6 +358,14 @@ fn a_node_that_signs_two_heads_is_convicted_by_a_file_that_every_other_node_keep
         assert_eq!(by, [Some(NodeId(3)); 2], "his log key and his cosigner key");
         assert_eq!(kept(&park, node, &park.regulator).len(), 1);
         assert!(metrics(node).contains("\nwattle_evidence 1\n"));
+    }
+    // One of them has it recorded, once there is something that convicts.
+    for node in &nodes {
+        let convicted = wait_for("the conviction", || {
+            let convicted = node.status().evidence.convicted_nodes;
+            (!convicted.is_empty()).then_some(convicted)
+        });
+        assert_eq!(convicted, [NodeId(3)]);
     }
     // Neither node stops, and the head has its seal.
     let sealed = wait_for("the seal", || nodes[0].status().sealed);

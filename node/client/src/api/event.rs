@@ -80,6 +80,9 @@ pub struct KeyStatus {
     pub added: u64,
     /// Index of the leaf that ended it.
     pub revoked: Option<u64>,
+    /// Whether it contradicted itself and signs nothing until the registrar lifts that.
+    #[serde(default)]
+    pub frozen: bool,
     /// The log that this was read from.
     #[serde(default)]
     pub log: Extent,

@@ -4,6 +4,8 @@ use serde::{Deserialize, Serialize};
 use wattle_ledger::evidence::Subject;
 use wattle_ledger::hash::Hash;
 use wattle_ledger::keys::PublicKey;
+use wattle_ledger::registration::NodeId;
+use wattle_market::interval::Timestamp;
 
 /// `GET /v1/evidence`: the files that the node keeps; `GET /v1/evidence/{id}` is one of them.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -22,6 +24,37 @@ pub struct EvidenceItem {
     /// What it is about.
     #[serde(flatten)]
     pub about: EvidenceSubject,
+    /// Where evidence about this stands in the log; none: it is not recorded.
+    #[serde(default)]
+    pub recorded: Option<EvidencePlace>,
+}
+
+/// Where evidence stands in the log.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EvidencePlace {
+    /// Index of the event's leaf.
+    pub leaf: u64,
+    /// Time of the batch that recorded it.
+    pub at_ms: Timestamp,
+    /// Whose key recorded it.
+    pub node: NodeId,
+    /// SHA-256 of the file that is recorded, which may be another one about the same.
+    pub evidence: Hash,
+}
+
+/// How much evidence there is.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EvidenceCounts {
+    /// Files that the node keeps.
+    pub kept: u64,
+    /// Those of them whose subject is recorded in the log.
+    pub kept_and_recorded: u64,
+    /// Sequences of keys that recorded evidence shows were used twice.
+    pub convicted_sequences: u64,
+    /// Nodes that recorded evidence convicts.
+    pub convicted_nodes: Vec<NodeId>,
+    /// Meters' keys that are frozen by it now.
+    pub frozen_keys: u64,
 }
 
 /// What a file is about; whom it convicts is said by the file itself.

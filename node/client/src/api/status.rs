@@ -1,6 +1,6 @@
 //! What a node says of itself.
 
-use super::Sealing;
+use super::{EvidenceCounts, Sealing};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use wattle_ledger::hash::Hash;
@@ -67,6 +67,9 @@ pub struct Status {
     /// How many leaves the node will have when it has caught up, while it is too far behind for
     /// entries.
     pub catches_up_to: Option<u64>,
+    /// What was signed twice, as far as the node keeps it or the log has it.
+    #[serde(default)]
+    pub evidence: EvidenceCounts,
     /// The program's version.
     pub version: String,
 }
