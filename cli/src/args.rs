@@ -304,6 +304,8 @@ mod tests {
             ("evidence fetch zz --out f".to_owned(), Some("zz")),
             (format!("evidence fetch {key}"), Some("--out")),
             ("evidence verify f --policy p".to_owned(), None),
+            ("evidence give f".to_owned(), None),
+            ("evidence give".to_owned(), Some("FILE")),
             ("log compare a b --policy p --evidence e".to_owned(), None),
             ("log compare a".to_owned(), Some("CHECKPOINT")),
             (

@@ -37,7 +37,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 use wattle_ledger::genesis::Genesis;
-use wattle_ledger::limits::EVENT_BYTES_MAX;
+use wattle_ledger::limits::{EVENT_BYTES_MAX, EVIDENCE_BYTES_MAX};
 use wattle_ledger::registration::NodeId;
 
 /// A request is answered within this time, or with 408. Submissions may wait half of it.
@@ -100,11 +100,12 @@ impl Api {
 /// All paths.
 pub fn router(api: Api) -> Router {
     let submit = post(event::submit).layer(DefaultBodyLimit::max(EVENT_BYTES_MAX));
+    let give = post(evidence::give).layer(DefaultBodyLimit::max(EVIDENCE_BYTES_MAX));
     Router::new()
         .route("/v1/events", submit)
         .route("/v1/events/{hash}", get(event::lookup))
         .route("/v1/events/{hash}/receipts", get(event::receipts))
-        .route("/v1/evidence", get(evidence::list))
+        .route("/v1/evidence", get(evidence::list).merge(give))
         .route("/v1/evidence/{id}", get(evidence::file))
         .route("/v1/keys/{key}", get(park::key))
         .route("/v1/status", get(park::status))

@@ -19,12 +19,14 @@ use crate::index::Index;
 use crate::network::Outbound;
 use crate::snapshots::{SnapshotError, SnapshotFile, Snapshots};
 use crate::storage::{Storage, StorageError};
-use gate::{Message, Waiter};
+use gate::{Gift, Message, Waiter};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
+use wattle_ledger::evidence::Evidence;
 use wattle_ledger::genesis::NodeRecord;
 use wattle_ledger::registration::NodeId;
+use wattle_ledger::rejection::Rejection;
 use wattle_market::interval::Timestamp;
 use wattle_replica::input::{ClientId, Input};
 use wattle_replica::message::PeerMessage;
@@ -169,6 +171,7 @@ impl EventLoop {
                 self.sweep(&mut round);
             }
             self.perform(std::mem::take(&mut round.outputs))?;
+            self.keep_gifts(&mut round)?;
             self.answer(&mut round);
             if round.stop {
                 return Ok(());
@@ -203,6 +206,7 @@ impl EventLoop {
                 self.handle(Input::Submit { client, event }, round);
             }
             Message::Query(query) => round.queries.push(query),
+            Message::Evidence(gift) => round.gifts.push(*gift),
             Message::Stop => round.stop = true,
         }
     }
@@ -344,7 +348,31 @@ impl EventLoop {
                 return Ok(());
             }
         };
-        let (recorded, about) = (self.evidence.record(&evidence)?, evidence.subject());
+        self.record(&evidence)?;
+        Ok(())
+    }
+
+    /// Keeps evidence that clients bring, where the ledger would record it or has recorded the
+    /// same: nobody fills the folder with what proves nothing here.
+    fn keep_gifts(&mut self, round: &mut Round) -> Result<(), LoopError> {
+        for Gift { evidence, reply } in std::mem::take(&mut round.gifts) {
+            let ledger = self.replica.ledger();
+            let judged = ledger
+                .state()
+                .judge_evidence(ledger.genesis(), evidence.bytes());
+            let answer = match judged {
+                Ok(_) => Ok(self.record(&evidence)?),
+                Err(Rejection::EvidenceKnown) => Ok(Recorded::Known),
+                Err(refusal) => Err(refusal),
+            };
+            // Whoever brought it may have hung up.
+            let _ = reply.send(answer);
+        }
+        Ok(())
+    }
+
+    fn record(&mut self, evidence: &Evidence) -> Result<Recorded, LoopError> {
+        let (recorded, about) = (self.evidence.record(evidence)?, evidence.subject());
         let id = evidence.id();
         match recorded {
             Recorded::New | Recorded::Extended => {
@@ -363,7 +391,7 @@ impl EventLoop {
             }
             Recorded::Known => {}
         }
-        Ok(())
+        Ok(recorded)
     }
 
     /// Answers queries.
@@ -412,5 +440,6 @@ struct Round {
     inputs: usize,
     outputs: Vec<Output>,
     queries: Vec<gate::Query>,
+    gifts: Vec<gate::Gift>,
     stop: bool,
 }

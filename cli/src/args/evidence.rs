@@ -25,6 +25,15 @@ pub(crate) enum EvidenceCommand {
         #[arg(long, value_name = "FILE")]
         out: PathBuf,
     },
+    /// Bring a piece of evidence to a node, which keeps it and lets the log record it
+    ///
+    /// The node takes what its ledger would record. Without --key the request is signed by
+    /// regulator.pem of the data folder, or else by key.pem.
+    Give {
+        /// The evidence
+        #[arg(value_name = "FILE")]
+        file: PathBuf,
+    },
     /// Verify a piece of evidence offline: what it proves, against whom, and what it does not
     ///
     /// Exit code 5 where it proves nothing.

@@ -5,7 +5,7 @@ mod told;
 use std::path::Path;
 
 use serde::Serialize;
-use wattle_client::api::EvidenceSubject;
+use wattle_client::api::{EvidenceSubject, GivenOutcome};
 use wattle_ledger::evidence::Evidence;
 use wattle_ledger::hash::Hash;
 use wattle_ledger::log::policy::Policy;
@@ -26,6 +26,7 @@ pub(super) fn run(
     match command {
         EvidenceCommand::List => list(settings, output),
         EvidenceCommand::Fetch { id, out } => fetch(id, out, settings, output),
+        EvidenceCommand::Give { file } => give(file, settings, output),
         EvidenceCommand::Verify { file, policy } => verify(file, policy.as_deref(), output),
     }
 }
@@ -112,6 +113,21 @@ fn fetch(
         out.display()
     );
     Ok(())
+}
+
+fn give(file: &Path, settings: &Settings, output: &mut Output<'_>) -> Result<(), Failure> {
+    let evidence = parse(&folder::read(file)?)?;
+    let park = Park::open(settings)?;
+    let given = reader(&park, settings)?.give_evidence(evidence.bytes())?;
+    let id = given.id;
+    output.print(&given, |writer| match given.outcome {
+        GivenOutcome::Kept => writeln!(writer, "the node keeps {id} now"),
+        GivenOutcome::Known => writeln!(writer, "the node, or its log, knows that already"),
+        GivenOutcome::Full => writeln!(
+            writer,
+            "the node keeps as much evidence of this kind as it may; give it to another one"
+        ),
+    })
 }
 
 fn verify(file: &Path, policy: Option<&Path>, output: &mut Output<'_>) -> Result<(), Failure> {

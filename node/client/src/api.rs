@@ -23,7 +23,8 @@ pub use certificate::{
 };
 pub use event::{EventOutcome, EventPending, EventReceipts, EventState, ItemOutcome, KeyStatus};
 pub use evidence::{
-    EvidenceCounts, EvidenceHead, EvidenceItem, EvidenceList, EvidencePlace, EvidenceSubject,
+    EvidenceCounts, EvidenceGiven, EvidenceHead, EvidenceItem, EvidenceList, EvidencePlace,
+    EvidenceSubject, GivenOutcome,
 };
 pub use extent::{Extent, Sealing, Stage};
 pub use market::{

@@ -10,8 +10,9 @@ pub use error::{ClientError, Refusal};
 
 use crate::api::{
     AskedWitness, Balance, Book, Bundles, CertificateRecord, Certificates, Entries, EventOutcome,
-    EventPending, EventReceipts, EventState, EvidenceList, FollowedLogs, Invoices, KeyStatus,
-    Months, OpenOrders, PriceIndex, Prices, Problem, Registry, Statement, Status, Trades,
+    EventPending, EventReceipts, EventState, EvidenceGiven, EvidenceList, FollowedLogs, Invoices,
+    KeyStatus, Months, OpenOrders, PriceIndex, Prices, Problem, Registry, Statement, Status,
+    Trades,
 };
 use crate::request::Credentials;
 use error::Failure;
@@ -169,6 +170,27 @@ impl Client {
     /// One file of it; needs credentials.
     pub fn evidence(&self, id: &Hash) -> Result<Vec<u8>, ClientError> {
         Ok(self.get(&format!("/v1/evidence/{id}"), true)?.body)
+    }
+
+    /// Brings a piece of evidence to a node, which keeps it; needs credentials.
+    pub fn give_evidence(&self, file: &[u8]) -> Result<EvidenceGiven, ClientError> {
+        let target = "/v1/evidence";
+        let signed = match &self.credentials {
+            Some(credentials) => credentials
+                .sign("POST", target, self.park_time()?)
+                .headers(),
+            None => Default::default(),
+        };
+        let answer = self.try_nodes(|url| {
+            let request = self.agent.post(format!("{url}{target}"));
+            let mut request = request.header("content-type", "application/octet-stream");
+            for (name, value) in &signed {
+                request = request.header(*name, value);
+            }
+            let request = request.config().timeout_global(Some(self.timeout)).build();
+            Answer::read(url, request.send(file))
+        })?;
+        answer.json()
     }
 
     /// A key's role and next sequence.

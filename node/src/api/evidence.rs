@@ -7,14 +7,20 @@ use super::Api;
 use super::access::Reader;
 use super::failure::Failure;
 use crate::event_loop::View;
+use crate::evidence::Recorded;
 use crate::folder;
 use axum::Json;
+use axum::body::Bytes;
+use axum::extract::rejection::BytesRejection;
 use axum::extract::{Path, State};
-use axum::http::header;
+use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use wattle_client::api::{EvidenceCounts, EvidenceItem, EvidenceList, EvidencePlace};
-use wattle_ledger::evidence::Subject;
+use wattle_client::api::{
+    EvidenceCounts, EvidenceGiven, EvidenceItem, EvidenceList, EvidencePlace, GivenOutcome,
+};
+use wattle_ledger::evidence::{Evidence, Subject};
 use wattle_ledger::hash::Hash;
+use wattle_ledger::limits::EVIDENCE_BYTES_MAX;
 use wattle_ledger::registration::Role;
 
 /// `GET /v1/evidence`.
@@ -36,6 +42,36 @@ pub(super) async fn list(
     });
     let evidence = evidence.await?;
     Ok(Json(EvidenceList { evidence }))
+}
+
+/// `POST /v1/evidence`: a file that the node shall keep, from whoever may read something here. It
+/// is judged as the ledger would judge it now, so that nobody fills the folder.
+pub(super) async fn give(
+    State(api): State<Api>,
+    _: Reader,
+    body: Result<Bytes, BytesRejection>,
+) -> Result<Json<EvidenceGiven>, Failure> {
+    let too_large = || {
+        let detail = format!("evidence has at most {EVIDENCE_BYTES_MAX} bytes");
+        Failure::new(StatusCode::PAYLOAD_TOO_LARGE, "too_large", detail)
+    };
+    let bytes = body.map_err(|rejection| match rejection.status() {
+        StatusCode::PAYLOAD_TOO_LARGE => too_large(),
+        _ => Failure::malformed(format!(
+            "the body was not received: {}",
+            rejection.body_text()
+        )),
+    })?;
+    let evidence =
+        Evidence::parse(&bytes).map_err(|error| Failure::malformed(error.to_string()))?;
+    let id = evidence.id();
+    let given = api.handle.give(evidence).await;
+    let outcome = match given.map_err(|_| Failure::stopping())?? {
+        Recorded::New | Recorded::Extended => GivenOutcome::Kept,
+        Recorded::Known => GivenOutcome::Known,
+        Recorded::Full => GivenOutcome::Full,
+    };
+    Ok(Json(EvidenceGiven { id, outcome }))
 }
 
 /// `GET /v1/evidence/{id}`: the file.

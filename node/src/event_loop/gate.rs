@@ -1,11 +1,14 @@
 //! The way into the loop: one queue, in which each kind of message has its own places.
 
 use super::View;
+use crate::evidence::Recorded;
 use std::sync::Arc;
 use std::sync::mpsc::{self, RecvTimeoutError, SyncSender};
 use std::time::Instant;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
+use wattle_ledger::evidence::Evidence;
 use wattle_ledger::registration::NodeId;
+use wattle_ledger::rejection::Rejection;
 use wattle_replica::output::Response;
 
 /// Messages of peers that wait; a further one is dropped, and Raft sends it again.
@@ -25,7 +28,14 @@ pub(super) enum Message {
     Unreachable(NodeId),
     Submit { event: Vec<u8>, waiter: Waiter },
     Query(Query),
+    Evidence(Box<Gift>),
     Stop,
+}
+
+/// A piece of evidence that somebody brings, and where he hears what became of it.
+pub(super) struct Gift {
+    pub(super) evidence: Evidence,
+    pub(super) reply: oneshot::Sender<Result<Recorded, Rejection>>,
 }
 
 /// What a client learns of his submission.
@@ -190,6 +200,22 @@ impl Handle {
             let _ = sender.send(question(view));
         });
         self.put(Message::Query(query), place)?;
+        answer.await.map_err(|_| LoopClosed)
+    }
+
+    /// Keeps a piece of evidence that somebody brings, if the ledger would record it.
+    ///
+    /// # Errors
+    /// [`LoopClosed`]; within it, why the ledger would refuse it, unless it only knows of it.
+    pub async fn give(
+        &self,
+        evidence: Evidence,
+    ) -> Result<Result<Recorded, Rejection>, LoopClosed> {
+        let place = Arc::clone(&self.queries);
+        let place = place.acquire_owned().await.map_err(|_| LoopClosed)?;
+        let (reply, answer) = oneshot::channel();
+        let gift = Box::new(Gift { evidence, reply });
+        self.put(Message::Evidence(gift), place)?;
         answer.await.map_err(|_| LoopClosed)
     }
 

@@ -5,7 +5,7 @@ use std::fs;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::sync::watch;
-use wattle_client::api::{EvidenceItem, EvidencePlace, EvidenceSubject};
+use wattle_client::api::{EvidenceItem, EvidencePlace, EvidenceSubject, GivenOutcome};
 use wattle_client::{Author, Client, ClientError, Outcome, keyfile};
 use wattle_ledger::event::{Action, Reading};
 use wattle_ledger::evidence::{Contradiction, Evidence, Verdict};
@@ -222,6 +222,59 @@ fn a_meters_key_that_signs_two_bodies_at_two_nodes_is_frozen_by_the_park() {
     );
     let (_, again) = recorded(&park, &two);
     assert_eq!(again, place);
+}
+
+#[test]
+fn a_node_keeps_and_records_the_evidence_that_is_brought_to_it() {
+    let mut park = Park::new(1);
+    let keys = with_event_keys(&mut park, 1);
+    let node = park.start(1);
+    let client = park.client(&[&node]);
+    let mut registrar = park.author(&client, &park.registrar);
+    for action in keys {
+        submit(&client, &mut registrar, action);
+    }
+    let alice = SigningKey::from_seed(&[101; 32]);
+    let twice = |key: &SigningKey| {
+        let event = |action| Author::new(park.id(), key.clone(), 9).sign(action, Timestamp(0));
+        let (one, other) = (
+            event(Action::CancelOrders(Vec::new())),
+            event(Action::SubmitReadings(Vec::new())),
+        );
+        Evidence::two_events(&park.genesis, Vec::new(), one, other).unwrap()
+    };
+    let evidence = twice(&alice);
+    let regulator = client.with_credentials(park.credentials(&park.regulator));
+    let stranger = node.client().with_credentials(park.credentials(&alice));
+    match stranger.give_evidence(evidence.bytes()).unwrap_err() {
+        ClientError::Problem(problem) => assert_eq!(problem.status, 403),
+        other => panic!("{other}"),
+    }
+    // A key that nobody registered is nobody's here.
+    let refused = regulator.give_evidence(evidence.bytes()).unwrap_err();
+    assert!(
+        refused.to_string().contains("never registered"),
+        "{refused}"
+    );
+    let garbage = regulator.give_evidence(b"nothing").unwrap_err();
+    match garbage {
+        ClientError::Problem(problem) => assert_eq!(problem.status, 400),
+        other => panic!("{other}"),
+    }
+    assert!(kept(&park, &node, &park.regulator).is_empty());
+
+    let evidence = twice(&park.treasurer);
+    let given = regulator.give_evidence(evidence.bytes()).unwrap();
+    assert_eq!(
+        (given.id, given.outcome),
+        (evidence.id(), GivenOutcome::Kept)
+    );
+    let again = regulator.give_evidence(evidence.bytes()).unwrap();
+    assert_eq!(again.outcome, GivenOutcome::Known);
+    let (item, place) = recorded(&park, &node);
+    assert_eq!((item.id, place.evidence), (evidence.id(), evidence.id()));
+    let counts = node.status().evidence;
+    assert_eq!((counts.convicted_sequences, counts.frozen_keys), (1, 0));
 }
 
 /// Why the first item was refused.

@@ -42,6 +42,27 @@ pub struct EvidencePlace {
     pub evidence: Hash,
 }
 
+/// `POST /v1/evidence`: what became of a file that was brought.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EvidenceGiven {
+    /// SHA-256 of the file.
+    pub id: Hash,
+    /// Whether the node keeps it now.
+    pub outcome: GivenOutcome,
+}
+
+/// Whether a file is kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum GivenOutcome {
+    /// It is.
+    Kept,
+    /// As much is kept, or recorded in the log, already.
+    Known,
+    /// The node keeps as much of this kind as it may.
+    Full,
+}
+
 /// How much evidence there is.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct EvidenceCounts {
