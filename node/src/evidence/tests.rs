@@ -1,14 +1,20 @@
 use super::*;
+use crate::history::History;
+use wattle_ledger::batch::Batch;
 use wattle_ledger::event::{Action, EventBody, SignedEvent};
+use wattle_ledger::evidence::Contradiction;
 use wattle_ledger::genesis::{Genesis, GenesisBody, NodeRecord};
 use wattle_ledger::keys::SigningKey;
+use wattle_ledger::ledger::Ledger;
 use wattle_ledger::log::cosignature::Cosignature;
 use wattle_ledger::log::{Checkpoint, Note};
+use wattle_ledger::membership;
 use wattle_ledger::registration::{CarbonFactor, NodeId, ParticipantId};
 use wattle_market::interval::{DeliveryInterval, Timestamp};
 use wattle_market::point::BuildingId;
 use wattle_market::settlement::ParkTerms;
 use wattle_market::units::{Money, Price};
+use wattle_replica::output::Finding;
 
 fn key(role: u8, number: u64) -> SigningKey {
     let mut seed = [role; 32];
@@ -16,8 +22,8 @@ fn key(role: u8, number: u64) -> SigningKey {
     SigningKey::from_seed(&seed)
 }
 
-fn genesis() -> Genesis {
-    let node = |id| NodeRecord {
+fn node(id: u64) -> NodeRecord {
+    NodeRecord {
         id: NodeId(id),
         building: BuildingId(1),
         transport: key(4, id).public(),
@@ -25,7 +31,10 @@ fn genesis() -> Genesis {
         cosigner: key(6, id).public(),
         batch: key(7, id).public(),
         receipt: key(8, id).public(),
-    };
+    }
+}
+
+fn genesis() -> Genesis {
     let body = GenesisBody {
         version: 0,
         name: "test".to_owned(),
@@ -69,28 +78,23 @@ fn events(author: u64, sequence: u64) -> Evidence {
     Evidence::two_events(&genesis, Vec::new(), event(1), event(2)).unwrap()
 }
 
-fn heads(size: u64, nodes: &[u64]) -> Evidence {
+fn note(size: u64, root: u8, nodes: &[u64]) -> Note {
     let genesis = genesis();
-    let note = |root: u8, nodes: &[u64]| -> Note {
-        let checkpoint = Checkpoint::new(genesis.origin(), size, Hash([root; 32])).unwrap();
-        let mut note = checkpoint.to_note();
-        for node in nodes {
-            note.add(checkpoint.sign(&key(5, *node))).unwrap();
-            let cosigned = Cosignature::sign(&checkpoint.text(), 1, &key(6, *node)).unwrap();
-            let name = genesis.cosigner_name(NodeId(*node));
-            let line = cosigned.to_note_signature(&name, &key(6, *node).public());
-            note.add(line.unwrap()).unwrap();
-        }
-        note
-    };
-    Evidence::two_heads(
-        &genesis,
-        Vec::new(),
-        note(1, &[1]),
-        note(2, nodes),
-        Vec::new(),
-    )
-    .unwrap()
+    let checkpoint = Checkpoint::new(genesis.origin(), size, Hash([root; 32])).unwrap();
+    let mut note = checkpoint.to_note();
+    for node in nodes {
+        note.add(checkpoint.sign(&key(5, *node))).unwrap();
+        let cosigned = Cosignature::sign(&checkpoint.text(), 1, &key(6, *node)).unwrap();
+        let name = genesis.cosigner_name(NodeId(*node));
+        let line = cosigned.to_note_signature(&name, &key(6, *node).public());
+        note.add(line.unwrap()).unwrap();
+    }
+    note
+}
+
+fn heads(size: u64, nodes: &[u64]) -> Evidence {
+    let (one, other) = (note(size, 1, &[1]), note(size, 2, nodes));
+    Evidence::two_heads(&genesis(), Vec::new(), one, other, Vec::new()).unwrap()
 }
 
 fn names(folder: &Path) -> Vec<String> {
@@ -165,4 +169,61 @@ fn the_oldest_stay_and_no_key_takes_all_places() {
         Recorded::Extended
     );
     assert_eq!(store.len(), EVENT_FILES_MAX + HEAD_FILES_MAX);
+}
+
+/// A ledger in which node 4 came after the founding, and its history.
+fn with_newcomer(folder: &Path) -> (Ledger, History) {
+    let genesis = genesis();
+    let mut ledger = Ledger::found(&genesis);
+    let mut history = History::open(folder).unwrap();
+    history.append(0, &[genesis.leaf()]).unwrap();
+    let body = EventBody {
+        version: 0,
+        author: key(1, 0).public(),
+        sequence: 1,
+        issued_at: Timestamp(0),
+        action: Action::RegisterNode(node(4)),
+    };
+    let register = SignedEvent::sign(&genesis.park(), &body, &key(1, 0));
+    let batch = Batch::sign(
+        genesis.park(),
+        (NodeId(1), &key(7, 1)),
+        1,
+        Timestamp(1_000),
+        vec![register.bytes().to_vec()],
+    );
+    let applied = ledger.apply(1, &batch.encode());
+    assert_eq!(applied.refused, None);
+    history.append(applied.first, &applied.leaves).unwrap();
+    (ledger, history)
+}
+
+#[test]
+fn heads_that_a_newcomer_signed_bring_his_registration() {
+    let folder = tempfile::tempdir().unwrap();
+    let (ledger, history) = with_newcomer(&folder.path().join("history"));
+    let store = EvidenceStore::open(&folder.path().join("evidence")).unwrap();
+    let members: Vec<NodeRecord> = ledger.members().records().cloned().collect();
+    let policy = membership::policy(&genesis(), &members);
+    let notes = [note(9, 1, &[1, 4]), note(9, 2, &[4])];
+    let bare = Evidence::two_heads_by(&policy, &genesis(), notes, Vec::new()).unwrap();
+    assert!(bare.judge(None).is_err(), "the genesis has no node 4");
+    let finding = Finding::Heads(Box::new(bare.clone()));
+    let whole = store.of_finding(finding, &ledger, &history);
+    let whole = whole.unwrap().unwrap();
+    assert_eq!(whole.subject(), bare.subject());
+    let Contradiction::Heads { convicted, .. } = whole.judge(None).unwrap().contradiction else {
+        panic!("two heads");
+    };
+    let convicted: Vec<_> = convicted.iter().map(|signer| signer.node).collect();
+    assert_eq!(
+        convicted,
+        [Some(NodeId(4)); 2],
+        "his log key and cosigner key"
+    );
+
+    // Heads of founding nodes alone stay as they are.
+    let finding = Finding::Heads(Box::new(heads(9, &[1])));
+    let same = store.of_finding(finding, &ledger, &history);
+    assert_eq!(same.unwrap(), Some(heads(9, &[1])));
 }
