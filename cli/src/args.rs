@@ -305,6 +305,8 @@ mod tests {
             (format!("evidence fetch {key}"), Some("--out")),
             ("evidence verify f --policy p".to_owned(), None),
             ("evidence give f".to_owned(), None),
+            ("evidence extract d 7 --out f".to_owned(), None),
+            ("evidence extract d --out f".to_owned(), Some("ENTRY")),
             ("evidence give".to_owned(), Some("FILE")),
             ("log compare a b --policy p --evidence e".to_owned(), None),
             ("log compare a".to_owned(), Some("CHECKPOINT")),

@@ -78,7 +78,8 @@ impl Leaves {
 /// Leaves in order, as they are read.
 pub(crate) type All<'a> = Box<dyn Iterator<Item = Result<IndexedEntry, EntriesError>> + 'a>;
 
-fn all(directory: &Directory) -> Result<All<'_>, EntriesError> {
+/// All leaves of an export or a view, in order.
+pub(crate) fn all(directory: &Directory) -> Result<All<'_>, EntriesError> {
     Ok(match ViewEntries::open(directory)? {
         Some(entries) => Box::new(entries),
         None => Box::new(Entries::open(directory)?),

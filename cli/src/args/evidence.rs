@@ -34,6 +34,20 @@ pub(crate) enum EvidenceCommand {
         #[arg(value_name = "FILE")]
         file: PathBuf,
     },
+    /// Take a recorded piece of evidence out of an export or a view, to be verified by itself
+    Extract {
+        /// The export's or view's folder
+        #[arg(value_name = "DIR")]
+        folder: PathBuf,
+
+        /// The entry, as `wattle log verify` or `wattle evidence list` prints it
+        #[arg(value_name = "ENTRY")]
+        entry: u64,
+
+        /// Where it is written; the file must not exist yet
+        #[arg(long, value_name = "FILE")]
+        out: PathBuf,
+    },
     /// Verify a piece of evidence offline: what it proves, against whom, and what it does not
     ///
     /// Exit code 5 where it proves nothing.

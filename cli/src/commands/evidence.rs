@@ -6,14 +6,19 @@ use std::path::Path;
 
 use serde::Serialize;
 use wattle_client::api::{EvidenceSubject, GivenOutcome};
+use wattle_ledger::entry::Entry;
+use wattle_ledger::event::{Action, SignedEvent};
 use wattle_ledger::evidence::Evidence;
-use wattle_ledger::hash::Hash;
+use wattle_ledger::hash::{Hash, sha256};
 use wattle_ledger::log::policy::Policy;
+use wattle_ledger::verify::directory::Directory;
+use wattle_ledger::verify::entries::EntriesError;
 
 use super::log_verify::read_policy;
 use crate::args::EvidenceCommand;
 use crate::failure::{Exit, Failure};
 use crate::folder;
+use crate::leaves;
 use crate::output::{Output, Table};
 use crate::park::{Park, REGULATOR_KEY, TENANT_KEY};
 use crate::settings::Settings;
@@ -27,6 +32,7 @@ pub(super) fn run(
         EvidenceCommand::List => list(settings, output),
         EvidenceCommand::Fetch { id, out } => fetch(id, out, settings, output),
         EvidenceCommand::Give { file } => give(file, settings, output),
+        EvidenceCommand::Extract { folder, entry, out } => extract(folder, *entry, out, output),
         EvidenceCommand::Verify { file, policy } => verify(file, policy.as_deref(), output),
     }
 }
@@ -99,7 +105,52 @@ fn fetch(
         ));
     }
     folder::write_new(out, &bytes, false)?;
-    let (evidence, bytes) = (*id, bytes.len());
+    write_copied(*id, bytes.len(), out, output)
+}
+
+fn extract(folder: &Path, entry: u64, out: &Path, output: &mut Output<'_>) -> Result<(), Failure> {
+    let directory = Directory::new(folder);
+    let file = recorded(&directory, entry).map_err(|error| leaves::unreadable(&error))?;
+    let file = file.ok_or_else(|| {
+        Failure::usage(
+            format!("entry {entry} records no evidence"),
+            "look at the entries that wattle log verify prints",
+        )
+    })?;
+    folder::write_new(out, &file, false)?;
+    write_copied(sha256(&[&file]), file.len(), out, output)
+}
+
+/// The file that an event records, or the event before the leaf that says whom it convicts.
+fn recorded(directory: &Directory, entry: u64) -> Result<Option<Vec<u8>>, EntriesError> {
+    let mut last = None;
+    for one in leaves::all(directory)? {
+        let one = one?;
+        if one.index > entry {
+            break;
+        }
+        match one.entry {
+            Entry::Event { signed, .. } => {
+                let event = SignedEvent::parse(&signed).ok();
+                last = event.and_then(|event| match &event.body().action {
+                    Action::RecordEvidence { file } => Some((one.index, file.clone())),
+                    _ => None,
+                });
+            }
+            Entry::Derived { .. } => {}
+            _ => last = None,
+        }
+    }
+    let near = last.filter(|(index, _)| (*index..=*index + 1).contains(&entry));
+    Ok(near.map(|(_, file)| file))
+}
+
+fn write_copied(
+    evidence: Hash,
+    bytes: usize,
+    out: &Path,
+    output: &mut Output<'_>,
+) -> Result<(), Failure> {
     let fetched = Fetched {
         evidence,
         bytes,

@@ -3,7 +3,14 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use wattle_client::{Author, keyfile};
+use wattle_ledger::event::Action;
+use wattle_ledger::evidence::Evidence;
 use wattle_ledger::hash::Hash;
+use wattle_ledger::keys::SigningKey;
+use wattle_ledger::registration::{NodeId, ParticipantId, Role};
+use wattle_market::interval::Timestamp;
+use wattle_market::units::Money;
 
 use super::parks::Park;
 use super::program::{Ended, wattle};
@@ -147,4 +154,59 @@ fn two_exports_that_part_are_told_where() {
     compare(&park, &one, &strange.export("strange")).failed(1, "different logs");
     compare(&park, &one, &park.path("park")).failed(1, "is no export");
     compare(&strange, &one, &one).failed(5, "not signed as the policy asks");
+}
+
+/// What a node recorded: the verification lists it, and the leaf is evidence by itself.
+#[test]
+fn recorded_evidence_is_listed_and_can_be_taken_out_of_an_export() {
+    let park = Park::founded();
+    let registrar = keyfile::read(&park.path("park/registrar.pem"), None).unwrap();
+    let treasurer = keyfile::read(&park.path("park/treasurer.pem"), None).unwrap();
+    let node = SigningKey::from_seed(&[30; 32]);
+    let sign = |key: &SigningKey, sequence, action| {
+        Author::new(park.genesis.park(), key.clone(), sequence).sign(action, Timestamp(0))
+    };
+    let limit = |yuan: i64| Action::SetCreditLimit {
+        participant: ParticipantId(1),
+        limit: Money(yuan * 1_000_000_000),
+    };
+    let (one, other) = (sign(&treasurer, 5, limit(1)), sign(&treasurer, 5, limit(2)));
+    let evidence = Evidence::two_events(&park.genesis, Vec::new(), one, other).unwrap();
+    let add = Action::AddKey {
+        key: node.public(),
+        role: Role::Node(NodeId(1)),
+    };
+    let file = evidence.bytes().to_vec();
+    let events = [
+        sign(&registrar, 1, add),
+        sign(&node, 1, Action::RecordEvidence { file }),
+    ];
+    let events = events.map(|event| event.bytes().to_vec()).to_vec();
+    let export = park.export_of("export", &park.leaves_of(events));
+    let policy = park.path("park/policy");
+    let verified = run(&park, &["log", "verify", "--policy"], &[&policy, &export]).succeeded();
+    let line = format!(
+        "entry 4: key {} (treasurer) used its sequence 5 twice\n",
+        treasurer.public()
+    );
+    assert!(verified.stdout.contains(&line), "{verified:?}");
+
+    // By the event's entry or by that of the leaf that says whom it convicts.
+    for entry in ["3", "4"] {
+        let out = park.path(&format!("out-{entry}"));
+        let words = ["evidence", "extract", export.to_str().unwrap(), entry];
+        run(&park, &[&words[..], &["--out"]].concat(), &[&out]).succeeded();
+        assert_eq!(fs::read(&out).unwrap(), evidence.bytes());
+        let words = ["evidence", "verify", "--policy"];
+        let told = run(&park, &words, &[&policy, &out]).succeeded();
+        assert!(told.stdout.starts_with("PROVED: the key"), "{told:?}");
+    }
+    let words = [
+        "evidence",
+        "extract",
+        export.to_str().unwrap(),
+        "2",
+        "--out",
+    ];
+    run(&park, &words, &[&park.path("none")]).failed(2, "records no evidence");
 }

@@ -50,7 +50,6 @@ impl Park {
 
     /// Genesis, a batch header, one registration and the seal that ends the batch.
     pub(crate) fn leaves(&self) -> Vec<Vec<u8>> {
-        let batch_key = self.node_key("batch");
         let registrar = keyfile::read(&self.path("park/registrar.pem"), None).unwrap();
         let mut author = Author::new(self.genesis.park(), registrar, 1);
         let mill = Participant {
@@ -60,9 +59,17 @@ impl Park {
         let start = self.genesis.body().first_interval.gate_closure();
         let start = start.minus_millis(600_000);
         let event = author.sign(Action::RegisterParticipant(mill), start);
+        self.leaves_of(vec![event.bytes().to_vec()])
+    }
+
+    /// Genesis, a batch of some events and the seal that ends it.
+    pub(crate) fn leaves_of(&self, events: Vec<Vec<u8>>) -> Vec<Vec<u8>> {
+        let batch_key = self.node_key("batch");
+        let start = self.genesis.body().first_interval.gate_closure();
+        let start = start.minus_millis(600_000);
         let mut ledger = Ledger::found(&self.genesis);
         let mut leaves = vec![self.genesis.leaf()];
-        let (park, events) = (self.genesis.park(), vec![event.bytes().to_vec()]);
+        let park = self.genesis.park();
         let batch = Batch::sign(park, (NodeId(1), &batch_key), 1, start, events);
         let applied = ledger.apply(1, &batch.encode());
         assert_eq!(applied.refused, None);
@@ -99,7 +106,7 @@ impl Park {
         self.signed(size as u64, builder.root()).to_string()
     }
 
-    fn export_of(&self, name: &str, leaves: &[Vec<u8>]) -> PathBuf {
+    pub(crate) fn export_of(&self, name: &str, leaves: &[Vec<u8>]) -> PathBuf {
         let directory = self.path(name);
         let mut builder = TileBuilder::new();
         for leaf in leaves {

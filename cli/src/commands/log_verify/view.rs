@@ -12,7 +12,7 @@ use wattle_ledger::verify::summary::ParticipantSummary;
 use wattle_ledger::verify::view::{ViewReport, verify_view};
 use wattle_market::units::Money;
 
-use super::{progress, verdict, write_claims, write_not_covered};
+use super::{progress, verdict, write_claims, write_convictions, write_not_covered};
 use crate::args::VerifyArgs;
 use crate::failure::{Exit, Failure};
 use crate::output::{Output, Table, printable};
@@ -105,6 +105,7 @@ fn write(writer: &mut dyn Write, view: &ViewReport, found: &Found<'_>) -> io::Re
         "\nNothing lacks between these sequences. That nothing comes after them only their owner \
          knows: wattle key show"
     )?;
+    write_convictions(writer, &view.report.summary.convictions)?;
     write_not_covered(writer, &view.report.not_covered)
 }
 
