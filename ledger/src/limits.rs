@@ -56,6 +56,9 @@ pub const CERTIFICATE_POLICIES_MAX: usize = 64;
 /// A storage lot older than this is lost: 180 days, within the six months over which EnergyTag
 /// wants losses counted.
 pub const LOT_AGE_INTERVALS_MAX: u64 = 180 * 96;
+/// Intervals from the oldest certificate that has not expired to the newest that is final, in a
+/// state that is read back: 27 months. A state with more is not read.
+pub const CERTIFICATE_LIFE_INTERVALS_MAX: u64 = 27 * 31 * 96;
 /// Open orders of one continuous interval; the next one that might rest is refused.
 pub const BOOK_ORDERS_MAX: u32 = 1 << 20;
 /// Changes of the market's mode in force or to come; the next one is refused.
@@ -85,6 +88,12 @@ pub const NODES_MAX: usize = 1_024;
 pub const SEAL_INTERVAL_MS: u64 = 60_000;
 /// Money moved by one deposit, withdrawal or credit limit: ten million yuan, in nano-yuan.
 pub const TREASURY_AMOUNT_MAX: i64 = 10_000_000 * 1_000_000_000;
+/// Leaves of a log whose state is read back: half of what a tree can hold, so that what follows
+/// has room. A longer one is not read.
+pub const RESTORED_LEAVES_MAX: u64 = 1 << 39;
+/// Intervals between two registers of a meter in a state that is read back, about 480 years:
+/// what lies between them is shared out in memory. A state with a longer gap is not read.
+pub const GAP_INTERVALS_MAX: u64 = 1 << 24;
 /// A snapshot of the state is at most this long, 64 GiB: readings of ten thousand meters over
 /// five years. A longer one is not read.
 pub const SNAPSHOT_BYTES_MAX: u64 = 1 << 36;

@@ -31,6 +31,7 @@ pub mod rows;
 pub mod runs;
 pub mod schedule;
 pub mod settlement;
+mod sound;
 pub mod table;
 pub mod tenancy;
 pub mod trading;
@@ -265,13 +266,12 @@ impl State {
     /// on.
     ///
     /// # Errors
-    /// [`RowError::Missing`].
+    /// [`RowError::Missing`] and [`RowError::Unsound`].
     pub(crate) fn complete(&mut self) -> Result<(), RowError> {
         if self.clock.get(&()).is_none() {
             return Err(RowError::Missing("a clock"));
         }
-        self.registry.check()?;
-        self.accounts.check()?;
+        self.check_sound()?;
         self.orders.index();
         self.trading.affiliates.index();
         Ok(())

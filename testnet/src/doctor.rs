@@ -3,10 +3,12 @@
 //! Two kinds of forger. One changes files and holds no key: any byte, any file, any length. The
 //! other holds every key of the park's one node and makes all hashes, tiles, checkpoints and
 //! cosignatures anew around the leaves that he changed, drops, doubles, swaps or cuts off. The
-//! verifier must find each, and must never panic. What no file can show by itself (an older
+//! verifier must find each, and must never panic, whatever rows the node's keys have sealed as the
+//! state that a part of an export begins with. What no file can show by itself (an older
 //! checkpoint presented as the newest) is not among them.
 
 mod part;
+mod rows;
 mod views;
 
 pub use views::DoctoredView;

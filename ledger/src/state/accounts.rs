@@ -4,7 +4,8 @@ use crate::journal::{AccountId, JournalEntry};
 use crate::limits::TREASURY_AMOUNT_MAX;
 use crate::registration::ParticipantId;
 use crate::rejection::Rejection;
-use crate::state::rows::{RowError, parts};
+use crate::state::rows::{RowError, parts, require};
+use crate::state::sound::Held;
 use crate::state::table::Table;
 use crate::state::table_number;
 use wattle_market::units::Money;
@@ -46,11 +47,27 @@ impl Accounts {
         Accounts { rows }
     }
 
-    /// Whether there are the accounts that every park has had since its genesis.
-    pub(crate) fn check(&self) -> Result<(), RowError> {
+    /// Whether there are the accounts that every park has had since its genesis, and each has
+    /// reserved at least what is held of it for what is open.
+    pub(crate) fn check(&self, held: &Held) -> Result<(), RowError> {
         let mut founded = AccountId::OF_THE_PARK.iter();
         if founded.any(|id| !self.rows.contains(id)) {
             return Err(RowError::Missing("the park's own accounts"));
+        }
+        let table = table_number::ACCOUNTS;
+        for (participant, held) in held {
+            let account = self.get(AccountId::Participant(*participant));
+            let covers = i128::from(account.reserved.0) >= *held;
+            require(table, covers, "has reserved less than is held of it")?;
+        }
+        for (_, account) in self.rows.iter() {
+            let limit = (0..=TREASURY_AMOUNT_MAX).contains(&account.credit_limit.0);
+            require(table, limit, "has a credit limit beyond all bounds")?;
+            require(
+                table,
+                account.reserved.0 >= 0,
+                "has reserved less than nothing",
+            )?;
         }
         Ok(())
     }

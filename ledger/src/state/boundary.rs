@@ -10,7 +10,7 @@ use crate::registration::{BoundaryMeter, Meter, MeterId, MeterKind};
 use crate::rejection::Rejection;
 use crate::state::State;
 use crate::state::readings::check_register;
-use crate::state::rows::parts;
+use crate::state::rows::{RowError, parts, require};
 use crate::state::table::Table;
 use crate::state::table_number;
 use wattle_market::interval::DeliveryInterval;
@@ -34,6 +34,16 @@ impl Default for BoundaryMeters {
 }
 
 impl BoundaryMeters {
+    /// Whether each is what may be registered at the boundary.
+    pub(crate) fn check(&self) -> Result<(), RowError> {
+        let table = table_number::BOUNDARY_METERS;
+        for (id, meter) in self.rows.iter() {
+            let holds = meter.id == *id && check_register(meter.register).is_ok();
+            require(table, holds, "has another id, or no register")?;
+        }
+        Ok(())
+    }
+
     /// One of them.
     pub fn get(&self, meter: MeterId) -> Option<&BoundaryMeter> {
         self.rows.get(&meter)

@@ -3,7 +3,7 @@
 use crate::event::OrderItem;
 use crate::rejection::Rejection;
 use crate::state::clock::Clock;
-use crate::state::rows::parts;
+use crate::state::rows::{RowError, parts, require};
 use crate::state::table::Table;
 use crate::state::table_number;
 use wattle_market::interval::DeliveryInterval;
@@ -30,6 +30,19 @@ impl Default for PriceBounds {
 }
 
 impl PriceBounds {
+    /// Whether each floor is a price and no cap lies below it.
+    pub(crate) fn check(&self) -> Result<(), RowError> {
+        let is_sound = |(floor, cap): &FloorAndCap| {
+            Price::ZERO <= *floor && floor <= cap && cap.0 <= PRICE_MAX
+        };
+        let holds = self.rows.iter().all(|(_, row)| is_sound(row));
+        require(
+            table_number::PRICE_BOUNDS,
+            holds,
+            "has a floor above its cap",
+        )
+    }
+
     /// What is in force at an interval; without a row the bounds of every price.
     pub fn at(&self, interval: DeliveryInterval) -> FloorAndCap {
         let row = self.rows.range(..=interval).next_back();

@@ -7,6 +7,7 @@
 pub mod life;
 pub mod month;
 mod release;
+mod sound;
 pub mod storage;
 
 use crate::event::Action;

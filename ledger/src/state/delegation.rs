@@ -3,11 +3,12 @@
 use crate::event::{OrderId, OrderItem};
 use crate::keys::PublicKey;
 use crate::limits::DELEGATED_POINTS_MAX;
-use crate::registration::{DelegationLimits, ParticipantId};
+use crate::registration::{DelegationLimits, ParticipantId, Role};
 use crate::rejection::Rejection;
 use crate::state::orders::Candidate;
 use crate::state::registry::Registry;
-use crate::state::rows::parts;
+use crate::state::rows::{RowError, parts, require};
+use crate::state::sound::{WIDE_BOUND, Within as _};
 use crate::state::table::Table;
 use crate::state::table_number;
 use wattle_market::interval::{DeliveryInterval, LocalQuarter};
@@ -79,6 +80,23 @@ impl Delegations {
     /// Delegated keys in force.
     pub fn rows(&self) -> &Table<PublicKey, Delegation> {
         &self.rows
+    }
+
+    /// Whether delegated keys are registered as such and in force, and what they used can be
+    /// counted on.
+    pub(crate) fn check_keys(&self, registry: &Registry) -> Result<(), RowError> {
+        for (key, row) in self.rows.iter() {
+            let role = Role::Delegate(row.participant);
+            let record = registry.keys().get(key);
+            let holds = record.is_some_and(|it| it.role == role && it.revoked.is_none());
+            let what = "names a key that is not registered as delegated, or has ended";
+            require(table_number::DELEGATIONS, holds, what)?;
+        }
+        for (_, used) in self.uses.iter() {
+            let holds = used.energy.is_within(WIDE_BOUND) && used.money.is_within(WIDE_BOUND);
+            require(table_number::DELEGATION_USES, holds, "counts too much")?;
+        }
+        Ok(())
     }
 
     /// What a key has used of the local day that begins with `day`.

@@ -3,11 +3,13 @@
 use crate::derived::{AveragePrice, Fact};
 use crate::rejection::Rejection;
 use crate::state::delegation::day_of;
-use crate::state::rows::parts;
+use crate::state::rows::{RowError, parts, require};
+use crate::state::sound::ENERGY_BOUND;
 use crate::state::table::Table;
 use crate::state::table_number;
 use crate::state::{Facts, State};
 use wattle_market::interval::DeliveryInterval;
+use wattle_market::limits::PRICE_MAX;
 use wattle_market::units::{Price, WattHours};
 
 /// Energy and what it came to.
@@ -33,6 +35,13 @@ impl Turnover {
             volume: WattHours(self.volume.0 + other.volume.0),
             value: self.value + other.value,
         }
+    }
+
+    /// Whether the value is that of some price, and more can be added.
+    pub(crate) fn is_sound(self) -> bool {
+        let volume = i128::from(self.volume.0);
+        (0..=i128::from(ENERGY_BOUND)).contains(&volume)
+            && (0..=volume * i128::from(PRICE_MAX)).contains(&self.value)
     }
 
     /// All of it at one price.
@@ -77,6 +86,17 @@ impl Default for PriceIndex {
 }
 
 impl PriceIndex {
+    /// Whether each day's turnover has a price.
+    pub(crate) fn check(&self) -> Result<(), RowError> {
+        let is_sound = |day: &DayTurnover| day.auction.is_sound() && day.pool.is_sound();
+        let holds = self.days.iter().all(|(_, day)| is_sound(day));
+        require(
+            table_number::DAY_TURNOVERS,
+            holds,
+            "has a value that no price gives",
+        )
+    }
+
     /// The turnover so far of a day that is not yet published.
     pub fn day(&self, day: DeliveryInterval) -> DayTurnover {
         self.days.get(&day).copied().unwrap_or_default()

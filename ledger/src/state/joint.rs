@@ -6,6 +6,7 @@
 
 mod auction;
 mod place;
+mod sound;
 
 use crate::event::OrderId;
 use crate::registration::ParticipantId;

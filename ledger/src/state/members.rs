@@ -9,9 +9,10 @@ use crate::limits::{MEMBERS_MAX, NODES_MAX, VOTERS_MAX};
 use crate::membership::{MemberChange, Membership, NodeStanding};
 use crate::registration::NodeId;
 use crate::rejection::Rejection;
-use crate::state::rows::{RowError, parts};
+use crate::state::rows::{RowError, parts, require};
 use crate::state::table::Table;
 use crate::state::table_number;
+use std::collections::BTreeSet;
 
 /// A node that was registered after the founding.
 #[derive(Debug, Clone, PartialEq, Eq, bincode::Encode, bincode::Decode)]
@@ -54,6 +55,25 @@ impl Members {
         let in_bounds = (1..=VOTERS_MAX).contains(&voters.len());
         if !in_bounds || !are_nodes(&voters) || !are_nodes(&learners) {
             return Err(RowError::Missing("one to seven voters that are registered"));
+        }
+        let few = learners.len() <= MEMBERS_MAX && self.registered.len() <= NODES_MAX;
+        require(table_number::MEMBERSHIP, few, "has too many members")?;
+        let mut ids: BTreeSet<NodeId> = self.founding.iter().map(|record| record.id).collect();
+        let mut keys: BTreeSet<PublicKey> = BTreeSet::new();
+        let mut is_new = |record: &NodeRecord| {
+            let own = record.keys();
+            own.iter().all(|(_, key)| keys.insert(*key))
+        };
+        let founded = self.founding.iter().all(&mut is_new);
+        let table = table_number::REGISTERED_NODES;
+        require(table, founded, "follows a founding node with another's key")?;
+        for (id, row) in self.registered.iter() {
+            let own = row.record.keys();
+            let holds = row.record.id == *id
+                && ids.insert(*id)
+                && own.iter().all(|(_, key)| key.check().is_ok())
+                && is_new(&row.record);
+            require(table, holds, "has an id or a key that is not its own")?;
         }
         Ok(())
     }

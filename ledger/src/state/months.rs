@@ -7,6 +7,7 @@
 mod bill;
 mod close;
 mod default;
+mod sound;
 
 use crate::billing::{MonthCloseTerms, UtilityBill};
 use crate::registration::ParticipantId;

@@ -6,6 +6,7 @@ mod continuous;
 mod fill;
 mod gate;
 mod place;
+mod sound;
 
 use crate::event::{OrderId, OrderItem};
 use crate::registration::ParticipantId;

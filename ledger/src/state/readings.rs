@@ -1,6 +1,7 @@
 //! Registers, and the energy of an interval as their difference.
 
 mod gap;
+mod sound;
 
 use crate::derived::Fact;
 use crate::event::Reading;

@@ -48,7 +48,7 @@ impl Ratio {
         denominator: 1,
     };
 
-    fn is_valid(self) -> bool {
+    pub(crate) fn is_valid(self) -> bool {
         let parts = [self.numerator, self.denominator];
         parts.iter().all(|part| (1..=RATIO_MAX).contains(part))
     }
@@ -96,6 +96,11 @@ const FIRST_SEGMENT: Break = Break {
 };
 
 impl Breaks {
+    /// All of them in order.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (&(MeterId, DeliveryInterval), &Break)> {
+        self.rows.iter()
+    }
+
     /// The break that began the segment of an interval.
     pub fn at(&self, meter: MeterId, interval: DeliveryInterval) -> Break {
         let rows = self

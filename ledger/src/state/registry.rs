@@ -12,7 +12,7 @@ use crate::rejection::Rejection;
 use crate::state::boundary::BoundaryMeters;
 use crate::state::clock::Clock;
 use crate::state::members::Members;
-use crate::state::rows::{RowError, parts};
+use crate::state::rows::{RowError, parts, require};
 use crate::state::table::Table;
 use crate::state::table_number;
 use crate::state::tenancy::Tenancy;
@@ -24,6 +24,9 @@ use wattle_market::units::Price;
 
 /// The greatest register a meter may have: beyond any real one, and exact in every language.
 pub const REGISTER_MAX: i64 = 1 << 53;
+
+/// The greatest sequence of a restored key: what follows it has room.
+const SEQUENCE_BOUND: u64 = 1 << 62;
 
 /// What a key may sign and how far it has come.
 #[derive(Debug, Clone, PartialEq, Eq, bincode::Encode, bincode::Decode, serde::Serialize)]
@@ -120,7 +123,48 @@ impl Registry {
         if self.factors.range(..=first).next().is_none() {
             return Err(RowError::Missing("a factor from the first interval on"));
         }
+        self.check_prices()?;
+        self.check_places()?;
         self.members.check()
+    }
+
+    /// Whether prices, factors and sequences are such as a registrar may set.
+    fn check_prices(&self) -> Result<(), RowError> {
+        for (_, tariff) in self.tariffs.iter() {
+            let holds = tariff.check().is_ok();
+            require(table_number::TARIFFS, holds, "is no tariff")?;
+        }
+        for (_, terms) in self.terms.iter() {
+            let holds = check_terms(terms).is_ok();
+            require(table_number::TERMS, holds, "has no prices of a park")?;
+        }
+        for (_, factor) in self.factors.iter() {
+            let holds = factor.check().is_ok();
+            require(table_number::FACTORS, holds, "is no factor")?;
+        }
+        for (_, record) in self.keys.iter() {
+            let holds = record.sequence <= SEQUENCE_BOUND;
+            require(table_number::KEYS, holds, "has signed too much")?;
+        }
+        Ok(())
+    }
+
+    /// Whether points have their participants, and meters their points.
+    fn check_places(&self) -> Result<(), RowError> {
+        for (id, point) in self.points.iter() {
+            let holds = point.id == *id && self.participants.contains(&point.participant);
+            let what = "names a participant who is not registered, or another point";
+            require(table_number::POINTS, holds, what)?;
+        }
+        for (id, meter) in self.meters.iter() {
+            let holds = meter.id == *id
+                && self.points.contains(&meter.point)
+                && (0..REGISTER_MAX).contains(&meter.register.0);
+            let what = "names a point that is not registered, or has another id or register";
+            require(table_number::METERS, holds, what)?;
+        }
+        self.tenancy.check(&self.points)?;
+        self.boundary.check()
     }
 
     /// Participants by id.

@@ -54,6 +54,23 @@ pub enum RowError {
     /// The rows miss one that every state has.
     #[error("a state has always {0}, and this one has not")]
     Missing(&'static str),
+    /// It contradicts another row, or a bound that every rule keeps to.
+    #[error("a row of table {table} {what}, which no rule makes")]
+    Unsound {
+        /// The table's number.
+        table: u8,
+        /// What is wrong with it.
+        what: &'static str,
+    },
+}
+
+/// What a rule relies on of the rows of a table: that it holds, or the error that says what does
+/// not.
+pub(crate) fn require(table: u8, holds: bool, what: &'static str) -> Result<(), RowError> {
+    match holds {
+        true => Ok(()),
+        false => Err(RowError::Unsound { table, what }),
+    }
 }
 
 impl<K, V> Rows for Table<K, V>

@@ -13,7 +13,9 @@ use crate::rejection::Rejection;
 use crate::state::certificates::{Bundle, LastRun};
 use crate::state::clock::Due;
 use crate::state::groups::Groups;
-use crate::state::rows::parts;
+use crate::state::registry::Registry;
+use crate::state::rows::{RowError, parts, require};
+use crate::state::sound::{COUNT_MAX, ENERGY_BOUND, Within as _};
 use crate::state::table::Table;
 use crate::state::table_number;
 use crate::state::{Facts, State};
@@ -141,6 +143,27 @@ impl Runs {
             };
             self.settled.insert((interval, *point), kept);
         }
+    }
+
+    /// Whether what is counted and kept lies within what counting bears.
+    pub(crate) fn check(&self, registry: &Registry) -> Result<(), RowError> {
+        let counted = self.course().map_or(0, |course| course.intervals);
+        let adjusted = self.course().map_or(0, |course| course.adjusted);
+        let holds = counted.max(adjusted) <= COUNT_MAX;
+        require(table_number::FINAL_RUN, holds, "counts too much")?;
+        let table = table_number::SETTLED_INPUTS;
+        for ((_, point), kept) in self.settled.iter() {
+            let known = registry.points().contains(&point);
+            require(table, known, "names a point that is not registered")?;
+            let energy = &kept.energy;
+            let connection = energy.connection.unwrap_or_default();
+            let all = [energy.generation, energy.load, energy.charge];
+            let more = [energy.discharge, connection.import, connection.export];
+            let mut all = all.into_iter().chain(more);
+            let holds = all.all(|one| one.is_within(ENERGY_BOUND));
+            require(table, holds, "has an energy beyond all bounds")?;
+        }
+        Ok(())
     }
 
     fn forget(&mut self, interval: DeliveryInterval) {
@@ -349,13 +372,10 @@ impl State {
         let energies = inputs.iter().map(|(point, input)| (*point, input.energy));
         let energies: Vec<(PointId, MeteredEnergy)> = energies.collect();
         if inputs.iter().all(unchanged) {
-            let run = self.certificates.holdings.covers(interval).then(|| {
-                let settled = settlement::settle(&park, &inputs);
-                let lines = settled
-                    .expect("the initial run settled the same inputs")
-                    .points;
-                LastRun { inputs, lines }
-            });
+            let run = match self.last_run(interval, &park, inputs) {
+                Ok(run) => run,
+                Err(reason) => return (self.hold_final(interval, &kept, reason, facts), None),
+            };
             self.count_energy(interval, &energies, false);
             return (Outcome::Unchanged, run);
         }
@@ -372,20 +392,44 @@ impl State {
                 let lines = rerun.later.points;
                 (Outcome::Adjusted, Some(LastRun { inputs, lines }))
             }
-            // The initial run stands, and what it was computed from stays for the registrar.
-            Err(reason) => {
-                let kept = kept.iter().map(|(point, kept)| (*point, kept.energy));
-                self.count_energy(interval, &kept.collect::<Vec<_>>(), true);
-                let run = Run::Final;
-                let held = Fact::RunHeld {
-                    interval,
-                    run,
-                    reason,
-                };
-                facts.push((None, held));
-                (Outcome::Held, None)
-            }
+            Err(reason) => (self.hold_final(interval, &kept, reason, facts), None),
         }
+    }
+
+    /// The run that stands where nothing changed, if certificates wait for it. The initial run
+    /// settled the same inputs; in a state that no log leads to it may not have.
+    fn last_run(
+        &self,
+        interval: DeliveryInterval,
+        park: &ParkTerms,
+        inputs: BTreeMap<PointId, PointInput>,
+    ) -> Result<Option<LastRun>, String> {
+        if !self.certificates.holdings.covers(interval) {
+            return Ok(None);
+        }
+        let settled = settlement::settle(park, &inputs).map_err(|error| error.to_string())?;
+        let lines = settled.points;
+        Ok(Some(LastRun { inputs, lines }))
+    }
+
+    /// The initial run stands, and what it was computed from stays for the registrar.
+    fn hold_final(
+        &mut self,
+        interval: DeliveryInterval,
+        kept: &BTreeMap<PointId, SettledInput>,
+        reason: String,
+        facts: &mut Facts,
+    ) -> Outcome {
+        let kept = kept.iter().map(|(point, kept)| (*point, kept.energy));
+        self.count_energy(interval, &kept.collect::<Vec<_>>(), true);
+        let run = Run::Final;
+        let held = Fact::RunHeld {
+            interval,
+            run,
+            reason,
+        };
+        facts.push((None, held));
+        Outcome::Held
     }
 
     fn post_differences(
@@ -395,15 +439,7 @@ impl State {
         kept: &BTreeMap<PointId, SettledInput>,
     ) -> Result<(Rerun, Vec<Posting>), String> {
         let later = settlement::settle(park, inputs).map_err(|error| error.to_string())?;
-        // No rows: the initial run was held, and posted nothing.
-        let earlier = (!kept.is_empty()).then(|| {
-            let input = |(point, input): (&PointId, &PointInput)| {
-                let energy = kept[point].energy;
-                (*point, PointInput { energy, ..*input })
-            };
-            let inputs = inputs.iter().map(input).collect();
-            settlement::settle(park, &inputs).expect("the initial run settled the same inputs")
-        });
+        let earlier = earlier_run(park, inputs, kept)?;
         let rerun = Rerun { earlier, later };
         let differences = settlement::differences(rerun.earlier_postings(), &rerun.later.postings)
             .ok_or_else(|| "a difference does not fit 64 bits".to_owned())?;
@@ -524,4 +560,24 @@ impl State {
             }
         }
     }
+}
+
+/// The initial run again; none where it was held, kept no inputs and posted nothing. It settled
+/// the same inputs, so this fails only in a state that no log leads to.
+fn earlier_run(
+    park: &ParkTerms,
+    inputs: &BTreeMap<PointId, PointInput>,
+    kept: &BTreeMap<PointId, SettledInput>,
+) -> Result<Option<Settlement>, String> {
+    if kept.is_empty() {
+        return Ok(None);
+    }
+    let input = |(point, input): (&PointId, &PointInput)| {
+        let energy = kept.get(point).map(|kept| kept.energy);
+        let energy = energy.ok_or_else(|| format!("{point} has no inputs of the initial run"))?;
+        Ok((*point, PointInput { energy, ..*input }))
+    };
+    let inputs = inputs.iter().map(input).collect::<Result<_, String>>()?;
+    let settled = settlement::settle(park, &inputs).map_err(|error| error.to_string())?;
+    Ok(Some(settled))
 }

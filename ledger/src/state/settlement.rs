@@ -7,7 +7,8 @@ use crate::registration::{Meter, MeterKind, Point};
 use crate::state::certificates::{Bundle, LastRun};
 use crate::state::groups::Groups;
 use crate::state::index::Venue;
-use crate::state::rows::parts;
+use crate::state::registry::Registry;
+use crate::state::rows::{RowError, parts, require};
 use crate::state::table::Table;
 use crate::state::table_number;
 use crate::state::{Facts, State};
@@ -40,6 +41,17 @@ impl Default for Pins {
 }
 
 impl Pins {
+    /// Whether each pinned point is registered.
+    pub(crate) fn check(&self, registry: &Registry) -> Result<(), RowError> {
+        let points = registry.points();
+        let holds = self
+            .points
+            .iter()
+            .all(|((_, point), _)| points.contains(&point));
+        let what = "names a point that is not registered";
+        require(table_number::POINT_PINS, holds, what)
+    }
+
     fn of_interval(
         &self,
         interval: DeliveryInterval,

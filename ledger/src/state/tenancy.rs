@@ -5,11 +5,11 @@
 //! point; who moves in gets a point of his own, and the meters that stay on the wall are assigned
 //! to it. Both take effect at an interval whose gate is open, so that settlement never splits one.
 
-use crate::registration::{Meter, MeterId, MeterKind, ParticipantId};
+use crate::registration::{Meter, MeterId, MeterKind, ParticipantId, Point};
 use crate::rejection::Rejection;
 use crate::state::State;
 use crate::state::registry::check_metering;
-use crate::state::rows::parts;
+use crate::state::rows::{RowError, parts, require};
 use crate::state::table::Table;
 use crate::state::table_number;
 use wattle_market::interval::DeliveryInterval;
@@ -36,6 +36,14 @@ impl Default for Tenancy {
 }
 
 impl Tenancy {
+    /// Whether meters are assigned to points that there are.
+    pub(crate) fn check(&self, points: &Table<PointId, Point>) -> Result<(), RowError> {
+        let table = table_number::METER_POINTS;
+        let mut assigned = self.meters.iter();
+        let holds = assigned.all(|(_, point)| points.contains(point));
+        require(table, holds, "names a point that is not registered")
+    }
+
     /// The first interval that a point takes no part in, if it ends.
     pub fn end(&self, point: PointId) -> Option<DeliveryInterval> {
         self.ends.get(&point).copied()

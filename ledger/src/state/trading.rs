@@ -10,7 +10,8 @@ use crate::state::delegation::Delegations;
 use crate::state::halt::Halts;
 use crate::state::index::PriceIndex;
 use crate::state::modes::Modes;
-use crate::state::rows::parts;
+use crate::state::registry::Registry;
+use crate::state::rows::{RowError, parts};
 use crate::state::schedule::Schedules;
 use wattle_market::interval::DeliveryInterval;
 
@@ -44,8 +45,15 @@ parts!(Trading {
 });
 
 impl Trading {
+    /// Whether rows that were read back bound what they may.
+    pub(crate) fn check(&self, registry: &Registry) -> Result<(), RowError> {
+        self.bounds.check()?;
+        self.index.check()?;
+        self.delegations.check_keys(registry)
+    }
+
     /// Whether the market takes this order at all.
-    pub(crate) fn check(&self, item: &OrderItem) -> Result<(), Rejection> {
+    pub(crate) fn admit(&self, item: &OrderItem) -> Result<(), Rejection> {
         if self.halts.is_halted(item.interval) {
             return Err(Rejection::MarketHalted);
         }

@@ -15,7 +15,7 @@ use wattle_market::interval::DeliveryInterval;
 use wattle_market::order::Side;
 use wattle_market::point::PointId;
 use wattle_market::settlement::{PointSettlement, PostingKind};
-use wattle_market::units::Money;
+use wattle_market::units::{Money, WattHours};
 
 /// Sums over one interval's leaves of one batch.
 #[derive(Debug, Default)]
@@ -75,7 +75,7 @@ fn is_index_sound(fact: &Fact) -> bool {
     };
     let parts = [auction.price, pool.price];
     let prices = || parts.iter().flatten();
-    together.volume.0 == auction.volume.0 + pool.volume.0
+    wide(together.volume) == wide(auction.volume) + wide(pool.volume)
         && prices().min() <= together.price.as_ref()
         && together.price.as_ref() <= prices().max()
         && [auction, pool, together]
@@ -292,6 +292,11 @@ impl Sums {
     }
 }
 
+/// In 128 bits: a leaf may hold any numbers.
+fn wide(energy: WattHours) -> i128 {
+    i128::from(energy.0)
+}
+
 fn check_bundle(index: u64, bundle: &Bundle, findings: &mut Findings) {
     if !bundle.is_conserved() {
         let reason = "the parts of the certificate do not sum to its quantity";
@@ -321,12 +326,12 @@ fn check_line(
         let reason = "the postings do not sum to the point's credit";
         findings.fail(Claim::Journal, Some(index), reason);
     }
-    let balanced = line.net.0 == line.surplus.0 - line.need.0
+    let balanced = wide(line.net) == wide(line.surplus) - wide(line.need)
         && line.surplus.0 >= 0
         && line.need.0 >= 0
         && (line.surplus.0 == 0 || line.need.0 == 0)
-        && line.delta.0 == line.net.0 - line.contracted.0
-        && line.delta.0 == line.physical.0 + line.deviation.0;
+        && wide(line.delta) == wide(line.net) - wide(line.contracted)
+        && wide(line.delta) == wide(line.physical) + wide(line.deviation);
     if !balanced {
         let reason = "net, contract and deviation of the point do not add up";
         findings.fail(Claim::EnergyBalance, Some(index), reason);

@@ -478,7 +478,7 @@ impl ParticipantSummary {
                     self.forward(leg.side, leg.quantity);
                 }
             }
-            Fact::FundsMoved { amount } => self.funds.0 += amount.0,
+            Fact::FundsMoved { amount } => self.funds.0 = self.funds.0.saturating_add(amount.0),
             Fact::MonthInvoiced { demand, fees, .. } => {
                 let sum = demand.0.saturating_add(fees.0);
                 self.charges.0 = self.charges.0.saturating_add(sum);
@@ -529,7 +529,11 @@ impl ParticipantSummary {
         add(&mut self.imported, line.unmatched.need);
         add(&mut self.certificates_sent, line.sent);
         add(&mut self.certificates_cancelled, line.cancelled);
-        self.credit.0 += sign * line.credit.0;
-        self.grid_alone.0 += sign * line.grid_alone.0;
+        // A leaf may say anything; that it says it is for others to find.
+        let signed = |sum: &mut Money, value: Money| {
+            sum.0 = sum.0.saturating_add(sign.saturating_mul(value.0))
+        };
+        signed(&mut self.credit, line.credit);
+        signed(&mut self.grid_alone, line.grid_alone);
     }
 }

@@ -4,6 +4,7 @@
 //! * [`targets`]: one function for each parser of foreign bytes, which panics where a property
 //!   does not hold
 //! * [`park`]: a small park that any actions are done to: a committed batch can never stop a node
+//! * [`state`]: a state of any rows, as a quorum that colludes can sign it, and what follows it
 //! * [`seeds`]: honest bytes to begin from, made anew from the types, so that they follow a change
 //!   of format
 //! * [`mutate`]: bytes that were changed a little, from a seed
@@ -28,4 +29,5 @@
 pub mod mutate;
 pub mod park;
 pub mod seeds;
+pub mod state;
 pub mod targets;

@@ -5,14 +5,16 @@
 pub struct Mutator(u64);
 
 /// Numbers on which parsers break: none, one, the ends of every width.
-const EDGES: [u64; 8] = [
+const EDGES: [u64; 10] = [
     0,
     1,
     0x7f,
     0xff,
     0xffff,
     u32::MAX as u64,
+    1 << 40,
     i64::MAX as u64,
+    i64::MIN as u64,
     u64::MAX,
 ];
 
@@ -32,7 +34,8 @@ impl Mutator {
         z ^ (z >> 31)
     }
 
-    fn below(&mut self, end: usize) -> usize {
+    /// A number below an end; 0 where that is 0.
+    pub fn below(&mut self, end: usize) -> usize {
         (self.next() % end.max(1) as u64) as usize
     }
 
@@ -59,14 +62,21 @@ impl Mutator {
                 let to = self.below(bytes.len() + 1);
                 bytes.splice(to..to, part);
             }
-            _ => {
-                // A number at the edge of its width, little-endian.
-                let edge = EDGES[self.below(EDGES.len())].to_le_bytes();
-                let width = 1 << self.below(4);
-                for (place, byte) in bytes.iter_mut().skip(at).take(width).enumerate() {
-                    *byte = edge[place];
-                }
-            }
+            _ => self.put_edge_at(bytes, at),
+        }
+    }
+
+    /// Puts a number at the edge of its width somewhere into the bytes.
+    pub fn put_edge(&mut self, bytes: &mut [u8]) {
+        let at = self.below(bytes.len());
+        self.put_edge_at(bytes, at);
+    }
+
+    fn put_edge_at(&mut self, bytes: &mut [u8], at: usize) {
+        let edge = EDGES[self.below(EDGES.len())].to_le_bytes();
+        let width = 1 << self.below(4);
+        for (place, byte) in bytes.iter_mut().skip(at).take(width).enumerate() {
+            *byte = edge[place];
         }
     }
 }

@@ -2,12 +2,13 @@
 //! format.
 
 mod actions;
+mod life;
 
 use crate::park::{AUTHORS, founding, genesis, key, step};
 use crate::targets::TARGETS;
 use wattle_ledger::batch::Batch;
 use wattle_ledger::codec;
-use wattle_ledger::event::{EventBody, OrderId, SignedEvent};
+use wattle_ledger::event::{Action, EventBody, OrderId, SignedEvent};
 use wattle_ledger::evidence::Evidence;
 use wattle_ledger::ledger::Ledger;
 use wattle_ledger::log::proof::{LeafHashes, prove_consistency, prove_inclusion, prove_prefix};
@@ -301,6 +302,37 @@ fn steps() -> Vec<Vec<u8>> {
     seeds
 }
 
+/// Rows of a park as it lives, before its gates and after settlement, each with some actions after
+/// them.
+fn states() -> Vec<Vec<u8>> {
+    let lived = crate::park::lived(&life::life());
+    let stories = steps().into_iter().filter(|seed| seed.len() > 600);
+    let places = [0, 2];
+    let rows = places.into_iter().zip(stories);
+    rows.map(|(place, steps)| crate::state::encode(&crate::state::rows_of(&lived[place]), &steps))
+        .collect()
+}
+
+/// The rows of a park in which everything has happened that the actions tell, then and later: the
+/// hours up to settlement, and after the final run of the month.
+pub fn lived() -> Vec<Vec<crate::state::Row>> {
+    let mut actions = actions::actions();
+    // Some stand in each other's way, whatever their order: so also in parts.
+    let at_once = |part: &[(u8, Action)]| -> Vec<(u64, u8, Action)> {
+        let steps = part.iter().map(|(seed, action)| (0, *seed, action.clone()));
+        steps.collect()
+    };
+    let mut lives: Vec<_> = actions.chunks(18).map(at_once).collect();
+    lives.push(at_once(&actions));
+    actions.reverse();
+    lives.push(at_once(&actions));
+    lives.push(life::life());
+    let ledgers = lives.iter().flat_map(|life| crate::park::lived(life));
+    ledgers
+        .map(|ledger| crate::state::rows_of(&ledger))
+        .collect()
+}
+
 /// The seeds of a target.
 ///
 /// # Panics
@@ -328,6 +360,7 @@ pub fn seeds(target: &str) -> Vec<Vec<u8>> {
         "peer_message" => peer_messages(&log),
         "view" => views(&log),
         "actions" => steps(),
+        "state" => states(),
         _ => {
             let names: Vec<&str> = TARGETS.iter().map(|target| target.name).collect();
             panic!("there is no target {target:?}; choose one of {names:?}")

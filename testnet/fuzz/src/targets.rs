@@ -1,6 +1,7 @@
 //! One target for each parser of foreign bytes.
 
 use crate::park;
+use crate::state;
 use std::io::{self, Read, Write};
 use std::time::Duration;
 use wattle_ledger::batch::{Batch, SignedHeader};
@@ -113,6 +114,10 @@ pub const TARGETS: &[Target] = &[
     Target {
         name: "actions",
         run: park::act,
+    },
+    Target {
+        name: "state",
+        run: state::run,
     },
 ];
 

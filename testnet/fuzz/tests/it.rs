@@ -1,10 +1,12 @@
 //! Seeds, corpora and changed ones, on any toolchain.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 use wattle_fuzz::mutate::Mutator;
 use wattle_fuzz::park::steps;
-use wattle_fuzz::seeds::seeds;
+use wattle_fuzz::seeds::{lived, seeds};
+use wattle_fuzz::state::{change, encode, go_on};
 use wattle_fuzz::targets::{TARGETS, Target};
 
 /// How often each honest input is changed.
@@ -102,4 +104,40 @@ fn every_target_can_be_fuzzed() {
         assert!(manifest.contains(&program), "libfuzzer has {program}");
         assert!(!corpus(target).is_empty(), "{} has a corpus", target.name);
     }
+}
+
+/// Rows that an honest park has are read back; most that were changed are not.
+#[test]
+fn states_that_nobody_derived_are_refused_or_followed() {
+    let lived = lived();
+    let steps = seeds("actions");
+    let honest = lived.iter().all(|rows| go_on(&encode(rows, &[])));
+    assert!(honest, "an honest state is read back");
+    let tables: BTreeSet<u8> = lived.iter().flatten().map(|row| row.0[0]).collect();
+    assert!(tables.len() > 40, "rows of tables {tables:?}");
+    let cases = std::env::var("WATTLE_STATE_CASES").ok();
+    let cases = cases.map_or(100, |cases| cases.parse().expect("a number of cases"));
+    let (mut followed, mut refused, mut stopped) = (0, 0, Vec::new());
+    for seed in 0..cases {
+        let mut mutator = Mutator::new(0x57a7e ^ (seed << 16));
+        let mut rows = lived[mutator.below(lived.len())].clone();
+        let other = &lived[mutator.below(lived.len())];
+        change(&mut mutator, &mut rows, other);
+        let bytes = encode(&rows, &steps[mutator.below(steps.len())]);
+        let outcome = std::panic::catch_unwind(|| go_on(&bytes));
+        match outcome {
+            Ok(true) => followed += 1,
+            Ok(false) => refused += 1,
+            Err(_) => stopped.push(seed),
+        }
+    }
+    println!("{followed} followed, {refused} refused");
+    assert!(
+        stopped.is_empty(),
+        "the states of seeds {stopped:?} stop whoever goes on"
+    );
+    assert!(
+        followed > cases / 10 && refused > cases / 10,
+        "{followed} {refused}"
+    );
 }

@@ -10,15 +10,15 @@ use wattle_ledger::verify::start::StartProof;
 use super::{Doctored, Files, Numbers, Surgery};
 
 /// The path of the state, which is short in a small park.
-const STATE: &str = "state/00000";
+pub(super) const STATE: &str = "state/00000";
 /// The path of the seal that it is bound by.
-const START: &str = "start";
+pub(super) const START: &str = "start";
 
 /// The honest part.
 pub(super) struct Part {
     pub(super) files: Files,
     /// Entries before it.
-    from: usize,
+    pub(super) from: usize,
     /// State and start at an earlier seal.
     other: [Vec<u8>; 2],
 }
@@ -31,6 +31,13 @@ impl Part {
         assert!(earlier < from, "the log has two seals by then");
         let other = [STATE, START].map(|path| other.0[path].clone());
         Ok(Self { files, from, other })
+    }
+}
+
+impl Part {
+    /// The state at an earlier seal.
+    pub(super) fn other_state(&self) -> &[u8] {
+        &self.other[0]
     }
 }
 

@@ -153,6 +153,13 @@ impl Holdings {
         self.unclaimed.range(places)
     }
 
+    /// All metered use that no certificate covers yet.
+    pub(super) fn all_uncovered(
+        &self,
+    ) -> impl Iterator<Item = (&(DeliveryInterval, PointId), &WattHours)> {
+        self.unclaimed.iter()
+    }
+
     /// A point's metered use in an interval that no certificate covers yet.
     pub fn unclaimed(&self, interval: DeliveryInterval, point: PointId) -> WattHours {
         let row = self.unclaimed.get(&(interval, point));

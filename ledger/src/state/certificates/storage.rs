@@ -47,6 +47,13 @@ impl Storage {
         rows.map(|((_, origin), lot)| (*origin, *lot))
     }
 
+    /// All policies that are kept.
+    pub(super) fn all_policies(
+        &self,
+    ) -> impl Iterator<Item = (&DeliveryInterval, &CertificatePolicy)> {
+        self.policies.iter()
+    }
+
     /// The lots of all points.
     pub fn all_lots(&self) -> impl Iterator<Item = (&(PointId, DeliveryInterval), &Lot)> {
         self.lots.iter()

@@ -29,7 +29,7 @@ pub(crate) struct BundleFigures<'a> {
 
 impl BundleFigures<'_> {
     /// Everything that the figures alone tell; the day they are for.
-    fn check(&self, utc_offset_minutes: i16) -> Result<DeliveryInterval, Rejection> {
+    pub(super) fn check(&self, utc_offset_minutes: i16) -> Result<DeliveryInterval, Rejection> {
         let legs = self.legs;
         let day = |leg: &Leg| day_of(leg.interval, utc_offset_minutes);
         let first = legs.first().ok_or(Rejection::LegsInvalid)?;

@@ -232,7 +232,7 @@ impl State {
         if candidate.lifetime != Lifetime::Resting && !is_continuous {
             return Err(Rejection::NotContinuous);
         }
-        self.trading.check(item)?;
+        self.trading.admit(item)?;
         self.check_counts(candidate)?;
         self.check_exposure(point, candidate)?;
         self.check_crossing(candidate)?;

@@ -29,11 +29,11 @@ use wattle_market::settlement::ParkTerms;
 use wattle_market::tariff::Tariff;
 use wattle_market::units::{Money, Price, WattHours};
 
-fn at(place: u64) -> DeliveryInterval {
+pub(super) fn at(place: u64) -> DeliveryInterval {
     DeliveryInterval(FIRST.0 + place)
 }
 
-fn order(point: u32, place: u64, side: Side, limit: i64) -> OrderItem {
+pub(super) fn order(point: u32, place: u64, side: Side, limit: i64) -> OrderItem {
     OrderItem {
         point: PointId(point),
         interval: at(place),
