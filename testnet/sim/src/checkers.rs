@@ -7,6 +7,7 @@ pub mod acknowledgements;
 pub mod checkpoints;
 pub mod leaders;
 pub mod log;
+pub mod members;
 pub mod money;
 pub mod promises;
 pub mod roots;

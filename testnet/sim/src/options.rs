@@ -26,6 +26,10 @@ pub enum Plant {
     SnapshotNotSynced,
     /// Whoever is asked for leaves changes one now and then.
     PieceChanged,
+    /// Nodes seal with the cosignature of one that was removed in the place of a voter's.
+    RemovedVoterCounted,
+    /// With a step of the membership a voter goes whom the registrar did not remove.
+    StepNotWanted,
 }
 
 /// Everything that shapes a run beside the code.

@@ -10,6 +10,7 @@ use crate::checkers::acknowledgements::Acknowledgements;
 use crate::checkers::checkpoints::Checkpoints;
 use crate::checkers::leaders::Leaders;
 use crate::checkers::log::Log;
+use crate::checkers::members::Members;
 use crate::checkers::promises::Promises;
 use crate::checkers::roots::Roots;
 use crate::digest::Digest;
@@ -21,6 +22,7 @@ use crate::park::{Park, start};
 use crate::random::Stream;
 use crate::workload::Workload;
 use clients::Clients;
+use members::take_a_voter;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use wattle_ledger::log::tree::EMPTY_ROOT;
 use wattle_ledger::registration::NodeId;
@@ -139,6 +141,7 @@ pub struct Simulation {
     snapshots: Stream,
     leaders: Leaders,
     log: Log,
+    members: Members,
     roots: Roots,
     checkpoints: Checkpoints,
     acknowledgements: Acknowledgements,
@@ -208,6 +211,7 @@ impl Simulation {
             clocks,
             leaders: Leaders::default(),
             log: Log::default(),
+            members: Members::new(&park.genesis),
             roots: Roots::default(),
             checkpoints: Checkpoints::new(&park.genesis, &park.spares),
             acknowledgements: Acknowledgements::default(),
@@ -422,12 +426,14 @@ impl Simulation {
                 for leaf in &leaves {
                     self.digest.bytes(leaf);
                 }
-                self.log.on_append(id, first, &leaves)
+                self.log.on_append(id, first, &leaves)?;
+                self.members.read(self.log.leaves())
             }
             Output::Publish { size, note } => {
                 self.tell(node, || format!("publishes size {size}"));
                 self.digest.bytes(note.as_bytes());
                 self.statistics.published += 1;
+                let note = self.plant_in_note(size, note);
                 self.checkpoints.on_published(id, size, &note, &self.log)
             }
             Output::Promise { client, receipt } => {
@@ -522,6 +528,9 @@ impl Simulation {
     }
 
     fn plant_in_leaves(&self, node: usize, first: u64, leaves: &mut [Vec<u8>]) {
+        if self.options.plant == Some(Plant::StepNotWanted) {
+            leaves.iter_mut().for_each(take_a_voter);
+        }
         let is_planted = self.options.plant == Some(Plant::LeafChanged);
         if is_planted && node == 0 && first > 20 {
             let byte = leaves[0].last_mut().expect("a leaf is not empty");

@@ -189,3 +189,29 @@ fn nodes_come_vote_go_and_are_replaced_among_faults() {
     }
     assert!(steps > 25, "{steps} steps");
 }
+
+/// The first failure of runs in which nodes come and go, with a planted mistake.
+#[track_caller]
+fn assert_found_by_members(plant: Plant, checkers: &[&str]) {
+    let found = (0..20).find_map(|seed| {
+        let mut options = Options::draw(seed, Some(3), Some(600));
+        options.members_change = true;
+        options.clients_trust = false;
+        options.plant = Some(plant);
+        run(&options, None).failure
+    });
+    match found {
+        Some(Failure::Correctness { checker, .. }) if checkers.contains(&checker) => {}
+        other => panic!("{plant:?} should be found by {checkers:?}, but {other:?}"),
+    }
+}
+
+#[test]
+fn a_removed_voter_who_is_counted_is_found() {
+    assert_found_by_members(Plant::RemovedVoterCounted, &["checkpoints"]);
+}
+
+#[test]
+fn a_step_that_the_registrar_did_not_ask_for_is_found() {
+    assert_found_by_members(Plant::StepNotWanted, &["members"]);
+}

@@ -4,10 +4,12 @@ use super::{Happening, Node, Simulation};
 use crate::disk::Disk;
 use crate::failure::Failure;
 use crate::network::Letter;
-use crate::options::TICK_MS;
+use crate::options::{Plant, TICK_MS};
 use crate::random::Stream;
 use std::collections::{BTreeSet, VecDeque};
+use wattle_ledger::entry::Entry;
 use wattle_ledger::event::Action;
+use wattle_ledger::log::{Checkpoint, Cosignature, Note};
 use wattle_ledger::membership::NodeStanding;
 use wattle_ledger::registration::NodeId;
 use wattle_replica::Replica;
@@ -56,6 +58,36 @@ impl Simulation {
             script.push_back((at_ms, action));
         }
         self.clients.workload.say_of_nodes(script);
+    }
+
+    /// What a node would publish if it counted who was removed: his cosignature stands in the place
+    /// of a voter's.
+    pub(super) fn plant_in_note(&self, size: u64, note: String) -> String {
+        if self.options.plant != Some(Plant::RemovedVoterCounted) {
+            return note;
+        }
+        let is_in = |id: &NodeId| self.log.voters_at(size).is_none_or(|all| all.contains(id));
+        let founders = (1..=self.options.nodes).map(NodeId);
+        let Some(removed) = founders.into_iter().find(|id| !is_in(id)) else {
+            return note;
+        };
+        let parsed = Note::parse(note.as_bytes()).expect("a replica publishes notes");
+        let checkpoint = Checkpoint::parse(parsed.text()).expect("a note holds a checkpoint");
+        let key = &self.park.nodes[self.place(removed)].cosigner;
+        let seconds = self.park_time(0).0 / 1_000;
+        let cosignature = Cosignature::sign(&checkpoint.text(), seconds, key)
+            .expect("a node cosigns within park time");
+        let name = self.park.genesis.cosigner_name(removed);
+        let line = cosignature.to_note_signature(&name, &key.public());
+        let mut lines = parsed.signatures().to_vec();
+        // The last line is a voter's: the log's own comes first.
+        lines.pop();
+        lines.push(line.expect("a cosigner's name is a name"));
+        let mut planted = checkpoint.to_note();
+        for line in lines {
+            planted.add(line).expect("a note takes as many lines");
+        }
+        planted.to_string()
     }
 
     pub(super) fn die(&mut self, node: usize) {
@@ -141,5 +173,24 @@ impl Simulation {
             Some([step, ..]) => Err(format!("node {} is not yet {:?}", step.node, step.standing)),
             _ => Ok(()),
         }
+    }
+}
+
+/// A leaf on the voters without the last of them, where another is left.
+pub(super) fn take_a_voter(leaf: &mut Vec<u8>) {
+    if let Ok(Entry::Voters {
+        change,
+        mut voters,
+        learners,
+    }) = Entry::decode(leaf)
+        && voters.len() > 1
+    {
+        voters.pop();
+        let changed = Entry::Voters {
+            change,
+            voters,
+            learners,
+        };
+        *leaf = changed.encode();
     }
 }
