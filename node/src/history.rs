@@ -30,7 +30,7 @@ use wattle_ledger::log::tiles::{
 
 /// Published checkpoints that are kept by their size: about three days of a park that seals each
 /// minute. Older ones go, one for each new one; whoever needs an older one has his own copy.
-const CHECKPOINTS_KEPT_MAX: usize = 4_096;
+pub(crate) const CHECKPOINTS_KEPT_MAX: usize = 4_096;
 
 /// The history of one node, open for appending.
 #[derive(Debug)]

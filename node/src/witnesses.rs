@@ -6,9 +6,12 @@
 //! only falls behind. What a witness has signed is kept in `DATA/witnesses/`, with the voters'
 //! lines that it was signed over.
 
+mod older;
+
 use crate::folder;
 use crate::history::HistoryReader;
 use anyhow::Context as _;
+use older::Older;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -37,7 +40,10 @@ const AGAIN: Duration = Duration::from_secs(3_600);
 
 /// The witnesses of a node; cheap to clone.
 #[derive(Clone)]
-pub struct Witnesses(Arc<Vec<Asked>>);
+pub struct Witnesses {
+    asked: Arc<Vec<Asked>>,
+    older: Arc<Older>,
+}
 
 /// One witness, and what is known of him.
 struct Asked {
@@ -85,7 +91,10 @@ impl Witnesses {
                 }),
             });
         }
-        Ok(Witnesses(Arc::new(asked)))
+        Ok(Witnesses {
+            asked: Arc::new(asked),
+            older: Arc::new(Older::new(folder)),
+        })
     }
 
     /// Starts a thread for each. They end with the process, at any moment.
@@ -93,12 +102,14 @@ impl Witnesses {
     /// # Errors
     /// Where a thread cannot be started.
     pub fn start(&self, history: &HistoryReader, origin: &str) -> anyhow::Result<()> {
-        for place in 0..self.0.len() {
+        for place in 0..self.asked.len() {
             let (witnesses, history) = (self.clone(), history.clone());
             let origin = origin.to_owned();
             std::thread::Builder::new()
                 .name("witness".to_owned())
-                .spawn(move || witnesses.0[place].ask_forever(&history, &origin))
+                .spawn(move || {
+                    witnesses.asked[place].ask_forever(&history, &origin, &witnesses.older)
+                })
                 .context("cannot start the thread that asks a witness")?;
         }
         Ok(())
@@ -117,14 +128,20 @@ impl Witnesses {
                 error: known.error.clone(),
             }
         };
-        self.0.iter().map(status).collect()
+        self.asked.iter().map(status).collect()
+    }
+
+    /// A checkpoint of a size as the history has it, with the lines of witnesses that have cosigned
+    /// it.
+    pub fn with_lines(&self, size: u64, note: Vec<u8>) -> Vec<u8> {
+        self.older.with_lines(size, note)
     }
 
     /// The largest checkpoint that a witness has cosigned: the voters' note, then the lines of all
     /// witnesses that have cosigned it.
     pub fn note(&self) -> Option<String> {
         let all: Vec<Cosigned> = self
-            .0
+            .asked
             .iter()
             .filter_map(|asked| asked.known().cosigned.clone())
             .collect();
@@ -149,7 +166,7 @@ impl Asked {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn ask_forever(&self, history: &HistoryReader, origin: &str) {
+    fn ask_forever(&self, history: &HistoryReader, origin: &str, older: &Older) {
         let client = match WitnessClient::new(&self.url, WITNESS_TIMEOUT) {
             Ok(client) => client,
             Err(error) => {
@@ -164,7 +181,7 @@ impl Asked {
             let asked_now = match self.news(history, is_old) {
                 Some(note) => {
                     asked = Instant::now();
-                    Some(self.ask(&client, history, note))
+                    Some(self.ask((&client, older), history, note))
                 }
                 None => None,
             };
@@ -192,13 +209,17 @@ impl Asked {
 
     fn ask(
         &self,
-        client: &WitnessClient,
+        (client, older): (&WitnessClient, &Older),
         history: &HistoryReader,
         mut note: Note,
     ) -> Result<(), WitnessError> {
         let known = self.known().cosigned.as_ref().map_or(0, |one| one.size);
         let mut prove = |old, new| prove(history, old, new);
         let line = client.cosign(&self.vkey, &note, known, &mut prove)?;
+        let size = Checkpoint::parse(note.text()).map(|checkpoint| checkpoint.size());
+        if let Err(error) = size.map_or(Ok(()), |size| older.keep(size, &note, &line)) {
+            tracing::warn!(%error, "a witness's line on a checkpoint was not kept");
+        }
         note.add(line)
             .map_err(wattle_ledger::log::witness::RequestError::from)?;
         let text = note.to_string();

@@ -23,7 +23,7 @@ pub(super) async fn checkpoint(State(api): State<Api>) -> Result<Response, Failu
     )
 }
 
-/// `GET /checkpoint/{size}`: an older one.
+/// `GET /checkpoint/{size}`: an older one, with the lines of witnesses that cosigned it.
 pub(super) async fn checkpoint_of(
     State(api): State<Api>,
     Path(size): Path<String>,
@@ -32,6 +32,7 @@ pub(super) async fn checkpoint_of(
         .parse()
         .map_err(|_| Failure::malformed(format!("{size:?} is not a tree size")))?;
     let note = api.history.checkpoint_of(size);
+    let note = note.map(|note| note.map(|note| api.witnesses.with_lines(size, note)));
     note_or_none(
         note,
         &format!("no checkpoint of size {size} was published by this node"),

@@ -75,6 +75,13 @@ fn a_witness_cosigns_what_is_sealed_and_a_dead_one_holds_nothing_up() {
     assert_eq!(plain.signatures().len(), 2);
     assert!(!strict.evaluate(&plain).satisfied);
 
+    let of_size = |node: &Node, size| {
+        let note = node.client().checkpoint_of(size).ok()?;
+        Some(Note::parse(note.as_bytes()).unwrap())
+    };
+    let older = of_size(&node, size(&first)).expect("it is kept by its size");
+    assert!(strict.evaluate(&older).satisfied, "{older}");
+
     // The log grows, the witness follows, and the dead one is named.
     let client = park.client(&[&node]);
     let mut registrar = park.author(&client, &park.registrar);
@@ -99,6 +106,10 @@ fn a_witness_cosigns_what_is_sealed_and_a_dead_one_holds_nothing_up() {
     let node = park.start(1);
     let kept = witnessed(&node).expect("the lines are on disk");
     assert!(size(&kept) >= size(&second));
+    // Of what was the newest long ago too: a policy is judged by it when the voters have changed.
+    let older = of_size(&node, size(&first)).expect("it is kept by its size");
+    assert!(strict.evaluate(&older).satisfied, "{older}");
+    assert_eq!(older.signatures().len(), 3);
 }
 
 #[test]
