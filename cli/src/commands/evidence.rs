@@ -22,6 +22,7 @@ use crate::leaves;
 use crate::output::{Output, Table};
 use crate::park::{Park, REGULATOR_KEY, TENANT_KEY};
 use crate::settings::Settings;
+use crate::stage::extent_text;
 
 pub(super) fn run(
     command: &EvidenceCommand,
@@ -65,7 +66,10 @@ fn list(settings: &Settings, output: &mut Output<'_>) -> Result<(), Failure> {
             }
         };
         let recorded = match &item.recorded {
-            Some(place) => format!("entry {}, by node {}", place.leaf, place.node),
+            Some(place) => {
+                let stage = list.log.stage(place.leaf).name();
+                format!("entry {}, {stage}, by node {}", place.leaf, place.node)
+            }
             None => "no".to_owned(),
         };
         table.row(vec![
@@ -76,7 +80,8 @@ fn list(settings: &Settings, output: &mut Output<'_>) -> Result<(), Failure> {
         ]);
     }
     output.print(&list, |writer| {
-        table.write(writer, "the node keeps no evidence that this key may see")
+        table.write(writer, "the node keeps no evidence that this key may see")?;
+        writeln!(writer, "{}", extent_text(&list.log))
     })
 }
 

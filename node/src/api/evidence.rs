@@ -5,6 +5,7 @@
 
 use super::Api;
 use super::access::Reader;
+use super::extent::extent;
 use super::failure::Failure;
 use crate::event_loop::View;
 use crate::evidence::Recorded;
@@ -28,20 +29,21 @@ pub(super) async fn list(
     State(api): State<Api>,
     reader: Reader,
 ) -> Result<Json<EvidenceList>, Failure> {
-    let evidence = api.ask(move |view: &View| {
+    let list = api.ask(move |view: &View| {
         let kept = view.evidence.list();
         let shown = kept.filter(|(subject, _)| may_see(view, reader, subject));
-        shown
-            .map(|(subject, kept)| EvidenceItem {
-                id: kept.id,
-                bytes: kept.bytes,
-                about: (*subject).into(),
-                recorded: recorded(view, subject),
-            })
-            .collect()
+        let shown = shown.map(|(subject, kept)| EvidenceItem {
+            id: kept.id,
+            bytes: kept.bytes,
+            about: (*subject).into(),
+            recorded: recorded(view, subject),
+        });
+        EvidenceList {
+            evidence: shown.collect(),
+            log: extent(view),
+        }
     });
-    let evidence = evidence.await?;
-    Ok(Json(EvidenceList { evidence }))
+    Ok(Json(list.await?))
 }
 
 /// `POST /v1/evidence`: a file that the node shall keep, from whoever may read something here. It

@@ -32,7 +32,7 @@ const TABLE: &[(&str, Told)] = &[
         "/v1/events/{hash}/receipts",
         Not("promises, which the node keeps until a seal"),
     ),
-    ("/v1/evidence", Not(FILES)),
+    ("/v1/evidence", Log("")),
     ("/v1/evidence/{id}", Not(FILES)),
     ("/v1/keys/{key}", Log("")),
     (

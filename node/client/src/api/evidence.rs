@@ -1,5 +1,6 @@
 //! What a node found signed twice.
 
+use super::Extent;
 use serde::{Deserialize, Serialize};
 use wattle_ledger::evidence::Subject;
 use wattle_ledger::hash::Hash;
@@ -12,6 +13,9 @@ use wattle_market::interval::Timestamp;
 pub struct EvidenceList {
     /// The files that the reader may see.
     pub evidence: Vec<EvidenceItem>,
+    /// The log that says what of it is recorded.
+    #[serde(default)]
+    pub log: Extent,
 }
 
 /// One file.
