@@ -19,7 +19,8 @@
 //! * [`load`]: events a second.
 //! * [`audit`]: an export verified and summed up.
 //! * [`doctor`]: forged exports that the verifier must find.
-//! * [`verify_speed`]: how fast an export is verified.
+//! * [`verify_speed`]: how fast an export is verified; [`node_start`]: what a node's start costs.
+//! * [`export`]: the leaves of an export, unverified.
 //! * [`mod@bench`]: matching, auctions and settlement measured beside something else.
 //! * [`report`]: the sums of settled intervals, and their checks.
 //! * [`table`]: plain text tables and numbers.
@@ -48,10 +49,12 @@ pub mod datasets;
 pub mod dispatch;
 pub mod doctor;
 pub mod drive;
+pub mod export;
 pub mod import;
 pub mod keyring;
 pub mod load;
 pub mod nightly;
+pub mod node_start;
 pub mod park;
 pub mod profile;
 pub mod record;

@@ -1,6 +1,7 @@
 //! `wattle-testnet bench`: the market's rules measured beside something else.
 
 mod record;
+mod start;
 
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -46,6 +47,8 @@ enum BenchCommand {
     Root(RootArgs),
     /// Record an export of a large park in this process
     Record(record::RecordArgs),
+    /// Start a node on a recorded history
+    Start(start::StartArgs),
     /// Verify an export beside a bare loop over its signatures
     Verify(VerifyArgs),
 }
@@ -233,6 +236,7 @@ pub(crate) fn run(args: &BenchArgs) -> Result<(), Failure> {
         BenchCommand::Settle(args) => settle(args),
         BenchCommand::Root(args) => state_root(args),
         BenchCommand::Record(args) => record::run(args),
+        BenchCommand::Start(args) => start::run(args),
         BenchCommand::Verify(args) => verify(args),
     }
 }

@@ -14,6 +14,8 @@ use wattle_ledger::registration::NodeId;
 
 use super::wait_for;
 
+/// Linux tells processor time in hundredths of a second, on every architecture that nodes run on.
+const TICK_MS: u64 = 10;
 /// A node asked to stop has this long.
 const STOP_MAX: Duration = Duration::from_secs(20);
 
@@ -30,7 +32,7 @@ pub struct NodeProcess {
 }
 
 impl NodeProcess {
-    pub(super) fn new(
+    pub(crate) fn new(
         id: NodeId,
         program: PathBuf,
         data: PathBuf,
@@ -161,10 +163,32 @@ impl NodeProcess {
     /// The most memory the process has had, in kilobytes; none where the system does not tell.
     #[must_use]
     pub fn peak_memory_kb(&self) -> Option<u64> {
+        self.status_kb("VmHWM:")
+    }
+
+    /// The memory that the process has now, in kilobytes; none where the system does not tell.
+    #[must_use]
+    pub fn memory_kb(&self) -> Option<u64> {
+        self.status_kb("VmRSS:")
+    }
+
+    fn status_kb(&self, name: &str) -> Option<u64> {
         let pid = self.child().as_ref()?.id();
         let text = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
-        let line = text.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+        let line = text.lines().find_map(|line| line.strip_prefix(name))?;
         line.trim().strip_suffix("kB")?.trim().parse().ok()
+    }
+
+    /// Processor time of the process so far; none where the system does not tell.
+    #[must_use]
+    pub fn processor_time(&self) -> Option<Duration> {
+        let pid = self.child().as_ref()?.id();
+        let text = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+        // The program's name stands in brackets and may hold anything; the third field is next.
+        let fields: Vec<&str> = text.rsplit_once(')')?.1.split_whitespace().collect();
+        let ticks = |field: usize| fields.get(field)?.parse::<u64>().ok();
+        let ticks = ticks(11)? + ticks(12)?;
+        Some(Duration::from_millis(ticks * TICK_MS))
     }
 
     /// `kill -9`.

@@ -17,7 +17,7 @@ use crate::commands::Failure;
 /// Days of the bundled park that come again and again: two weeks of July but for their first day.
 const BASE_DAYS: u64 = 13;
 /// Keys of a recording are nobody's.
-const SEED: [u8; 32] = [9; 32];
+pub(super) const SEED: [u8; 32] = [9; 32];
 
 #[derive(Debug, ClapArgs)]
 pub(super) struct RecordArgs {

@@ -1,0 +1,72 @@
+//! `wattle-testnet bench start`: what a node's start costs after a recorded history.
+
+use std::fs;
+use std::io::{self, Write};
+use std::path::PathBuf;
+
+use clap::Args as ClapArgs;
+use wattle_testnet::keyring::Keyring;
+use wattle_testnet::node_start::measure;
+
+use super::print_json;
+use super::record::SEED;
+use crate::commands::Failure;
+use crate::commands::run::{park_folder, this_program};
+
+#[derive(Debug, ClapArgs)]
+pub(super) struct StartArgs {
+    /// What `bench record --out` wrote
+    #[arg(long, value_name = "DIR")]
+    recording: PathBuf,
+
+    /// Start without a snapshot, from Raft's whole log
+    #[arg(long)]
+    without_snapshot: bool,
+
+    /// How often the node is started
+    #[arg(long, value_name = "N", default_value_t = 3,
+        value_parser = clap::value_parser!(u8).range(1..=99))]
+    passes: u8,
+
+    /// Print the figures as JSON
+    #[arg(long)]
+    json: bool,
+}
+
+pub(super) fn run(args: &StartArgs) -> Result<(), Failure> {
+    let folder = park_folder()?;
+    let keyring = Keyring::from_seed(SEED);
+    let figures = measure(
+        (&args.recording, &keyring),
+        &folder,
+        &this_program()?,
+        !args.without_snapshot,
+        usize::from(args.passes),
+    );
+    let figures = figures.map_err(Failure::Failed)?;
+    // What cannot be removed lies in the system's folder for temporary files.
+    let _ = fs::remove_dir_all(&folder);
+    if args.json {
+        return print_json(&figures);
+    }
+    let with = match figures.has_snapshot {
+        true => format!(
+            "a snapshot of {} MB, which would keep the loop for {} ms",
+            figures.snapshot_bytes / 1_000_000,
+            figures.snapshot_stall_us / 1_000
+        ),
+        false => "no snapshot".to_owned(),
+    };
+    writeln!(
+        io::stdout().lock(),
+        "{} entries in {} batches, {with}: listening after {} ms, {} ms of processor time; at most \
+         {} MB, idle {} MB",
+        figures.entries,
+        figures.batches,
+        figures.listening_ms,
+        figures.processor_ms,
+        figures.peak_memory_kb / 1_024,
+        figures.idle_memory_kb / 1_024,
+    )?;
+    Ok(())
+}
