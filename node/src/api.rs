@@ -27,6 +27,7 @@ pub use server::serve;
 use crate::event_loop::{Handle, SharedClock, View};
 use crate::history::HistoryReader;
 use crate::network::Outbound;
+use crate::scrub::Scrub;
 use crate::witnesses::Witnesses;
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
@@ -69,6 +70,8 @@ pub struct Shared {
     pub window_bytes_max: u64,
     /// Who is asked to cosign, and what came of it.
     pub witnesses: Witnesses,
+    /// What was found damaged.
+    pub scrub: Arc<Scrub>,
 }
 
 impl std::ops::Deref for Api {

@@ -9,8 +9,10 @@ use crate::evidence::{self, EvidenceStore};
 use crate::folder;
 use crate::following;
 use crate::history::History;
+use crate::index::Index;
 use crate::network::{self, NetworkEvent, Outbound};
 use crate::recorder::Recorder;
+use crate::scrub;
 use crate::snapshots::{self, Snapshots, Written};
 use crate::storage::{Identity, Storage};
 use crate::witnesses::Witnesses;
@@ -134,6 +136,7 @@ async fn node(config: Config) -> anyhow::Result<()> {
         following::start(&config.follow, Arc::clone(&recorder))?;
         evidence::record::start(handle.clone(), recorder)?;
     }
+    let scrub = scrub::start(handle.clone(), &config.data_dir.join("history"))?;
 
     let api = Api::new(Shared {
         handle: handle.clone(),
@@ -146,6 +149,7 @@ async fn node(config: Config) -> anyhow::Result<()> {
         window_bytes_max: config.raft.window_bytes_max,
         genesis: config.genesis,
         witnesses,
+        scrub,
     });
     let server = tokio::spawn(api::serve(listener, api::router(api), stopped));
     say_ready(&ready_file, api_addr, p2p_addr)?;
@@ -211,10 +215,12 @@ fn recover(config: &Config, clock: SharedClock) -> anyhow::Result<EventLoop> {
     )?;
     let leaves = replica.ledger().size();
     let tick = Duration::from_millis(config.raft.tick_ms);
+    let index = Index::open(&config.data_dir.join("index"), &history)?;
     let event_loop = EventLoop::new(
         replica,
         storage,
-        (history, snapshots, evidence),
+        (history, index),
+        (snapshots, evidence),
         clock,
         tick,
     )?;

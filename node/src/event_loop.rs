@@ -15,7 +15,7 @@ pub use view::{Counters, View};
 use crate::clock::Clock;
 use crate::evidence::{EvidenceFolderError, EvidenceStore, Recorded};
 use crate::history::{History, HistoryError, HistoryReader};
-use crate::index::Index;
+use crate::index::{Index, IndexError};
 use crate::network::Outbound;
 use crate::snapshots::{SnapshotError, SnapshotFile, Snapshots};
 use crate::storage::{Storage, StorageError};
@@ -61,6 +61,9 @@ pub enum LoopError {
     /// Evidence cannot be kept.
     #[error(transparent)]
     Evidence(#[from] EvidenceFolderError),
+    /// The index failed.
+    #[error(transparent)]
+    Index(#[from] IndexError),
     /// A snapshot could not be written.
     #[error(transparent)]
     Snapshot(#[from] SnapshotError),
@@ -93,20 +96,19 @@ pub struct EventLoop {
 
 impl EventLoop {
     /// Performs what a replica wants done at its start: the log after the snapshot is appended to
-    /// the history again, and compared with what is there. What lies before it is read for the
-    /// index.
+    /// the history again, and compared with what is there. What lies before it is not read, but
+    /// for the leaves that the index does not have yet.
     ///
     /// # Errors
     /// Any [`LoopError`].
     pub fn new(
         replica: Replica,
         storage: Storage,
-        (history, snapshots, evidence): (History, Snapshots, EvidenceStore),
+        (history, index): (History, Index),
+        (snapshots, evidence): (Snapshots, EvidenceStore),
         clock: SharedClock,
         tick: Duration,
     ) -> Result<EventLoop, LoopError> {
-        let mut index = Index::default();
-        history.read_again(&mut |first, leaves| index.append(first, leaves))?;
         let mut event_loop = EventLoop {
             replica,
             storage,
@@ -241,7 +243,7 @@ impl EventLoop {
                 Output::Send { to, bytes } => self.send(to, bytes),
                 Output::Append { first, leaves } => {
                     self.history.append(first, &leaves)?;
-                    self.index.append(first, &leaves);
+                    self.index.append(first, &leaves)?;
                 }
                 Output::Snapshot(snapshot) => {
                     let partials = self.history.open_files();
@@ -251,14 +253,8 @@ impl EventLoop {
                     };
                     self.snapshots.write(file)?;
                 }
-                Output::SendLeaves { to, first, size } => {
-                    let piece = self.history.piece(first, size)?;
-                    self.send(to, PeerMessage::Leaves(piece).encode());
-                }
-                Output::Publish { size, note } => {
-                    self.history.publish(size, &note)?;
-                    self.index.sealed(size);
-                }
+                Output::SendLeaves { to, first, size } => self.send_leaves(to, first, size)?,
+                Output::Publish { size, note } => self.history.publish(size, &note)?,
                 Output::Promise { client, receipt } => {
                     if let Some(waiter) = self.waiters.get(&client) {
                         waiter.tell(Progress::Promised(receipt));
@@ -280,6 +276,19 @@ impl EventLoop {
                 Output::Found(finding) => self.keep(finding)?,
                 Output::Stop { reason } => return Err(LoopError::Stopped { reason }),
             }
+        }
+        Ok(())
+    }
+
+    /// A file that is damaged here is no reason to stop: the peer asks another node.
+    fn send_leaves(&mut self, to: NodeId, first: u64, size: u64) -> Result<(), LoopError> {
+        match self.history.piece(first, size) {
+            Ok(piece) => self.send(to, PeerMessage::Leaves(piece).encode()),
+            Err(error @ HistoryError::Damaged { .. }) => {
+                self.counters.alarms += 1;
+                tracing::error!(node = %to, first, %error, "leaves cannot be sent");
+            }
+            Err(error) => return Err(error.into()),
         }
         Ok(())
     }

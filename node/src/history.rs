@@ -14,6 +14,7 @@ mod reader;
 mod replay;
 
 pub use reader::HistoryReader;
+pub use replay::FullFiles;
 
 use crate::folder;
 use partials::KeptPartials;
@@ -570,9 +571,10 @@ mod tests {
         let mut history = resumed(folder.path(), &before).unwrap();
         let mut read = Vec::new();
         history
-            .read_again(&mut |first, leaves| {
+            .read_again(0, |first, leaves| {
                 assert_eq!(first, read.len() as u64);
                 read.extend_from_slice(leaves);
+                Ok::<(), HistoryError>(())
             })
             .unwrap();
         assert_eq!(read, leaves(0..700));
@@ -601,7 +603,9 @@ mod tests {
                 None => fs::remove_file(&path).unwrap(),
             }
             let history = resumed(folder.path(), &before).unwrap();
-            let error = history.read_again(&mut |_, _| {}).unwrap_err();
+            let error = history
+                .read_again(0, |_, _| Ok::<(), HistoryError>(()))
+                .unwrap_err();
             let is_named = matches!(&error, HistoryError::Damaged { path: p } if *p == path);
             assert!(is_named, "{error}");
         }

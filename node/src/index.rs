@@ -1,105 +1,213 @@
-//! Where in the log a participant finds his own: an index in memory, rebuilt at each start.
+//! Where in the log a participant finds his own.
 //!
-//! It holds places, not contents; whoever asks reads the leaves from the history.
+//! It holds places, and of prices the figures; whoever asks reads the leaves from the history.
+//! Rows of the latest leaves are in memory, all others in `DATA/index`, in sorted files that are
+//! written once (`run`) and searched where they lie, so that neither memory nor the time of a start
+//! grows with the log. All of it follows from the history and is made again where it is missing.
 
-use std::collections::{BTreeMap, HashMap};
-use wattle_client::api::{ClearedInterval, IndexedDay, JointPrice};
+mod found;
+mod result;
+mod row;
+mod run;
+mod runs;
+mod segment;
+
+pub use found::{Days, Found, FoundIntervals};
+
+use crate::history::{History, HistoryError};
+use result::Outcome;
+use row::{Kind, Span, event_key, key, seal_key, time_of_seal, when_of, whose_of};
+use run::Run;
+use runs::{Runs, SEGMENT_LEAVES};
+use segment::Segment;
+use std::collections::BTreeMap;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use wattle_ledger::batch::SignedHeader;
-use wattle_ledger::derived::{BundleState, Fact, JointInterval};
+use wattle_ledger::derived::{BundleState, Fact};
 use wattle_ledger::entry::Entry;
 use wattle_ledger::event::event_hash;
 use wattle_ledger::hash::Hash;
-use wattle_ledger::registration::{MarketMode, ParticipantId};
+use wattle_ledger::registration::ParticipantId;
 use wattle_market::interval::{DeliveryInterval, LocalMonth, Timestamp};
 use wattle_market::units::WattHours;
 
 /// Places of leaves by what they are asked for.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Index {
-    participants: BTreeMap<ParticipantId, Places>,
-    events: HashMap<Hash, u64>,
-    cleared: BTreeMap<DeliveryInterval, ClearedInterval>,
-    /// The price index, by the first interval of the day.
-    days: BTreeMap<DeliveryInterval, IndexedDay>,
+    runs: Runs,
+    /// Rows of leaves that no run has.
+    open: Segment,
     /// The last interval of each closed month.
     last_of: BTreeMap<LocalMonth, DeliveryInterval>,
-    /// The park's leaves on closed months.
-    months: Vec<u64>,
     time: Timestamp,
     state_root: Option<Hash>,
-    /// Sizes that end with a seal, with the time of their batch: those that are not sealed yet,
-    /// and the last.
-    seals: BTreeMap<u64, Timestamp>,
+    last_seal: Option<u64>,
     leaves: u64,
 }
 
-/// Leaves that concern one participant.
-#[derive(Debug, Default, Clone)]
-pub struct Places {
-    /// Orders that were filled, at their gate or before it.
-    pub trades: Vec<(DeliveryInterval, u64)>,
-    /// Bundles whose auction was held, by the first interval of their day.
-    pub bundles: Vec<(DeliveryInterval, u64)>,
-    /// Settled intervals: leaves of the initial and of the final run.
-    pub settled: Vec<(DeliveryInterval, u64)>,
-    /// Deposits and withdrawals, by the time of their batch.
-    pub funds: Vec<(Timestamp, u64)>,
-    /// What closed months brought, by the last interval of the month; residue by the time of its
-    /// batch.
-    pub months: Vec<(DeliveryInterval, u64)>,
+/// Why the index cannot go on; the node stops.
+#[derive(Debug, thiserror::Error)]
+pub enum IndexError {
+    /// A file cannot be read or written.
+    #[error("cannot use {path} of the index; check the folder, its permissions and free space")]
+    File {
+        /// The file or folder.
+        path: PathBuf,
+        /// What the system said.
+        #[source]
+        source: io::Error,
+    },
+    /// A file is not what was written. It was removed.
+    #[error(
+        "{path} of the index was damaged and is removed; check the disk and start the node again, \
+         which makes the file again from the history"
+    )]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The history that it follows from cannot be read.
+    #[error(transparent)]
+    History(#[from] HistoryError),
+    /// The thread that writes it could not be started, or has ended.
+    #[error("the thread that writes the index does not run; start the node again")]
+    Thread,
+}
+
+impl IndexError {
+    fn file(path: &Path, source: io::Error) -> IndexError {
+        IndexError::File {
+            path: path.to_owned(),
+            source,
+        }
+    }
 }
 
 impl Index {
+    /// Opens the index of a history in a folder, and makes what it lacks from the history's leaves.
+    ///
+    /// # Errors
+    /// Any [`IndexError`].
+    pub fn open(folder: &Path, history: &History) -> Result<Index, IndexError> {
+        let runs = Runs::open(folder)?;
+        let mut index = Index {
+            open: Segment::from(runs.end()),
+            runs,
+            last_of: BTreeMap::new(),
+            time: Timestamp(0),
+            state_root: None,
+            last_seal: None,
+            leaves: 0,
+        };
+        index
+            .load_months()
+            .map_err(|source| IndexError::file(folder, source))?;
+        let lacking = index.runs.end().min(history.size());
+        index.leaves = history.seal_before(lacking)?;
+        let size = history.size();
+        history.read_again(index.leaves, |first, leaves| index.append(first, leaves))?;
+        assert_eq!(index.leaves, size, "the history was read to its end");
+        Ok(index)
+    }
+
+    fn load_months(&mut self) -> io::Result<()> {
+        let span = Span::all(Kind::MonthEnd);
+        let mut found = Vec::new();
+        for run in self.runs.files() {
+            run.places(&span, u64::MAX, &mut found)?;
+        }
+        let months = found.iter().map(|key| {
+            let last = DeliveryInterval(when_of(key));
+            (LocalMonth(whose_of(key)), last)
+        });
+        self.last_of = months.collect();
+        Ok(())
+    }
+
     /// Takes in leaves, of which the first has the given index.
+    ///
+    /// # Errors
+    /// Any [`IndexError`].
     ///
     /// # Panics
     /// If a leaf does not decode: the replica has just encoded it.
-    pub fn append(&mut self, first: u64, leaves: &[Vec<u8>]) {
+    pub fn append(&mut self, first: u64, leaves: &[Vec<u8>]) -> Result<(), IndexError> {
         assert_eq!(first, self.leaves, "leaves are indexed without a gap");
+        self.runs.poll()?;
         for (leaf, place) in leaves.iter().zip(first..) {
             let entry = Entry::decode(leaf).expect("the ledger's own leaves decode");
             self.take(entry, place);
             self.leaves += 1;
+            if self.leaves.is_multiple_of(SEGMENT_LEAVES) && self.leaves > self.open.first {
+                let next = Segment::from(self.leaves);
+                let full = std::mem::replace(&mut self.open, next);
+                self.runs.push(full, self.leaves)?;
+            }
         }
+        Ok(())
     }
 
-    /// A participant's leaves; none if nothing concerned him yet.
-    pub fn of(&self, participant: ParticipantId) -> Places {
-        self.participants
-            .get(&participant)
-            .cloned()
-            .unwrap_or_default()
+    /// A participant's filled orders, at their gate or before it, by interval.
+    pub fn trades(&self, of: ParticipantId, from: DeliveryInterval, to: DeliveryInterval) -> Found {
+        self.find(Span::new(Kind::Trade, of.0, from.0, to.0))
     }
 
-    /// The leaf of an event.
-    pub fn event(&self, hash: &Hash) -> Option<u64> {
-        self.events.get(hash).copied()
+    /// A participant's bundles whose auction was held, by the first interval of their day.
+    pub fn bundles(
+        &self,
+        of: ParticipantId,
+        from: DeliveryInterval,
+        to: DeliveryInterval,
+    ) -> Found {
+        self.find(Span::new(Kind::Bundle, of.0, from.0, to.0))
+    }
+
+    /// A participant's settled intervals: leaves of the initial and of the final run.
+    pub fn settled(
+        &self,
+        of: ParticipantId,
+        from: DeliveryInterval,
+        to: DeliveryInterval,
+    ) -> Found {
+        self.find(Span::new(Kind::Settled, of.0, from.0, to.0))
+    }
+
+    /// A participant's deposits and withdrawals, by the time of their batch.
+    pub fn funds(&self, of: ParticipantId, from: Timestamp, to: Timestamp) -> Found {
+        self.find(Span::new(Kind::Funds, of.0, from.0, to.0))
+    }
+
+    /// What closed months brought a participant, by the last interval of the month; residue by the
+    /// time of its batch.
+    pub fn months_of(
+        &self,
+        of: ParticipantId,
+        from: DeliveryInterval,
+        to: DeliveryInterval,
+    ) -> Found {
+        self.find(Span::new(Kind::Month, of.0, from.0, to.0))
+    }
+
+    /// Leaves of events whose hash begins as this one does; whoever reads them compares the rest.
+    pub fn event(&self, hash: &Hash) -> Found {
+        self.find(Span::event(hash))
     }
 
     /// What cleared in a range of intervals, both ends included.
-    pub fn cleared(
-        &self,
-        from: DeliveryInterval,
-        to: DeliveryInterval,
-    ) -> impl Iterator<Item = &ClearedInterval> {
-        // A range whose end lies before its start is empty, where a map would panic.
-        let to = to.max(from);
-        self.cleared.range(from..=to).map(|(_, cleared)| cleared)
+    pub fn cleared(&self, from: DeliveryInterval, to: DeliveryInterval) -> FoundIntervals {
+        FoundIntervals(self.find_results(Span::new(Kind::Cleared, 0, from.0, to.0)))
     }
 
     /// Days of the price index that begin in a range of intervals, both ends included.
-    pub fn days(
-        &self,
-        from: DeliveryInterval,
-        to: DeliveryInterval,
-    ) -> impl Iterator<Item = &IndexedDay> {
-        let to = to.max(from);
-        self.days.range(from..=to).map(|(_, day)| day)
+    pub fn days(&self, from: DeliveryInterval, to: DeliveryInterval) -> Days {
+        Days(self.find_results(Span::new(Kind::Day, 0, from.0, to.0)))
     }
 
-    /// The park's leaves on closed months, in the order of the log.
-    pub fn months(&self) -> &[u64] {
-        &self.months
+    /// The park's leaves on closed months.
+    pub fn months(&self) -> Found {
+        self.find(Span::all(Kind::ParkMonth))
     }
 
     /// The state root in the last seal leaf.
@@ -109,18 +217,72 @@ impl Index {
 
     /// The size that ends with the log's last seal.
     pub fn last_seal(&self) -> Option<u64> {
-        self.seals.last_key_value().map(|(size, _)| *size)
+        self.last_seal
     }
 
-    /// The time of the first seal beyond a size.
+    /// The time of the first seal beyond a size. It is looked for in files only where nothing has
+    /// sealed for long; one that cannot be read is as good as none.
     pub fn seal_after(&self, size: u64) -> Option<Timestamp> {
-        let mut beyond = self.seals.range(size + 1..);
-        beyond.next().map(|(_, time)| *time)
+        self.last_seal.filter(|last| *last > size)?;
+        let span = Span::new(Kind::Seal, 0, size + 1, u64::MAX);
+        let in_files = self.runs.first_place(&span, size).ok().flatten();
+        let first = in_files.or_else(|| {
+            let mut waiting = Vec::new();
+            for segment in self.runs.writing().chain([&self.open]) {
+                segment.places(&span, self.leaves, &mut waiting);
+            }
+            waiting.first().copied()
+        });
+        first.map(|key| Timestamp(time_of_seal(&key)))
     }
 
-    /// A checkpoint of this size is sealed: older seals are not asked for any more.
-    pub fn sealed(&mut self, size: u64) {
-        self.seals = self.seals.split_off(&size);
+    /// Files whose digest the scrub compares.
+    pub(crate) fn files(&self) -> Vec<IndexFile> {
+        self.runs.files().into_iter().map(IndexFile).collect()
+    }
+
+    fn find(&self, span: Span) -> Found {
+        let mut recent = Vec::new();
+        for segment in self.runs.writing().chain([&self.open]) {
+            segment.places(&span, self.leaves, &mut recent);
+        }
+        Found {
+            span,
+            limit: self.leaves,
+            runs: self.runs.files(),
+            recent,
+        }
+    }
+
+    fn find_results(&self, span: Span) -> found::Results {
+        let mut recent = Vec::new();
+        for segment in self.runs.writing().chain([&self.open]) {
+            segment.results(&span, self.leaves, &mut recent);
+        }
+        found::Results {
+            span,
+            limit: self.leaves,
+            runs: self.runs.files(),
+            recent,
+        }
+    }
+
+    fn put(&mut self, kind: Kind, whose: u32, when: u64, place: u64) {
+        self.put_key(key(kind, whose, when, place), place);
+    }
+
+    fn put_key(&mut self, key: row::Key, place: u64) {
+        // After a start from an older snapshot, runs know leaves that are applied again.
+        if place >= self.open.first {
+            self.open.places.insert(key);
+        }
+    }
+
+    fn put_result(&mut self, kind: Kind, when: DeliveryInterval, place: u64, outcome: &Outcome) {
+        if place >= self.open.first {
+            let key = key(kind, 0, when.0, place);
+            self.open.results.insert(key, outcome.encode());
+        }
     }
 
     fn take(&mut self, entry: Entry, place: u64) {
@@ -131,181 +293,109 @@ impl Index {
                 self.time = header.body().time;
             }
             Entry::Event { signed, .. } => {
-                self.events.insert(event_hash(&signed), place);
+                self.put_key(event_key(&event_hash(&signed), place), place);
             }
             Entry::Derived {
                 participant, fact, ..
-            } => self.take_fact(participant, &fact, place),
+            } => {
+                for (interval, outcome) in Outcome::of(&fact) {
+                    self.put_result(Kind::Cleared, interval, place, &outcome);
+                }
+                self.take_of_park(&fact, place);
+                if let Some(participant) = participant {
+                    self.take_own(participant.0, &fact, place);
+                }
+            }
             Entry::Seal { state_root } => {
                 self.state_root = Some(state_root);
-                self.seals.insert(place + 1, self.time);
+                self.last_seal = Some(place + 1);
+                self.put_key(seal_key(place + 1, self.time.0, place), place);
             }
         }
     }
 
-    fn take_fact(&mut self, participant: Option<ParticipantId>, fact: &Fact, place: u64) {
-        let time = self.time;
-        let mut own = participant.map(|id| self.participants.entry(id).or_default());
-        match (fact, &mut own) {
-            (Fact::OrderClosed { item, filled, .. }, Some(places)) if *filled > WattHours::ZERO => {
-                places.trades.push((item.interval, place));
-            }
-            (Fact::OrderMatched { item, .. } | Fact::JointFilled { item, .. }, Some(places)) => {
-                places.trades.push((item.interval, place));
-            }
-            (
-                Fact::PointSettled { interval, .. } | Fact::PointAdjusted { interval, .. },
-                Some(places),
-            ) => {
-                places.settled.push((*interval, place));
-            }
-            (
-                Fact::DayPriced {
-                    day,
-                    auction,
-                    pool,
-                    together,
-                },
-                _,
-            ) => {
-                let indexed = IndexedDay {
-                    day: *day,
+    fn take_of_park(&mut self, fact: &Fact, place: u64) {
+        match fact {
+            Fact::DayPriced {
+                day,
+                auction,
+                pool,
+                together,
+            } => {
+                let outcome = Outcome::Day {
                     auction: *auction,
                     pool: *pool,
                     together: *together,
-                    leaf: place,
                 };
-                self.days.insert(*day, indexed);
+                self.put_result(Kind::Day, *day, place, &outcome);
             }
-            (Fact::FundsMoved { .. }, Some(places)) => places.funds.push((time, place)),
-            (Fact::ResidueMoved { .. }, Some(places)) => {
-                places
-                    .months
-                    .push((DeliveryInterval::containing(time), place));
-            }
-            (
-                Fact::PointCharged { month, .. }
-                | Fact::MonthInvoiced { month, .. }
-                | Fact::DefaultCovered { month, .. }
-                | Fact::GainCut { month, .. },
-                Some(places),
-            ) => {
-                let last = self.last_of.get(month).copied().unwrap_or_default();
-                places.months.push((last, place));
-            }
-            (
-                Fact::MonthClosed {
-                    year, month, last, ..
-                },
-                _,
-            ) => {
+            Fact::MonthClosed {
+                year, month, last, ..
+            } => {
                 let year = u32::try_from(*year).unwrap_or_default();
                 if let Some(month) = LocalMonth::new(year, *month) {
                     self.last_of.insert(month, *last);
+                    self.put(Kind::MonthEnd, month.0, last.0, place);
                 }
             }
-            (
-                Fact::MonthBalanced { .. }
-                | Fact::UtilityBilled { .. }
-                | Fact::UtilityBillReversed { .. },
-                _,
-            ) => self.months.push(place),
-            (
-                Fact::IntervalCleared {
-                    interval,
-                    price,
-                    volume,
-                    bids,
-                    offers,
-                },
-                _,
-            ) => {
-                let cleared = self.cleared_mut(*interval);
-                (cleared.price, cleared.volume) = (*price, *volume);
-                (cleared.bids, cleared.offers) = (*bids, *offers);
-            }
-            (
-                Fact::ContinuousClosed {
-                    interval,
-                    traded,
-                    bids,
-                    offers,
-                    ..
-                },
-                _,
-            ) => {
-                let cleared = self.cleared_mut(*interval);
-                cleared.mode = MarketMode::Continuous;
-                (cleared.price, cleared.volume) = (traded.price, traded.volume);
-                (cleared.bids, cleared.offers) = (*bids, *offers);
-            }
-            (
-                Fact::IntervalSettled {
-                    interval,
-                    pool_price,
-                    pool_volume,
-                    ..
-                }
-                | Fact::IntervalAdjusted {
-                    interval,
-                    pool_price,
-                    pool_volume,
-                    ..
-                },
-                _,
-            ) => {
-                let cleared = self.cleared_mut(*interval);
-                cleared.settled = true;
-                (cleared.pool_price, cleared.pool_volume) = (*pool_price, *pool_volume);
-            }
-            (
-                Fact::BundleClosed {
-                    day, legs, state, ..
-                },
-                Some(places),
-            ) => {
-                places.bundles.push((*day, place));
-                if *state == BundleState::Accepted {
-                    let trades = legs.iter().map(|leg| (leg.interval, place));
-                    places.trades.extend(trades);
-                }
-            }
-            (Fact::JointCleared { intervals, .. }, _) => self.take_joint(intervals),
+            Fact::MonthBalanced { .. }
+            | Fact::UtilityBilled { .. }
+            | Fact::UtilityBillReversed { .. } => self.put(Kind::ParkMonth, 0, 0, place),
             _ => {}
         }
     }
 
-    fn take_joint(&mut self, intervals: &[JointInterval]) {
-        for one in intervals {
-            self.cleared_mut(one.interval).joint = Some(JointPrice {
-                price: one.price,
-                volume: one.volume,
-                sold_in_bundles: one.sold_in_bundles,
-                bought_in_bundles: one.bought_in_bundles,
-            });
+    fn take_own(&mut self, whose: u32, fact: &Fact, place: u64) {
+        match fact {
+            Fact::OrderClosed { item, filled, .. } if *filled > WattHours::ZERO => {
+                self.put(Kind::Trade, whose, item.interval.0, place);
+            }
+            Fact::OrderMatched { item, .. } | Fact::JointFilled { item, .. } => {
+                self.put(Kind::Trade, whose, item.interval.0, place);
+            }
+            Fact::PointSettled { interval, .. } | Fact::PointAdjusted { interval, .. } => {
+                self.put(Kind::Settled, whose, interval.0, place);
+            }
+            Fact::FundsMoved { .. } => self.put(Kind::Funds, whose, self.time.0, place),
+            Fact::ResidueMoved { .. } => {
+                let interval = DeliveryInterval::containing(self.time);
+                self.put(Kind::Month, whose, interval.0, place);
+            }
+            Fact::PointCharged { month, .. }
+            | Fact::MonthInvoiced { month, .. }
+            | Fact::DefaultCovered { month, .. }
+            | Fact::GainCut { month, .. } => {
+                let last = self.last_of.get(month).copied().unwrap_or_default();
+                self.put(Kind::Month, whose, last.0, place);
+            }
+            Fact::BundleClosed {
+                day, legs, state, ..
+            } => {
+                self.put(Kind::Bundle, whose, day.0, place);
+                if *state == BundleState::Accepted {
+                    for leg in legs {
+                        self.put(Kind::Trade, whose, leg.interval.0, place);
+                    }
+                }
+            }
+            _ => {}
         }
     }
+}
 
-    fn cleared_mut(&mut self, interval: DeliveryInterval) -> &mut ClearedInterval {
-        let leaf = self.leaves;
-        let cleared = self
-            .cleared
-            .entry(interval)
-            .or_insert_with(|| ClearedInterval {
-                interval,
-                mode: MarketMode::CallAuction,
-                price: None,
-                volume: WattHours::ZERO,
-                bids: 0,
-                offers: 0,
-                joint: None,
-                settled: false,
-                pool_price: None,
-                pool_volume: WattHours::ZERO,
-                leaf,
-                standing: None,
-            });
-        cleared.leaf = leaf;
-        cleared
+/// One file of the index.
+#[derive(Debug, Clone)]
+pub(crate) struct IndexFile(Arc<Run>);
+
+impl IndexFile {
+    /// Reads all of it. A damaged one is removed.
+    ///
+    /// # Errors
+    /// [`IndexError::File`] and [`IndexError::Damaged`].
+    pub(crate) fn check(&self) -> Result<(), IndexError> {
+        runs::check(&self.0)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -9,6 +9,7 @@
 //! - [`evidence`]: what was signed twice, as files that convince others
 //! - [`network`]: bytes between nodes (libp2p)
 //! - [`api`]: HTTP, [`index`]: where in the log a participant finds his own
+//! - [`scrub`]: reads the history in the background, for files that the disk has changed
 //! - [`witnesses`]: asks witnesses to cosign; `recorder`: signs what the node finds out by itself,
 //!   which is evidence, and for `following` checkpoints of other logs
 //! - [`clock`]: park time
@@ -44,6 +45,7 @@ pub mod evidence;
 pub mod history;
 pub mod index;
 pub mod network;
+pub mod scrub;
 pub mod setup;
 pub mod snapshots;
 pub mod storage;

@@ -4,10 +4,12 @@
 //! bundle holds the leaves under one tile of level 0. Full files never change. A partial file
 //! belongs to trees of exactly its sizes.
 
+mod bound;
 mod builder;
 mod path;
 mod reader;
 
+pub use bound::{BoundBundle, BoundError, BoundTiles};
 pub use builder::{ResumeError, TileBuilder};
 pub use path::{TileKind, TilePath, TilePathError, files_of, partials_of};
 pub use reader::{TileHashes, TileReadError};

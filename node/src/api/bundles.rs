@@ -4,8 +4,8 @@ use super::Api;
 use super::access::Reader;
 use super::extent::extent;
 use super::failure::Failure;
-use super::market::range;
-use super::private::{facts, participant, within};
+use super::market::{range, read};
+use super::private::{facts, participant};
 use super::query::Parameters;
 use axum::Json;
 use axum::extract::{RawQuery, State};
@@ -36,10 +36,10 @@ pub(super) async fn bundles(
         });
         let open: Vec<OpenBundle> = open.collect();
         let tail = (view.history.open_bundle(), extent(view));
-        (open, view.index.of(participant), tail)
+        (open, view.index.bundles(participant, from, to), tail)
     });
-    let (open, places, (tail, log)) = asked.await?;
-    let places = within(&places.bundles, from, to);
+    let (open, found, (tail, log)) = asked.await?;
+    let places = read(found.leaves())?;
     let closed = facts(&api, &places, &tail)?;
     Ok(Json(Bundles {
         participant,

@@ -3,6 +3,7 @@
 use super::Api;
 use super::extent::extent;
 use super::failure::Failure;
+use super::market::read;
 use super::query::Parameters;
 use crate::event_loop::{Progress, Submission, SubmitError, View};
 use axum::Json;
@@ -127,32 +128,28 @@ pub(super) async fn lookup(
             (open, extent(view)),
         )
     };
-    let (leaf, is_promised, (open, log)) = api.ask(places).await?;
-    let leaf = match leaf {
-        Some(leaf) => leaf,
-        None if is_promised => {
-            return Ok(Json(EventState::Pending(EventPending {
-                event,
-                receipt: None,
-            })));
+    let (found, is_promised, (open, log)) = api.ask(places).await?;
+    for leaf in read(found.leaves())? {
+        let bytes = super::log::leaf(&api, leaf, &open)?;
+        let Ok(Entry::Event { signed, outcome }) = Entry::decode(&bytes) else {
+            let reason = "it is not an event";
+            return Err(Failure::internal("read the event's leaf", &reason));
+        };
+        if event_hash(&signed) == event {
+            let outcome = EventOutcome::from_codes(event, leaf, &outcome);
+            return Ok(Json(EventState::Committed(outcome.within(&log))));
         }
-        None => {
-            return Err(Failure::not_found(format!(
-                "this node's log has no event {event} and it carries none; send the same bytes \
-                 again to be sure"
-            )));
-        }
-    };
-    let bytes = super::log::leaf(&api, leaf, &open)?;
-    match Entry::decode(&bytes) {
-        Ok(Entry::Event { outcome, .. }) => Ok(Json(EventState::Committed(
-            EventOutcome::from_codes(event, leaf, &outcome).within(&log),
-        ))),
-        _ => Err(Failure::internal(
-            "read the event's leaf",
-            &"it is not an event",
-        )),
     }
+    if is_promised {
+        return Ok(Json(EventState::Pending(EventPending {
+            event,
+            receipt: None,
+        })));
+    }
+    Err(Failure::not_found(format!(
+        "this node's log has no event {event} and it carries none; send the same bytes again to be \
+         sure"
+    )))
 }
 
 /// `GET /v1/events/{hash}/receipts`: the receipts for an event that this node carries, or carried

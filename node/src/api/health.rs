@@ -122,6 +122,12 @@ pub(super) async fn metrics(State(api): State<Api>) -> Result<Response, Failure>
         "gauge",
         witnessed.unwrap_or(0),
     ));
+    figures.push((
+        "wattle_history_checked_bundles_total",
+        "counter",
+        api.scrub.checked(),
+    ));
+    figures.push(("wattle_history_damaged_files", "gauge", api.scrub.damaged()));
     if let Some(free) = free_bytes(&api) {
         figures.push(("wattle_disk_free_bytes", "gauge", free));
     }

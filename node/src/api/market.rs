@@ -8,7 +8,7 @@ use crate::event_loop::View;
 use axum::Json;
 use axum::extract::{RawQuery, State};
 use std::collections::BTreeMap;
-use wattle_client::api::{Book, ClearedInterval, Level, PriceIndex, Prices, TradedSoFar};
+use wattle_client::api::{Book, ClearedInterval, Level, PriceIndex, Prices, Standing, TradedSoFar};
 use wattle_market::interval::DeliveryInterval;
 use wattle_market::order::Side;
 use wattle_market::units::{Price, WattHours};
@@ -69,22 +69,24 @@ pub(super) async fn prices(
 ) -> Result<Json<Prices>, Failure> {
     let parameters = Parameters::parse(query.as_deref(), &["from", "to"])?;
     let (from, to) = range(&parameters)?;
-    let prices = api
+    let (found, standings, log) = api
         .ask(move |view| {
-            let state = view.ledger().state();
-            let cleared = view.index.cleared(from, to).cloned();
-            let standing =
-                |one: &ClearedInterval| one.settled.then(|| state.standing(one.interval));
-            let intervals = cleared.map(|one| ClearedInterval {
-                standing: standing(&one),
-                ..one
-            });
-            let intervals = intervals.collect();
-            let log = extent(view);
-            Prices { intervals, log }
+            let standings = standings(view, (from, to));
+            (view.index.cleared(from, to), standings, extent(view))
         })
         .await?;
-    Ok(Json(prices))
+    let intervals = read(found.intervals())?.into_iter();
+    let intervals = intervals.map(|one| ClearedInterval {
+        standing: one
+            .settled
+            .then(|| standings.get(&one.interval).copied())
+            .flatten(),
+        ..one
+    });
+    Ok(Json(Prices {
+        intervals: intervals.collect(),
+        log,
+    }))
 }
 
 /// `GET /v1/price-index?from=N&to=N`: days of the price index.
@@ -94,11 +96,27 @@ pub(super) async fn price_index(
 ) -> Result<Json<PriceIndex>, Failure> {
     let parameters = Parameters::parse(query.as_deref(), &["from", "to"])?;
     let (from, to) = range(&parameters)?;
-    let index = api.ask(move |view| PriceIndex {
-        days: view.index.days(from, to).copied().collect(),
-        log: extent(view),
-    });
-    Ok(Json(index.await?))
+    let asked = api.ask(move |view| (view.index.days(from, to), extent(view)));
+    let (found, log) = asked.await?;
+    let days = read(found.days())?;
+    Ok(Json(PriceIndex { days, log }))
+}
+
+/// What can still change of each interval of a range.
+pub(super) fn standings(
+    view: &View,
+    (from, to): (DeliveryInterval, DeliveryInterval),
+) -> BTreeMap<DeliveryInterval, Standing> {
+    let state = view.ledger().state();
+    let intervals = (from.0..=to.0).map(DeliveryInterval);
+    intervals
+        .map(|interval| (interval, state.standing(interval)))
+        .collect()
+}
+
+/// What was read of the index.
+pub(super) fn read<T>(found: std::io::Result<T>) -> Result<T, Failure> {
+    found.map_err(|error| Failure::internal("read the index", &error))
 }
 
 /// The parameters `from` and `to`: intervals, both included.

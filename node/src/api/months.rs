@@ -4,12 +4,14 @@ use super::Api;
 use super::access::Reader;
 use super::extent::extent;
 use super::failure::Failure;
+use super::market::read;
 use super::private::{facts, participant};
 use super::query::Parameters;
 use axum::Json;
 use axum::extract::{RawQuery, State};
 use wattle_client::api::{ClosedMonth, InDefault, Invoices, Months};
 use wattle_ledger::journal::AccountId;
+use wattle_market::interval::DeliveryInterval;
 
 /// `GET /v1/invoices?participant=N`.
 pub(super) async fn invoices(
@@ -19,13 +21,14 @@ pub(super) async fn invoices(
 ) -> Result<Json<Invoices>, Failure> {
     let parameters = Parameters::parse(query.as_deref(), &["participant"])?;
     let participant = participant(&parameters, reader)?;
-    let (places, open, log) = api
+    let (found, open, log) = api
         .ask(move |view| {
-            let places = view.index.of(participant);
-            (places, view.history.open_bundle(), extent(view))
+            let ever = (DeliveryInterval(0), DeliveryInterval(u64::MAX));
+            let found = view.index.months_of(participant, ever.0, ever.1);
+            (found, view.history.open_bundle(), extent(view))
         })
         .await?;
-    let places: Vec<u64> = places.months.iter().map(|(_, leaf)| *leaf).collect();
+    let places = read(found.leaves())?;
     let mut invoices = Invoices {
         participant,
         invoices: Vec::new(),
@@ -46,7 +49,7 @@ pub(super) async fn months(
 ) -> Result<Json<Months>, Failure> {
     reader.check_office()?;
     Parameters::parse(query.as_deref(), &[])?;
-    let (mut months, places, open) = api
+    let (mut months, found, open) = api
         .ask(|view| {
             let state = view.ledger().state();
             let balance = |account| state.accounts.get(account).balance;
@@ -65,10 +68,10 @@ pub(super) async fn months(
                 residue: balance(AccountId::Residue),
                 log: extent(view),
             };
-            let places = view.index.months().to_vec();
-            (months, places, view.history.open_bundle())
+            (months, view.index.months(), view.history.open_bundle())
         })
         .await?;
+    let places = read(found.leaves())?;
     for (leaf, fact) in facts(&api, &places, &open)? {
         ClosedMonth::take(&mut months.months, leaf, &fact);
     }

@@ -5,7 +5,7 @@ use super::access::Reader;
 use super::extent::extent;
 use super::failure::Failure;
 use super::log::{OpenBundle, leaves};
-use super::market::range;
+use super::market::{range, read};
 use super::query::Parameters;
 use axum::Json;
 use axum::extract::{RawQuery, State};
@@ -90,15 +90,14 @@ pub(super) async fn trades(
     let parameters = Parameters::parse(query.as_deref(), &["participant", "from", "to"])?;
     let participant = participant(&parameters, reader)?;
     let (from, to) = range(&parameters)?;
-    let (places, open, log) = api
+    let (found, open, log) = api
         .ask(move |view| {
-            let places = view.index.of(participant);
-            (places, view.history.open_bundle(), extent(view))
+            let found = view.index.trades(participant, from, to);
+            (found, view.history.open_bundle(), extent(view))
         })
         .await?;
-    let mut places = within(&places.trades, from, to);
     // A bundle's one leaf stands for all its legs.
-    places.dedup();
+    let places = read(found.leaves())?;
     let mut trades = Vec::new();
     for (leaf, fact) in facts(&api, &places, &open)? {
         trades.extend(legs(leaf, fact, (from, to)));
@@ -281,11 +280,6 @@ fn unknown(participant: ParticipantId) -> Failure {
     Failure::not_found(format!(
         "no participant has id {participant}; look at the registry"
     ))
-}
-
-pub(super) fn within<K: Ord + Copy>(places: &[(K, u64)], from: K, to: K) -> Vec<u64> {
-    let inside = places.iter().filter(|(key, _)| (from..=to).contains(key));
-    inside.map(|(_, leaf)| *leaf).collect()
 }
 
 pub(super) fn facts(

@@ -5,8 +5,8 @@ use super::access::Reader;
 use super::extent::extent;
 use super::failure::Failure;
 use super::log::OpenBundle;
-use super::market::range;
-use super::private::{facts, participant, within};
+use super::market::{range, read, standings};
+use super::private::{facts, participant};
 use super::query::Parameters;
 use axum::Json;
 use axum::extract::{RawQuery, State};
@@ -25,32 +25,29 @@ pub(super) async fn statement(
     let parameters = Parameters::parse(query.as_deref(), &["participant", "from", "to"])?;
     let participant = participant(&parameters, reader)?;
     let (from, to) = range(&parameters)?;
-    let (places, standings, (open, log)) = api
+    let (found, standings, (open, log)) = api
         .ask(move |view| {
-            let places = view.index.of(participant);
-            let settled = places.settled.iter().map(|(interval, _)| *interval);
-            let asked = settled.filter(|interval| (from..=to).contains(interval));
-            let state = view.ledger().state();
-            let standings = asked.map(|interval| (interval, state.standing(interval)));
-            let standings: BTreeMap<_, _> = standings.collect();
+            let settled = view.index.settled(participant, from, to);
+            let months = view.index.months_of(participant, from, to);
+            let funds = view.index.funds(participant, from.start(), to.end());
             let tail = (view.history.open_bundle(), extent(view));
-            (places, standings, tail)
+            ((settled, months, funds), standings(view, (from, to)), tail)
         })
         .await?;
+    let (settled, months, moved) = found;
     let mut statement = Statement::empty(participant, from, to);
     statement.log = log;
-    for (leaf, fact) in facts(&api, &within(&places.settled, from, to), &open)? {
+    for (leaf, fact) in facts(&api, &read(settled.leaves())?, &open)? {
         let standing = |interval| standings.get(&interval).copied();
         statement.take(leaf, fact, |interval| {
             standing(interval).unwrap_or(Standing::Only)
         });
     }
     (statement.credit, statement.grid_alone) = sums(&statement);
-    for (leaf, fact) in facts(&api, &within(&places.months, from, to), &open)? {
+    for (leaf, fact) in facts(&api, &read(months.leaves())?, &open)? {
         statement.charges.extend(Charge::of(leaf, &fact));
     }
-    let moved = within(&places.funds, from.start(), to.end());
-    statement.funds = funds(&api, &moved, &places.funds, &open)?;
+    statement.funds = funds(&api, &read(moved.places())?, &open)?;
     Ok(Json(statement))
 }
 
@@ -64,22 +61,15 @@ fn sums(statement: &Statement) -> (Money, Money) {
     (Money(credit), Money(grid_alone))
 }
 
-fn funds(
-    api: &Api,
-    places: &[u64],
-    times: &[(Timestamp, u64)],
-    open: &OpenBundle,
-) -> Result<Vec<Funds>, Failure> {
+fn funds(api: &Api, places: &[(u64, u64)], open: &OpenBundle) -> Result<Vec<Funds>, Failure> {
+    let times: BTreeMap<u64, u64> = places.iter().map(|(time, leaf)| (*leaf, *time)).collect();
+    let leaves: Vec<u64> = times.keys().copied().collect();
     let mut funds = Vec::new();
-    for (leaf, fact) in facts(api, places, open)? {
-        let time = times
-            .iter()
-            .find(|(_, place)| *place == leaf)
-            .map(|(time, _)| *time);
-        if let (Fact::FundsMoved { amount }, Some(time_ms)) = (fact, time) {
+    for (leaf, fact) in facts(api, &leaves, open)? {
+        if let Fact::FundsMoved { amount } = fact {
             funds.push(Funds {
                 leaf,
-                time_ms,
+                time_ms: Timestamp(times[&leaf]),
                 amount,
             });
         }
