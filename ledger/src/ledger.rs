@@ -5,11 +5,13 @@
 mod change;
 mod leaves;
 mod nodes;
+mod own;
 mod perform;
 mod trading;
 
 pub use leaves::{LeavesError, begins_batch};
-pub(crate) use leaves::{slots, step};
+pub(crate) use leaves::{events, slots, step};
+pub use own::{OwnError, OwnHead};
 
 use crate::batch::{Batch, BatchError, SignedHeader, events_hash};
 use crate::entry::{Dropped, Entry};
@@ -149,22 +151,63 @@ impl Slot<'_> {
 /// The leaves of the batch that is being applied.
 struct Leaves {
     first: u64,
-    bytes: Vec<Vec<u8>>,
+    count: u64,
+    /// None: they are in the log already, and only counted.
+    bytes: Option<Vec<Vec<u8>>>,
 }
 
 impl Leaves {
-    fn next_index(&self) -> u64 {
-        self.first + self.bytes.len() as u64
+    fn new(first: u64) -> Leaves {
+        Leaves {
+            first,
+            count: 0,
+            bytes: Some(Vec::new()),
+        }
     }
 
-    fn push(&mut self, entry: &Entry) {
-        let bytes = entry.encode();
-        assert!(
-            bytes.len() <= crate::limits::LEAF_BYTES_MAX,
-            "a leaf fits the tile format"
-        );
-        self.bytes.push(bytes);
+    /// Leaves that their log has already.
+    fn counted(first: u64) -> Leaves {
+        Leaves {
+            first,
+            count: 0,
+            bytes: None,
+        }
     }
+
+    fn next_index(&self) -> u64 {
+        self.first + self.count
+    }
+
+    fn push(&mut self, entry: impl FnOnce() -> Entry) {
+        self.count += 1;
+        if let Some(leaves) = &mut self.bytes {
+            leaves.push(encoded(&entry()));
+        }
+    }
+
+    /// Takes the place of a leaf that [`Leaves::fill`] brings later.
+    fn reserve(&mut self) {
+        self.count += 1;
+        if let Some(leaves) = &mut self.bytes {
+            leaves.push(Vec::new());
+        }
+    }
+
+    /// The first leaf, whose place was reserved.
+    fn fill(&mut self, entry: impl FnOnce() -> Entry) {
+        if let Some(leaf) = self.bytes.as_mut().and_then(|leaves| leaves.first_mut()) {
+            *leaf = encoded(&entry());
+        }
+    }
+}
+
+fn encoded(entry: &Entry) -> Vec<u8> {
+    let bytes = entry.encode();
+    assert!(
+        bytes.len() <= crate::limits::LEAF_BYTES_MAX,
+        "a leaf fits the tile format"
+    );
+    bytes
 }
 
 impl Ledger {
@@ -411,23 +454,31 @@ impl Ledger {
 
     /// Nothing below can be refused as a whole.
     fn apply_checked(&mut self, header: &SignedHeader, slots: &[Slot]) -> Applied {
-        let first = self.size();
+        let mut leaves = Leaves::new(self.size());
+        let (outcomes, sealed) = self.apply_onto(header, slots, &mut leaves);
+        self.close(leaves, outcomes, sealed)
+    }
+
+    /// Applies a batch; what became of its events, and whether it sealed.
+    fn apply_onto(
+        &mut self,
+        header: &SignedHeader,
+        slots: &[Slot],
+        leaves: &mut Leaves,
+    ) -> (Vec<EventOutcome>, bool) {
         let clock = self.state.clock_mut();
         clock.time = header.body().time;
         clock.term = header.body().term;
         clock.record_signature(header.signature());
         // The header's leaf lists what was dropped, so it is filled in last; its place is taken.
-        let mut leaves = Leaves {
-            first,
-            bytes: vec![Vec::new()],
-        };
-        let settled = self.perform_due(&mut leaves);
+        leaves.reserve();
+        let settled = self.perform_due(leaves);
         let mut dropped = Vec::new();
         let mut outcomes = Vec::new();
         for (place, slot) in slots.iter().enumerate() {
             let left_leaf = match slot {
                 Slot::Event(bytes) => {
-                    let (outcome, left_leaf) = self.apply_event(bytes, &mut leaves);
+                    let (outcome, left_leaf) = self.apply_event(bytes, leaves);
                     outcomes.push(outcome);
                     left_leaf
                 }
@@ -441,24 +492,24 @@ impl Ledger {
                 });
             }
         }
-        leaves.bytes[0] = Entry::Batch {
+        leaves.fill(|| Entry::Batch {
             header: header.bytes().to_vec(),
             dropped,
-        }
-        .encode();
-        let sealed = self.seal_if_due(settled, &mut leaves);
-        self.close(leaves, outcomes, sealed)
+        });
+        let sealed = self.seal_if_due(settled, leaves);
+        (outcomes, sealed)
     }
 
     /// Appends a batch's leaves to the log.
     fn close(&mut self, leaves: Leaves, outcomes: Vec<EventOutcome>, sealed: bool) -> Applied {
-        for leaf in &leaves.bytes {
+        let (first, leaves) = (leaves.first, leaves.bytes.unwrap_or_default());
+        for leaf in &leaves {
             self.tree.push(leaf_hash(leaf));
         }
         self.state.clock_mut().leaves = self.tree.size();
         Applied {
-            first: leaves.first,
-            leaves: leaves.bytes,
+            first,
+            leaves,
             refused: None,
             outcomes,
             sealed: sealed.then(|| self.checkpoint()),
@@ -497,10 +548,10 @@ impl Ledger {
 
     fn push_facts(&mut self, facts: Facts, leaves: &mut Leaves) {
         for (participant, fact) in facts {
-            let blind = self.state.clock().blind(leaves.next_index());
-            leaves.push(&Entry::Derived {
+            let index = leaves.next_index();
+            leaves.push(|| Entry::Derived {
                 participant,
-                blind,
+                blind: self.state.clock().blind(index),
                 fact,
             });
             self.state.clock_mut().unsealed = true;
@@ -548,7 +599,7 @@ impl Ledger {
             Ok(outcome) => outcome,
             Err(refusal) => vec![refusal.code()],
         };
-        leaves.push(&Entry::Event {
+        leaves.push(|| Entry::Event {
             signed: bytes.to_vec(),
             outcome: outcome.clone(),
         });
@@ -610,8 +661,9 @@ impl Ledger {
         clock.sealed_at = clock.time;
         clock.unsealed = false;
         clock.leaves = leaves.next_index();
-        let state_root = self.state.root();
-        leaves.push(&Entry::Seal { state_root });
+        leaves.push(|| Entry::Seal {
+            state_root: self.state.root(),
+        });
     }
 }
 

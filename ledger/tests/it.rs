@@ -19,6 +19,7 @@ mod it {
     mod lifecycle;
     mod membership;
     mod months;
+    mod own;
     pub(crate) mod park;
     mod promise;
     mod registers;

@@ -32,8 +32,6 @@ use crate::park::NodeProcess;
 const NODE: NodeId = NodeId(1);
 /// A node that does not listen after this long has a fault, or a history beyond reason.
 const READY_MAX: Duration = Duration::from_secs(1_800);
-/// How long a node is left alone before its memory is looked at.
-const IDLE: Duration = Duration::from_secs(3);
 /// Entries that are stored at a time.
 const ENTRIES_TOGETHER: usize = 1_000;
 
@@ -77,7 +75,8 @@ struct Replayed {
     stored: Vec<StoredEntry>,
 }
 
-/// Makes a data folder below `folder` out of a recording and starts a node on it, `passes` times.
+/// Makes a data folder below `folder` out of a recording and starts a node on it, `passes` times. Each
+/// is left alone for `idle` before its memory is looked at.
 ///
 /// # Errors
 /// If the recording is not one of these keys, a file cannot be written, or the node does not start.
@@ -86,7 +85,7 @@ pub fn measure(
     folder: &Path,
     program: &Path,
     has_snapshot: bool,
-    passes: usize,
+    (passes, idle_for): (usize, Duration),
 ) -> anyhow::Result<StartFigures> {
     let prepared = prepare(recording, keyring, folder, program, has_snapshot)?;
     let (mut walls, mut processor) = (Vec::new(), Vec::new());
@@ -98,7 +97,7 @@ pub fn measure(
         walls.push(began.elapsed());
         processor.extend(prepared.node.processor_time());
         peak = peak.max(prepared.node.peak_memory_kb().unwrap_or(0));
-        std::thread::sleep(IDLE);
+        std::thread::sleep(idle_for);
         idle = idle.max(prepared.node.memory_kb().unwrap_or(0));
         // As after a power cut; the node gets no chance to write what would help the next start.
         prepared.node.kill()?;

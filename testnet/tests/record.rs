@@ -1,8 +1,12 @@
 //! A recorded export is verified, and agrees with the settlement of the market alone.
 
+use std::path::Path;
+use std::time::Duration;
 use wattle_testnet::audit::audit;
+use wattle_testnet::bench;
 use wattle_testnet::datasets;
 use wattle_testnet::keyring::Keyring;
+use wattle_testnet::node_start::measure;
 use wattle_testnet::record::record;
 use wattle_testnet::replay::{ParkPrices, replay};
 use wattle_testnet::script::Lists;
@@ -46,6 +50,42 @@ fn a_recording_verifies_and_agrees_with_the_replay_to_the_nano_yuan() {
         report.total(|point| point.sold_forward).0
     );
     assert!(audit.auction_volume_wh > 0 && audit.pool_volume_wh > 0);
+}
+
+#[test]
+fn a_recording_is_replayed_as_an_own_log_and_a_node_starts_on_it() {
+    let profile = datasets::bundled(datasets::DEFAULT_FIRST_DAY, 1).unwrap();
+    let (prices, keyring) = (ParkPrices::bundled(), Keyring::from_seed([5; 32]));
+    let out = tempfile::tempdir().unwrap();
+    let lists = Lists::default();
+    let entries = record(&profile, &prices, &keyring, lists, out.path()).unwrap();
+    // It fails where the ways do not come to one state.
+    let replayed = bench::replay::measure(out.path(), &keyring, 1).unwrap();
+    assert_eq!(replayed.entries, entries);
+    let program = Path::new(env!("CARGO_BIN_EXE_wattle-testnet"));
+    for has_snapshot in [true, false] {
+        let folder = tempfile::tempdir().unwrap();
+        let recording = (out.path(), &keyring);
+        let once = (1, Duration::ZERO);
+        let figures = measure(recording, folder.path(), program, has_snapshot, once).unwrap();
+        assert_eq!(
+            (figures.entries, figures.has_snapshot),
+            (entries, has_snapshot)
+        );
+        assert_eq!(figures.snapshot_bytes > 0, has_snapshot);
+        assert!(figures.peak_memory_kb > 0 && figures.idle_memory_kb > 0);
+    }
+    let other = Keyring::from_seed([6; 32]);
+    let folder = tempfile::tempdir().unwrap();
+    let error = measure(
+        (out.path(), &other),
+        folder.path(),
+        program,
+        true,
+        (1, Duration::ZERO),
+    );
+    assert!(error.unwrap_err().to_string().contains("bench record"));
+    assert!(bench::replay::measure(out.path(), &other, 1).is_err());
 }
 
 #[test]

@@ -39,32 +39,39 @@ impl Ledger {
         header: &SignedHeader,
         change: &MemberChange,
     ) -> Result<Applied, BatchRefusal> {
-        let first = self.size();
+        let mut leaves = Leaves::new(self.size());
+        self.step_onto(header, change, &mut leaves)?;
+        Ok(Applied {
+            changed: Some(*change),
+            ..self.close(leaves, Vec::new(), true)
+        })
+    }
+
+    /// Takes a step, where the registry allows it.
+    pub(super) fn step_onto(
+        &mut self,
+        header: &SignedHeader,
+        change: &MemberChange,
+        leaves: &mut Leaves,
+    ) -> Result<(), BatchRefusal> {
         let members = self.state.registry.members_mut();
         let membership = members
-            .take_step(change, first + 1)
+            .take_step(change, leaves.first + 1)
             .ok_or(BatchRefusal::StepNotWanted(*change))?;
         let clock = self.state.clock_mut();
         clock.time = header.body().time;
         clock.term = header.body().term;
         clock.record_signature(header.signature());
-        let mut leaves = Leaves {
-            first,
-            bytes: Vec::new(),
-        };
-        leaves.push(&Entry::Batch {
+        leaves.push(|| Entry::Batch {
             header: header.bytes().to_vec(),
             dropped: Vec::new(),
         });
-        leaves.push(&Entry::Voters {
+        leaves.push(|| Entry::Voters {
             change: *change,
             voters: membership.voters,
             learners: membership.learners,
         });
-        self.seal(&mut leaves);
-        Ok(Applied {
-            changed: Some(*change),
-            ..self.close(leaves, Vec::new(), true)
-        })
+        self.seal(leaves);
+        Ok(())
     }
 }

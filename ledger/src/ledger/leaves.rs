@@ -72,7 +72,7 @@ impl Ledger {
         let applied = match step(entries.iter()) {
             Some(change) => self.replay_change(&header, change),
             None => {
-                let slots = slots(entries.iter(), dropped);
+                let slots = slots(events(entries.iter()), dropped);
                 let slots = slots.ok_or(LeavesError::Dropped { index: first })?;
                 self.replay(&header, &slots)
             }
@@ -104,10 +104,20 @@ pub(crate) fn step<'a>(mut entries: impl Iterator<Item = &'a Entry>) -> Option<&
     })
 }
 
-/// A batch's events by place: recorded ones from its entries, dropped ones by their hashes; none
-/// where the two do not fit together.
-pub(crate) fn slots<'a>(
+/// The recorded events of a batch's entries.
+pub(crate) fn events<'a>(
     entries: impl Iterator<Item = &'a Entry>,
+) -> impl Iterator<Item = Slot<'a>> {
+    entries.filter_map(|entry| match entry {
+        Entry::Event { signed, .. } => Some(Slot::Event(signed)),
+        _ => None,
+    })
+}
+
+/// A batch's events by place: recorded ones, and dropped ones by their hashes; none where the two
+/// do not fit together.
+pub(crate) fn slots<'a>(
+    mut recorded: impl Iterator<Item = Slot<'a>>,
     dropped: &[Dropped],
 ) -> Option<Vec<Slot<'a>>> {
     let mut dropped_at: BTreeMap<usize, Slot<'a>> = BTreeMap::new();
@@ -119,10 +129,6 @@ pub(crate) fn slots<'a>(
             return None;
         }
     }
-    let mut recorded = entries.filter_map(|entry| match entry {
-        Entry::Event { signed, .. } => Some(Slot::Event(signed)),
-        _ => None,
-    });
     let mut slots = Vec::new();
     while let Some(slot) = dropped_at.remove(&slots.len()).or_else(|| recorded.next()) {
         slots.push(slot);

@@ -4,7 +4,7 @@ use crate::batch::SignedHeader;
 use crate::derived::Fact;
 use crate::entry::Entry;
 use crate::genesis::Genesis;
-use crate::ledger::{Ledger, SignatureCheck, slots, step};
+use crate::ledger::{Ledger, SignatureCheck, events, slots, step};
 use crate::verify::claim::{Claim, Findings};
 
 /// Claims that rest on the replay.
@@ -108,7 +108,7 @@ impl Replay {
         let applied = if let Some(change) = step(entries.clone()) {
             self.ledger.replay_change(&header, change)
         } else {
-            let Some(slots) = slots(entries, dropped) else {
+            let Some(slots) = slots(events(entries), dropped) else {
                 let reason = "the header's list of dropped events does not fit the batch";
                 self.stop(first.index, reason, findings);
                 return;

@@ -1,6 +1,7 @@
 //! `wattle-testnet bench`: the market's rules measured beside something else.
 
 mod record;
+mod replay;
 mod start;
 
 use std::io::{self, Write};
@@ -47,6 +48,8 @@ enum BenchCommand {
     Root(RootArgs),
     /// Record an export of a large park in this process
     Record(record::RecordArgs),
+    /// Replay a recorded log as a node's own
+    Replay(replay::ReplayArgs),
     /// Start a node on a recorded history
     Start(start::StartArgs),
     /// Verify an export beside a bare loop over its signatures
@@ -236,6 +239,7 @@ pub(crate) fn run(args: &BenchArgs) -> Result<(), Failure> {
         BenchCommand::Settle(args) => settle(args),
         BenchCommand::Root(args) => state_root(args),
         BenchCommand::Record(args) => record::run(args),
+        BenchCommand::Replay(args) => replay::run(args),
         BenchCommand::Start(args) => start::run(args),
         BenchCommand::Verify(args) => verify(args),
     }

@@ -3,6 +3,7 @@
 use std::fs;
 use std::io::{self, Write};
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::Args as ClapArgs;
 use wattle_testnet::keyring::Keyring;
@@ -12,6 +13,9 @@ use super::print_json;
 use super::record::SEED;
 use crate::commands::Failure;
 use crate::commands::run::{park_folder, this_program};
+
+/// How long a node is left alone before its memory is looked at.
+const IDLE: Duration = Duration::from_secs(3);
 
 #[derive(Debug, ClapArgs)]
 pub(super) struct StartArgs {
@@ -41,7 +45,7 @@ pub(super) fn run(args: &StartArgs) -> Result<(), Failure> {
         &folder,
         &this_program()?,
         !args.without_snapshot,
-        usize::from(args.passes),
+        (usize::from(args.passes), IDLE),
     );
     let figures = figures.map_err(Failure::Failed)?;
     // What cannot be removed lies in the system's folder for temporary files.

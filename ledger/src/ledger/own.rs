@@ -1,0 +1,293 @@
+//! The replay of a log that the replayer has checked before: the way to the same state without
+//! what a check costs.
+//!
+//! Signatures are not verified, leaves not encoded and compared, blinds not drawn, and the state's
+//! root is computed once, for the last seal. What makes this safe are two types: an [`OwnHead`]
+//! exists only where a log key in hand has signed it, and a node signs no head before it has
+//! applied everything under it; and bundles are handed out by [`BoundTiles`] only if each of their
+//! leaves lies under that head's root. Bytes of anybody else never get here.
+
+use super::{Leaves, LeavesError, Ledger, SignatureCheck, Slot};
+use crate::batch::SignedHeader;
+use crate::codec::CodecError;
+use crate::entry::Entry;
+use crate::genesis::{Genesis, GenesisError};
+use crate::hash::Hash;
+use crate::keys::SigningKey;
+use crate::ledger::{begins_batch, slots};
+use crate::log::checkpoint::{Checkpoint, SignedCheckpointError};
+use crate::log::note::{Note, SignatureType, VerifierKey, VerifierKeyError};
+use crate::log::tiles::{
+    BoundError, BoundTiles, TILE_WIDTH, TileBuilder, TileFile, TileKind, TilePath, parse_bundle,
+};
+use crate::membership::MemberChange;
+
+/// A head of the log that the holder of a log key has signed himself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OwnHead(Checkpoint);
+
+/// Why an own log is not replayed.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum OwnError<E> {
+    /// The head is not signed by this key.
+    #[error("the checkpoint is not this node's own")]
+    NotOwn(#[source] SignedCheckpointError),
+    /// The log's name is none that a key can have.
+    #[error("the checkpoint's origin is no name: {0}")]
+    Name(#[source] VerifierKeyError),
+    /// The partial files do not come to the head.
+    #[error("the open tiles do not come to the head of {size} leaves: {reason}")]
+    Open {
+        /// Leaves of the head.
+        size: u64,
+        /// What does not fit.
+        reason: String,
+    },
+    /// A full file is missing, damaged or cannot be read.
+    #[error(transparent)]
+    File(#[from] BoundError<E>),
+    /// Leaf 0 is no genesis, or that of another log.
+    #[error("the log does not begin with the genesis of {origin}")]
+    Genesis {
+        /// The head's origin.
+        origin: String,
+        /// What is wrong with it, where it is one.
+        #[source]
+        source: Option<GenesisError>,
+    },
+    /// The leaves are not what their events come to.
+    #[error("the log was not made by these rules")]
+    Leaves(#[source] LeavesError),
+    /// The log does not end with a seal.
+    #[error("the log of {size} leaves does not end with a seal")]
+    NoSeal {
+        /// Leaves of the head.
+        size: u64,
+    },
+    /// The state is another than the last seal says.
+    #[error("the state has root {computed}, and the last seal says {sealed}")]
+    StateRoot {
+        /// What the replay came to.
+        computed: Hash,
+        /// What the seal says.
+        sealed: Hash,
+    },
+}
+
+impl OwnHead {
+    /// A signed checkpoint whose log line is by this key.
+    ///
+    /// # Errors
+    /// [`OwnError::NotOwn`] and [`OwnError::Name`].
+    pub fn check<E>(note: &Note, key: &SigningKey) -> Result<OwnHead, OwnError<E>> {
+        let checkpoint = Checkpoint::parse(note.text());
+        let checkpoint = checkpoint.map_err(|error| OwnError::NotOwn(error.into()))?;
+        let origin = checkpoint.origin();
+        let log_key = VerifierKey::new(origin, SignatureType::Ed25519, key.public());
+        let log_key = log_key.map_err(OwnError::Name)?;
+        let checkpoint = Checkpoint::verify(note, &log_key).map_err(OwnError::NotOwn)?;
+        Ok(OwnHead(checkpoint))
+    }
+
+    /// Size and root.
+    pub fn checkpoint(&self) -> &Checkpoint {
+        &self.0
+    }
+
+    /// Replays the log up to this head, which ends with a seal. `open` are its partial files, and
+    /// `read` gives a full one, or nothing where it is missing.
+    ///
+    /// # Errors
+    /// Any [`OwnError`].
+    pub fn replay<E>(
+        &self,
+        open: &[TileFile],
+        read: impl FnMut(&TilePath) -> Result<Option<Vec<u8>>, E>,
+    ) -> Result<Ledger, OwnError<E>> {
+        let (size, root) = (self.0.size(), *self.0.root());
+        let builder = TileBuilder::resume(size, open)
+            .map_err(|error| error.to_string())
+            .and_then(|builder| match builder.root() == root {
+                true => Ok(builder),
+                false => Err(format!("they have root {}", builder.root())),
+            })
+            .map_err(|reason| OwnError::Open { size, reason })?;
+        let mut tiles = BoundTiles::new(size, open.to_vec(), read);
+        let mut replay = Replay::default();
+        for index in 0..tiles.full_bundles() {
+            let bundle = tiles.bundle(index)?;
+            replay.bundle(bundle.into_leaves(), &self.0)?;
+        }
+        replay.bundle(open_leaves(open, size), &self.0)?;
+        replay.finish(&self.0, builder)
+    }
+}
+
+/// The leaves of the open bundle, which the builder has compared with their hashes.
+fn open_leaves(open: &[TileFile], size: u64) -> Vec<Vec<u8>> {
+    let is_bundle = |file: &&TileFile| file.path.kind() == TileKind::Entries;
+    let width = u16::try_from(size % u64::from(TILE_WIDTH)).expect("a remainder is below 256");
+    let bundle = open.iter().find(is_bundle);
+    let leaves = bundle.and_then(|file| parse_bundle(&file.bytes, width).ok());
+    let leaves = leaves.unwrap_or_default().into_iter();
+    leaves.map(<[u8]>::to_vec).collect()
+}
+
+/// A replay on its way.
+#[derive(Default)]
+struct Replay {
+    /// None before the genesis.
+    ledger: Option<Ledger>,
+    /// Leaves that are applied.
+    applied: u64,
+    /// Leaves of the batch whose end is not seen yet.
+    batch: Vec<Vec<u8>>,
+}
+
+impl Replay {
+    fn bundle<E>(&mut self, leaves: Vec<Vec<u8>>, head: &Checkpoint) -> Result<(), OwnError<E>> {
+        for leaf in leaves {
+            if self.ledger.is_none() {
+                self.ledger = Some(found(&leaf, head)?);
+                self.applied = 1;
+                continue;
+            }
+            if begins_batch(&leaf) && !self.batch.is_empty() {
+                self.apply().map_err(OwnError::Leaves)?;
+            }
+            self.batch.push(leaf);
+        }
+        Ok(())
+    }
+
+    fn apply(&mut self) -> Result<(), LeavesError> {
+        let batch = std::mem::take(&mut self.batch);
+        let ledger = self.ledger.as_mut();
+        let ledger = ledger.expect("a batch is gathered only after the genesis");
+        ledger.apply_own(self.applied, &batch)?;
+        self.applied += batch.len() as u64;
+        Ok(())
+    }
+
+    fn finish<E>(mut self, head: &Checkpoint, builder: TileBuilder) -> Result<Ledger, OwnError<E>> {
+        let size = head.size();
+        let no_seal = || OwnError::NoSeal { size };
+        let last = self.batch.last().map(|leaf| Entry::decode(leaf));
+        let Some(Ok(Entry::Seal { state_root })) = last else {
+            return Err(no_seal());
+        };
+        self.apply().map_err(OwnError::Leaves)?;
+        let mut ledger = self.ledger.take().ok_or_else(no_seal)?;
+        ledger.tree = builder.tree();
+        ledger.signatures = SignatureCheck::Verify;
+        let computed = ledger.root_in_seal();
+        if computed != state_root {
+            let sealed = state_root;
+            return Err(OwnError::StateRoot { computed, sealed });
+        }
+        Ok(ledger)
+    }
+}
+
+fn found<E>(leaf: &[u8], head: &Checkpoint) -> Result<Ledger, OwnError<E>> {
+    let failed = |source| OwnError::Genesis {
+        origin: head.origin().to_owned(),
+        source,
+    };
+    let Ok(Entry::Genesis(signed)) = Entry::decode(leaf) else {
+        return Err(failed(None));
+    };
+    let genesis = Genesis::parse(&signed).map_err(|error| failed(Some(error)))?;
+    if genesis.origin() != head.origin() {
+        return Err(failed(None));
+    }
+    let signatures = SignatureCheck::AlreadyVerified;
+    Ok(Ledger::with_signatures(&genesis, signatures))
+}
+
+/// A batch out of its leaves, as far as it has to be read: what follows from it is not.
+struct OwnBatch<'a> {
+    header: SignedHeader,
+    slots: Vec<Slot<'a>>,
+    step: Option<MemberChange>,
+}
+
+impl<'a> OwnBatch<'a> {
+    fn parse(first: u64, leaves: &'a [Vec<u8>]) -> Result<OwnBatch<'a>, LeavesError> {
+        let malformed = |index, source| LeavesError::Malformed { index, source };
+        let no_batch = LeavesError::NoBatch { index: first };
+        let begin = leaves.first().ok_or_else(|| no_batch.clone())?;
+        let begin = Entry::decode(begin).map_err(|source| malformed(first, source))?;
+        let Entry::Batch { header, dropped } = begin else {
+            return Err(no_batch);
+        };
+        let header = SignedHeader::parse(&header).map_err(|source| malformed(first, source))?;
+        let mut step = None;
+        let mut events = Vec::new();
+        for (index, leaf) in (first..).zip(leaves).skip(1) {
+            match leaf.first_chunk::<4>() {
+                Some([2, 0, 0, 0]) => {
+                    let signed = signed_of(leaf).map_err(|source| malformed(index, source))?;
+                    events.push(Slot::Event(signed));
+                }
+                Some([5, 0, 0, 0]) => {
+                    let entry = Entry::decode(leaf).map_err(|source| malformed(index, source))?;
+                    if let Entry::Voters { change, .. } = entry {
+                        step = Some(change);
+                    }
+                }
+                _ => {}
+            }
+        }
+        let slots = slots(events.into_iter(), &dropped);
+        Ok(OwnBatch {
+            header,
+            slots: slots.ok_or(LeavesError::Dropped { index: first })?,
+            step,
+        })
+    }
+}
+
+/// The signed bytes in an event's leaf, where they lie.
+fn signed_of(leaf: &[u8]) -> Result<&[u8], CodecError> {
+    let bytes = leaf[4..]
+        .split_first_chunk::<8>()
+        .and_then(|(length, rest)| {
+            let length = usize::try_from(u64::from_le_bytes(*length)).ok()?;
+            rest.get(..length)
+        });
+    bytes.ok_or_else(|| CodecError::Malformed {
+        reason: "an event's leaf ends before the event".to_owned(),
+    })
+}
+
+impl Ledger {
+    /// Applies a batch whose leaves are in the log already. The tree is brought up at the end.
+    fn apply_own(&mut self, first: u64, leaves: &[Vec<u8>]) -> Result<(), LeavesError> {
+        let batch = OwnBatch::parse(first, leaves)?;
+        let refused = |source| LeavesError::Refused {
+            index: first,
+            source,
+        };
+        self.check_header(batch.header.body().term, &batch.header)
+            .map_err(refused)?;
+        let mut counted = Leaves::counted(first);
+        match &batch.step {
+            Some(change) => {
+                let taken = self.step_onto(&batch.header, change, &mut counted);
+                taken.map_err(refused)?;
+            }
+            None => {
+                self.apply_onto(&batch.header, &batch.slots, &mut counted);
+            }
+        }
+        self.state.clock_mut().leaves = counted.next_index();
+        let (given, own) = (leaves.len() as u64, counted.count);
+        match given == own {
+            true => Ok(()),
+            false => Err(LeavesError::Differs {
+                index: first + given.min(own),
+            }),
+        }
+    }
+}
