@@ -14,6 +14,7 @@ use wattle_ledger::log::proof::prove_consistency;
 use wattle_ledger::log::tiles::TileHashes;
 use wattle_ledger::log::witness::{AddCheckpoint, log_id, origin_of};
 use wattle_witness::config::Config;
+use wattle_witness::reload;
 use wattle_witness::server::Server;
 
 use crate::args::WitnessCommand;
@@ -175,6 +176,11 @@ fn serve(path: &Path) -> Result<(), Failure> {
         let size = size.unwrap_or_else(|| "nothing yet".to_owned());
         say(format!("  {}: cosigned {size}", log.origin));
     }
+    let watched = reload::watch(config, server.witness());
+    watched.map_err(|error| {
+        let what = format!("cannot watch the policies: {error}");
+        Failure::new(Exit::Failure, what, "give the process more threads")
+    })?;
     server.run()
 }
 

@@ -111,7 +111,11 @@ impl Config {
         Ok(Witness::new(&self.name, key, self.policies()?, store)?)
     }
 
-    fn policies(&self) -> Result<Vec<Policy>, ConfigError> {
+    /// The policies of the logs that are there now, one for each.
+    ///
+    /// # Errors
+    /// [`ConfigError::Read`], [`ConfigError::Policy`] and [`ConfigError::TooMany`].
+    pub fn policies(&self) -> Result<Vec<Policy>, ConfigError> {
         let failed = |source| ConfigError::Read {
             path: self.logs.clone(),
             source,

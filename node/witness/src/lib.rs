@@ -10,6 +10,7 @@
 //! - [`witness`]: what is asked and answered, with the time as an argument
 //! - [`server`]: HTTP around it, on threads; [`request`]: one request read within bounds
 //! - [`pace`]: how often one may ask
+//! - [`reload`]: policies that change while it runs
 //!
 //! # Example
 //! ```
@@ -35,6 +36,7 @@
 
 pub mod config;
 pub mod pace;
+pub mod reload;
 pub mod request;
 pub mod server;
 pub mod store;

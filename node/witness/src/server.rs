@@ -40,6 +40,11 @@ impl Server {
         })
     }
 
+    /// The witness that it serves.
+    pub fn witness(&self) -> Arc<Witness> {
+        Arc::clone(&self.witness)
+    }
+
     /// Where it listens.
     ///
     /// # Errors

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::io::{self, Write as _};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Instant;
 
 use wattle_client::api::{WitnessStatus, WitnessedLog};
@@ -117,12 +117,12 @@ pub enum WitnessError {
 
 struct Log {
     origin: String,
-    policy: Policy,
     known: Mutex<Known>,
 }
 
-/// What is durable of a log, as it is in memory.
+/// The policy of a log, and what is durable of it as it is in memory.
 struct Known {
+    policy: Policy,
     head: Option<Head>,
     note: String,
     cosigned_at: u64,
@@ -136,7 +136,7 @@ struct Known {
 pub struct Witness {
     vkey: VerifierKey,
     key: SigningKey,
-    logs: BTreeMap<String, Log>,
+    logs: RwLock<BTreeMap<String, Arc<Log>>>,
     store: Store,
     pace: Mutex<Pace>,
 }
@@ -168,7 +168,7 @@ impl Witness {
         for (place, policy) in policies.into_iter().enumerate() {
             let log = open_log(place + 1, policy, &vkey, &store)?;
             let origin = log.origin.clone();
-            if logs.insert(log_id(&origin), log).is_some() {
+            if logs.insert(log_id(&origin), Arc::new(log)).is_some() {
                 return Err(WitnessError::Twice { origin });
             }
         }
@@ -176,10 +176,59 @@ impl Witness {
         Ok(Witness {
             vkey,
             key,
-            logs,
+            logs: RwLock::new(logs),
             store,
             pace,
         })
+    }
+
+    /// Judges logs by these policies from now on: of a log that is known by its new one, and of a
+    /// further log from what the store holds of it. A log without a policy among them keeps the
+    /// one that it has. The origins of logs that are new, or judged by another policy than before.
+    ///
+    /// # Errors
+    /// Any [`WitnessError`]; nothing has changed then.
+    pub fn take_policies(&self, policies: Vec<Policy>) -> Result<Vec<String>, WitnessError> {
+        let mut logs = self.logs.write().unwrap_or_else(PoisonError::into_inner);
+        let (mut opened, mut changed) = (BTreeMap::new(), Vec::new());
+        for (place, policy) in policies.into_iter().enumerate() {
+            let origin = check_policy(place + 1, &policy, &self.vkey)?;
+            let id = log_id(&origin);
+            let log = match logs.get(&id) {
+                Some(log) => Arc::clone(log),
+                None => Arc::new(open_log(
+                    place + 1,
+                    policy.clone(),
+                    &self.vkey,
+                    &self.store,
+                )?),
+            };
+            if opened.insert(id, (log, policy)).is_some() {
+                return Err(WitnessError::Twice { origin });
+            }
+        }
+        let further = opened.keys().filter(|id| !logs.contains_key(*id)).count();
+        let found = logs.len() + further;
+        if found > LOGS_MAX {
+            return Err(WitnessError::TooManyLogs { found });
+        }
+        // Nothing below can fail.
+        for (id, (log, policy)) in opened {
+            let mut known = log.known.lock().unwrap_or_else(PoisonError::into_inner);
+            let is_new = !logs.contains_key(&id);
+            if is_new || known.policy.to_string() != policy.to_string() {
+                changed.push(log.origin.clone());
+            }
+            known.policy = policy;
+            drop(known);
+            logs.insert(id, log);
+        }
+        Ok(changed)
+    }
+
+    fn log(&self, id: &str) -> Option<Arc<Log>> {
+        let logs = self.logs.read().unwrap_or_else(PoisonError::into_inner);
+        logs.get(id).map(Arc::clone)
     }
 
     /// The witness's verifier key, which belongs into verifiers' policies.
@@ -197,7 +246,7 @@ impl Witness {
             Err(error) => return Answer::text(400, chain(&error)),
         };
         let origin = request.checkpoint().origin();
-        let Some(log) = self.logs.get(&log_id(origin)) else {
+        let Some(log) = self.log(&log_id(origin)) else {
             return Answer::text(404, "this witness does not know the log");
         };
         // One request a log at a time: what was compared is what is replaced.
@@ -205,19 +254,19 @@ impl Witness {
         if known.is_unknown {
             return Answer::text(500, "the witness could not store a checkpoint; restart it");
         }
-        match judge(&request, &log.policy, known.head.as_ref()) {
+        match judge(&request, &known.policy, known.head.as_ref()) {
             // Only who has the log's quorum can use up the log's own pace.
             Ok(_) | Err(Refusal::Contradiction { .. }) if !known.pace.take(Instant::now()) => {
                 Answer::text(429, "too many requests of this log; try again in a second")
             }
-            Ok(verdict) => self.cosign(log, &mut known, &request, &verdict, now),
-            Err(refusal) => self.refuse(log, &known, &request, &refusal),
+            Ok(verdict) => self.cosign(&log, &mut known, &request, &verdict, now),
+            Err(refusal) => self.refuse(&log, &known, &request, &refusal),
         }
     }
 
     /// `GET /<SHA-256 of the origin>/checkpoint`: the last note that was cosigned, for monitors.
     pub fn checkpoint(&self, log: &str) -> Answer {
-        let note = self.logs.get(log).map(|log| {
+        let note = self.log(log).map(|log| {
             let known = log.known.lock().unwrap_or_else(PoisonError::into_inner);
             known.note.clone()
         });
@@ -234,7 +283,8 @@ impl Witness {
 
     /// What the witness says of itself.
     pub fn status(&self) -> WitnessStatus {
-        let logs = self.logs.iter().map(|(id, log)| {
+        let logs = self.logs.read().unwrap_or_else(PoisonError::into_inner);
+        let logs = logs.iter().map(|(id, log)| {
             let known = log.known.lock().unwrap_or_else(PoisonError::into_inner);
             WitnessedLog {
                 origin: log.origin.clone(),
@@ -345,13 +395,9 @@ fn take(pace: &Mutex<Pace>) -> bool {
     pace.take(Instant::now())
 }
 
-fn open_log(
-    place: usize,
-    policy: Policy,
-    vkey: &VerifierKey,
-    store: &Store,
-) -> Result<Log, WitnessError> {
-    let origin = origin_of(&policy).ok_or(WitnessError::NotOneLog { place })?;
+/// The origin of the one log that a policy is of, if a witness can judge by it.
+fn check_policy(place: usize, policy: &Policy, vkey: &VerifierKey) -> Result<String, WitnessError> {
+    let origin = origin_of(policy).ok_or(WitnessError::NotOneLog { place })?;
     let origin = origin.to_owned();
     if policy.quorum().is_none() {
         return Err(WitnessError::NoQuorum { origin });
@@ -360,8 +406,19 @@ fn open_log(
     if cosigners.any(|one| one.key.key() == vkey.key()) {
         return Err(WitnessError::Itself { origin });
     }
+    Ok(origin)
+}
+
+fn open_log(
+    place: usize,
+    policy: Policy,
+    vkey: &VerifierKey,
+    store: &Store,
+) -> Result<Log, WitnessError> {
+    let origin = check_policy(place, &policy, vkey)?;
     let id = log_id(&origin);
     let mut known = Known {
+        policy,
         head: None,
         note: String::new(),
         cosigned_at: 0,
@@ -378,7 +435,6 @@ fn open_log(
     }
     Ok(Log {
         origin,
-        policy,
         known: Mutex::new(known),
     })
 }
@@ -410,7 +466,7 @@ pub(crate) fn say(text: fmt::Arguments<'_>) {
 }
 
 /// An error with its causes in one line.
-fn chain(error: &dyn std::error::Error) -> String {
+pub(crate) fn chain(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut source = error.source();
     while let Some(cause) = source {

@@ -343,6 +343,32 @@ fn a_log_that_asks_too_often_is_told_so_and_others_are_not() {
 }
 
 #[test]
+fn a_new_policy_is_judged_by_from_the_next_checkpoint_on() {
+    let folder = tempfile::tempdir().unwrap();
+    let witness = witness(folder.path());
+    let status = |body: &[u8]| witness.add_checkpoint(body, 1).status;
+    assert_eq!(status(&body(0, 0, 8, &[1, 2])), 200);
+    assert_eq!(status(&body(0, 8, 9, &[3])), 403, "one of three");
+    // Node 3 is the only cosigner now; what was cosigned stays.
+    let cosigner = (format!("{ORIGIN}/node/3"), key(13).public());
+    let alone = Policy::for_park(ORIGIN, &[key(1).public()], &[cosigner], 1).unwrap();
+    assert_eq!(
+        witness.take_policies(vec![alone.clone()]).unwrap(),
+        [ORIGIN]
+    );
+    assert_eq!(status(&body(1, 0, 8, &[3])), 409, "no second history");
+    assert_eq!(status(&body(0, 8, 9, &[3])), 200);
+    assert_eq!(status(&body(0, 9, 10, &[1, 2])), 403, "they vote no more");
+    // The same again is no change, one that misleads takes nothing over, and no log goes.
+    assert!(witness.take_policies(vec![alone]).unwrap().is_empty());
+    let misled = Policy::parse("quorum none\n").unwrap();
+    assert!(witness.take_policies(vec![policy(), misled]).is_err());
+    assert_eq!(status(&body(0, 9, 10, &[3])), 200);
+    assert!(witness.take_policies(Vec::new()).unwrap().is_empty());
+    assert_eq!(witness.status().logs.len(), 1);
+}
+
+#[test]
 fn policies_that_would_mislead_a_witness_are_refused() {
     let open = |policies: Vec<Policy>| {
         let folder = tempfile::tempdir().unwrap();
