@@ -16,6 +16,7 @@ use crate::state::rows::{RowError, parts, require};
 use crate::state::table::Table;
 use crate::state::table_number;
 use crate::state::tenancy::Tenancy;
+use std::collections::BTreeSet;
 use wattle_market::interval::DeliveryInterval;
 use wattle_market::point::PointId;
 use wattle_market::settlement::{ParkTerms, PointTerms};
@@ -308,11 +309,14 @@ impl Registry {
 
     /// `h` of SETTLEMENT.md at an interval: the greatest of feed-in and all retail prices.
     pub fn shortfall_price(&self, interval: DeliveryInterval) -> Price {
-        let retail = self.points.iter().filter_map(|(_, point)| {
-            (point.from <= interval && !self.tenancy.has_ended(point.id, interval))
-                .then(|| self.retail_at(point.tariff, interval))
-                .flatten()
-        });
+        let points = self.points.iter().map(|(_, point)| point);
+        let taking_part = points
+            .filter(|point| point.from <= interval && !self.tenancy.has_ended(point.id, interval));
+        // Many points have few tariffs, and each is priced once.
+        let tariffs: BTreeSet<TariffId> = taking_part.map(|point| point.tariff).collect();
+        let retail = tariffs
+            .into_iter()
+            .filter_map(|tariff| self.retail_at(tariff, interval));
         retail.fold(self.terms_at(interval).feed_in, Price::max)
     }
 
