@@ -75,8 +75,8 @@ struct Replayed {
     stored: Vec<StoredEntry>,
 }
 
-/// Makes a data folder below `folder` out of a recording and starts a node on it, `passes` times. Each
-/// is left alone for `idle` before its memory is looked at.
+/// Makes a data folder below `folder` out of a recording and starts a node on it, `passes` times.
+/// Each is left alone for `idle` before its memory is looked at.
 ///
 /// # Errors
 /// If the recording is not one of these keys, a file cannot be written, or the node does not start.
