@@ -202,22 +202,17 @@ def tree_hash(hashes):
     return hashes[0]
 
 
-def consistent(first, first_root, second, second_root, proof):
-    """RFC 9162, section 2.1.4.2: whether a proof leads from one tree to a larger one."""
-    if first == 0:
-        return not proof and first_root == tree_hash([])
-    path = list(proof)
-    if first & (first - 1) == 0:  # a power of two: the first tree is a subtree of the second
-        path.insert(0, first_root)
+def ends_of_path(first, second, path):
+    """RFC 9162, section 2.1.4.2: the roots of both trees that a path leads to, or None; a path begins with a node of both."""
     if not path:
-        return False
+        return None
     fn, sn = first - 1, second - 1
     while fn & 1:
         fn, sn = fn >> 1, sn >> 1
     old = new = path[0]
     for one in path[1:]:
         if sn == 0:
-            return False
+            return None
         if fn & 1 or fn == sn:
             old = sha256(b"\1" + one + old).digest()
             new = sha256(b"\1" + one + new).digest()
@@ -226,7 +221,17 @@ def consistent(first, first_root, second, second_root, proof):
         else:
             new = sha256(b"\1" + new + one).digest()
         fn, sn = fn >> 1, sn >> 1
-    return (old, new, sn) == (first_root, second_root, 0)
+    return (old, new) if sn == 0 else None
+
+
+def consistent(first, first_root, second, second_root, proof):
+    """RFC 9162, section 2.1.4.2: whether a proof leads from one tree to a larger one."""
+    if first == 0:
+        return not proof and first_root == tree_hash([])
+    path = list(proof)
+    if first & (first - 1) == 0:  # a power of two: the first tree is a subtree of the second
+        path.insert(0, first_root)
+    return ends_of_path(first, second, path) == (first_root, second_root)
 
 
 def file_path(kind, number, count):

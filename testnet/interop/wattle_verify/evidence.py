@@ -145,23 +145,9 @@ def _check_node(node, roles, nodes):
 
 def _prefix(size, newer, path):
     """The root of the first so many leaves of the log that has a larger head."""
-    demand(path, "there is no path")
-    fn, sn = size - 1, newer.size - 1
-    while fn & 1:
-        fn, sn = fn >> 1, sn >> 1
-    old = new = path[0]
-    for one in path[1:]:
-        demand(sn, "the path is too long")
-        if fn & 1 or fn == sn:
-            old = sha256(b"\1" + one + old).digest()
-            new = sha256(b"\1" + one + new).digest()
-            while fn and not fn & 1:
-                fn, sn = fn >> 1, sn >> 1
-        else:
-            new = sha256(b"\1" + new + one).digest()
-        fn, sn = fn >> 1, sn >> 1
-    demand(sn == 0 and new == newer.root, "the path does not lead to the larger head")
-    return old
+    ends = c2sp.ends_of_path(size, newer.size, path)
+    demand(ends is not None and ends[1] == newer.root, "the path does not lead to the larger head")
+    return ends[0]
 
 
 def read(data, park, genesis):
