@@ -94,8 +94,8 @@ pub const RESTORED_LEAVES_MAX: u64 = 1 << 39;
 /// Intervals between two registers of a meter in a state that is read back, about 480 years:
 /// what lies between them is shared out in memory. A state with a longer gap is not read.
 pub const GAP_INTERVALS_MAX: u64 = 1 << 24;
-/// A snapshot of the state is at most this long, 64 GiB: readings of ten thousand meters over
-/// five years. A longer one is not read.
+/// A snapshot of the state is at most this long, 64 GiB: a hundred times the readings of ten
+/// thousand meters in the days that are kept. A longer one is not read.
 pub const SNAPSHOT_BYTES_MAX: u64 = 1 << 36;
 
 const _: () = assert!(EVENT_BYTES_MAX + ITEMS_MAX * 2 + 64 < LEAF_BYTES_MAX);

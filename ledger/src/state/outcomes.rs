@@ -19,7 +19,7 @@ pub struct RecordedOutcome {
 }
 
 /// Outcomes by key and sequence: at least the latest [`OUTCOMES_PER_KEY_MAX`] of each key, and
-/// fewer than [`OUTCOMES_TOGETHER`] more.
+/// at most [`OUTCOMES_TOGETHER`] more.
 #[derive(Debug, Clone)]
 pub struct Outcomes {
     rows: Groups<(PublicKey, u64), RecordedOutcome>,
