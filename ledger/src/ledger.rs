@@ -25,7 +25,7 @@ use crate::log::tree::{Tree, leaf_hash};
 use crate::membership::{ChangeBatch, MemberChange};
 use crate::registration::NodeId;
 use crate::rejection::Rejection;
-use crate::state::clock::{Due, TIME_MAX};
+use crate::state::clock::{Clock, Due, TIME_MAX};
 use crate::state::members::Members;
 use crate::state::outcomes::RecordedOutcome;
 use crate::state::{Facts, State};
@@ -182,6 +182,30 @@ impl Leaves {
         self.count += 1;
         if let Some(leaves) = &mut self.bytes {
             leaves.push(encoded(&entry()));
+        }
+    }
+
+    /// Where the next change puts what it derives.
+    fn facts(&self) -> Facts {
+        match self.bytes {
+            Some(_) => Facts::kept(),
+            None => Facts::counted(),
+        }
+    }
+
+    fn push_facts(&mut self, facts: Facts, clock: &Clock) {
+        let Some(leaves) = &mut self.bytes else {
+            self.count += facts.count();
+            return;
+        };
+        for (participant, fact) in facts.into_kept() {
+            let blind = clock.blind(self.first + self.count);
+            self.count += 1;
+            leaves.push(encoded(&Entry::Derived {
+                participant,
+                blind,
+                fact,
+            }));
         }
     }
 
@@ -525,7 +549,7 @@ impl Ledger {
             let Some(due) = self.state.due() else {
                 break;
             };
-            let mut facts = Vec::new();
+            let mut facts = leaves.facts();
             match due {
                 Due::Gate(interval) => {
                     self.state.clock_mut().next_gate = interval.next();
@@ -547,15 +571,12 @@ impl Ledger {
     }
 
     fn push_facts(&mut self, facts: Facts, leaves: &mut Leaves) {
-        for (participant, fact) in facts {
-            let index = leaves.next_index();
-            leaves.push(|| Entry::Derived {
-                participant,
-                blind: self.state.clock().blind(index),
-                fact,
-            });
-            self.state.clock_mut().unsealed = true;
+        if facts.count() == 0 {
+            return;
         }
+        let clock = self.state.clock_mut();
+        clock.unsealed = true;
+        leaves.push_facts(facts, clock);
     }
 
     /// Applies one event: what became of it, and whether it left a leaf.
@@ -594,7 +615,7 @@ impl Ledger {
         self.state.clock_mut().record_signature(event.signature());
         self.state.clock_mut().unsealed = true;
         self.advance_sequence(body);
-        let mut facts = Vec::new();
+        let mut facts = leaves.facts();
         let outcome = match self.perform(body, leaf, &mut facts) {
             Ok(outcome) => outcome,
             Err(refusal) => vec![refusal.code()],

@@ -13,6 +13,7 @@ pub mod clock;
 pub mod convictions;
 pub mod delegation;
 pub mod delivery;
+mod facts;
 pub mod foreign;
 pub mod groups;
 pub mod halt;
@@ -37,14 +38,13 @@ pub mod tenancy;
 pub mod trading;
 pub mod trie;
 
-use crate::derived::Fact;
 use crate::genesis::Genesis;
 use crate::hash::Hash;
-use crate::registration::ParticipantId;
 use accounts::Accounts;
 use certificates::Certificates;
 use clock::Clock;
 use convictions::Convictions;
+pub(crate) use facts::Facts;
 use foreign::ForeignLogs;
 use joint::Joint;
 use months::Months;
@@ -129,9 +129,6 @@ pub mod table_number {
     pub const CONVICTED_NODES: u8 = 72;
     pub const KEYS_FROZEN_BY_EVIDENCE: u8 = 73;
 }
-
-/// What a change derives, each fact with whom it concerns; none: the park.
-pub(crate) type Facts = Vec<(Option<ParticipantId>, Fact)>;
 
 /// Everything a park knows.
 #[derive(Debug, Clone)]

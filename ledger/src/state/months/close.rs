@@ -55,7 +55,7 @@ impl State {
         });
         match posted {
             Ok(close) => {
-                facts.extend(close.facts);
+                facts.append(close.facts);
                 self.take_close(month, close.invoices, close.closed);
             }
             // Nothing is posted, and what the close was to be made from stays.
@@ -73,7 +73,7 @@ impl State {
     ) -> Result<Close, String> {
         let terms = self.months.terms_at(range.0);
         let terms = *terms.expect("month closes are put in force after their terms");
-        let mut facts = Facts::new();
+        let mut facts = Facts::kept();
         let charges = self.charge_points(month, &terms, &mut facts)?;
         let mut postings = Vec::new();
         let mut invoices = BTreeMap::new();
