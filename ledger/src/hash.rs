@@ -79,6 +79,35 @@ pub fn sha256_pair(domain: u8, left: &Hash, right: &Hash) -> Hash {
     blocks[1][56..].copy_from_slice(&(65u64 * 8).to_be_bytes());
     let mut state = INITIAL;
     sha2::block_api::compress256(&mut state, &blocks);
+    digest(state)
+}
+
+/// Blocks that [`sha256_after`] lays out: bytes that fit are hashed in one call.
+const BLOCKS: usize = 8;
+/// The longest bytes that fit them, after one byte and before the padding.
+const FITTING: usize = BLOCKS * 64 - 1 - 9;
+
+/// SHA-256 over one byte and bytes of any length, as leaves are hashed: the same digest as
+/// [`sha256`]'s.
+pub fn sha256_after(domain: u8, bytes: &[u8]) -> Hash {
+    if bytes.len() > FITTING {
+        return sha256(&[&[domain], bytes]);
+    }
+    let mut blocks = [[0; 64]; BLOCKS];
+    let flat = blocks.as_flattened_mut();
+    let length = 1 + bytes.len();
+    flat[0] = domain;
+    flat[1..length].copy_from_slice(bytes);
+    flat[length] = 0x80;
+    let used = (length + 9).div_ceil(64);
+    let bits = 8 * length as u64;
+    flat[used * 64 - 8..used * 64].copy_from_slice(&bits.to_be_bytes());
+    let mut state = INITIAL;
+    sha2::block_api::compress256(&mut state, &blocks[..used]);
+    digest(state)
+}
+
+fn digest(state: [u32; 8]) -> Hash {
     let mut digest = [0; 32];
     for (bytes, word) in digest.chunks_exact_mut(4).zip(state) {
         bytes.copy_from_slice(&word.to_be_bytes());
@@ -96,6 +125,15 @@ mod tests {
         fn a_pair_has_the_digest_of_its_bytes(domain: u8, left: [u8; 32], right: [u8; 32]) {
             let expected = sha256(&[&[domain], &left, &right]);
             prop_assert_eq!(sha256_pair(domain, &Hash(left), &Hash(right)), expected);
+        }
+    }
+
+    #[test]
+    fn bytes_after_one_byte_have_the_digest_of_all_of_them() {
+        let bytes: Vec<u8> = (0..2 * FITTING).map(|i| (i % 251) as u8).collect();
+        for length in 0..bytes.len() {
+            let bytes = &bytes[..length];
+            assert_eq!(sha256_after(7, bytes), sha256(&[&[7], bytes]), "{length}");
         }
     }
 

@@ -10,7 +10,7 @@
 use super::{Leaves, LeavesError, Ledger, SignatureCheck, Slot};
 use crate::batch::SignedHeader;
 use crate::codec::CodecError;
-use crate::entry::Entry;
+use crate::entry::{Dropped, Entry};
 use crate::genesis::{Genesis, GenesisError};
 use crate::hash::Hash;
 use crate::keys::SigningKey;
@@ -116,21 +116,20 @@ impl OwnHead {
         let mut replay = Replay::default();
         for index in 0..tiles.full_bundles() {
             let bundle = tiles.bundle(index)?;
-            replay.bundle(bundle.into_leaves(), &self.0)?;
+            replay.take(bundle.leaves(), &self.0)?;
         }
-        replay.bundle(open_leaves(open, size), &self.0)?;
+        replay.take(open_leaves(open, size).into_iter(), &self.0)?;
         replay.finish(&self.0, builder)
     }
 }
 
 /// The leaves of the open bundle, which the builder has compared with their hashes.
-fn open_leaves(open: &[TileFile], size: u64) -> Vec<Vec<u8>> {
+fn open_leaves(open: &[TileFile], size: u64) -> Vec<&[u8]> {
     let is_bundle = |file: &&TileFile| file.path.kind() == TileKind::Entries;
     let width = u16::try_from(size % u64::from(TILE_WIDTH)).expect("a remainder is below 256");
     let bundle = open.iter().find(is_bundle);
     let leaves = bundle.and_then(|file| parse_bundle(&file.bytes, width).ok());
-    let leaves = leaves.unwrap_or_default().into_iter();
-    leaves.map(<[u8]>::to_vec).collect()
+    leaves.unwrap_or_default()
 }
 
 /// A replay on its way.
@@ -138,44 +137,42 @@ fn open_leaves(open: &[TileFile], size: u64) -> Vec<Vec<u8>> {
 struct Replay {
     /// None before the genesis.
     ledger: Option<Ledger>,
-    /// Leaves that are applied.
-    applied: u64,
-    /// Leaves of the batch whose end is not seen yet.
-    batch: Vec<Vec<u8>>,
+    /// The batch whose end is not seen yet.
+    batch: OwnBatch,
 }
 
 impl Replay {
-    fn bundle<E>(&mut self, leaves: Vec<Vec<u8>>, head: &Checkpoint) -> Result<(), OwnError<E>> {
+    fn take<'a, E>(
+        &mut self,
+        leaves: impl Iterator<Item = &'a [u8]>,
+        head: &Checkpoint,
+    ) -> Result<(), OwnError<E>> {
         for leaf in leaves {
             if self.ledger.is_none() {
-                self.ledger = Some(found(&leaf, head)?);
-                self.applied = 1;
+                self.ledger = Some(found(leaf, head)?);
+                self.batch.follow(1);
                 continue;
             }
-            if begins_batch(&leaf) && !self.batch.is_empty() {
+            if begins_batch(leaf) && self.batch.leaves > 0 {
                 self.apply().map_err(OwnError::Leaves)?;
             }
-            self.batch.push(leaf);
+            self.batch.push(leaf).map_err(OwnError::Leaves)?;
         }
         Ok(())
     }
 
     fn apply(&mut self) -> Result<(), LeavesError> {
-        let batch = std::mem::take(&mut self.batch);
         let ledger = self.ledger.as_mut();
         let ledger = ledger.expect("a batch is gathered only after the genesis");
-        ledger.apply_own(self.applied, &batch)?;
-        self.applied += batch.len() as u64;
+        ledger.apply_own(&self.batch)?;
+        self.batch.follow(self.batch.first + self.batch.leaves);
         Ok(())
     }
 
     fn finish<E>(mut self, head: &Checkpoint, builder: TileBuilder) -> Result<Ledger, OwnError<E>> {
         let size = head.size();
         let no_seal = || OwnError::NoSeal { size };
-        let last = self.batch.last().map(|leaf| Entry::decode(leaf));
-        let Some(Ok(Entry::Seal { state_root })) = last else {
-            return Err(no_seal());
-        };
+        let state_root = self.batch.seal.ok_or_else(no_seal)?;
         self.apply().map_err(OwnError::Leaves)?;
         let mut ledger = self.ledger.take().ok_or_else(no_seal)?;
         ledger.tree = builder.tree();
@@ -205,46 +202,76 @@ fn found<E>(leaf: &[u8], head: &Checkpoint) -> Result<Ledger, OwnError<E>> {
     Ok(Ledger::with_signatures(&genesis, signatures))
 }
 
-/// A batch out of its leaves, as far as it has to be read: what follows from it is not.
-struct OwnBatch<'a> {
-    header: SignedHeader,
-    slots: Vec<Slot<'a>>,
+/// A batch out of its leaves, as far as it has to be read: what follows from it is counted.
+#[derive(Default)]
+struct OwnBatch {
+    /// Index of its first leaf.
+    first: u64,
+    /// How many there are.
+    leaves: u64,
+    /// The first of them.
+    begin: Vec<u8>,
+    /// The events, one after the other.
+    events: Vec<u8>,
+    /// Where each of them ends.
+    ends: Vec<usize>,
     step: Option<MemberChange>,
+    /// The last leaf's state root, where that is a seal.
+    seal: Option<Hash>,
 }
 
-impl<'a> OwnBatch<'a> {
-    fn parse(first: u64, leaves: &'a [Vec<u8>]) -> Result<OwnBatch<'a>, LeavesError> {
-        let malformed = |index, source| LeavesError::Malformed { index, source };
-        let no_batch = LeavesError::NoBatch { index: first };
-        let begin = leaves.first().ok_or_else(|| no_batch.clone())?;
-        let begin = Entry::decode(begin).map_err(|source| malformed(first, source))?;
-        let Entry::Batch { header, dropped } = begin else {
-            return Err(no_batch);
-        };
-        let header = SignedHeader::parse(&header).map_err(|source| malformed(first, source))?;
-        let mut step = None;
-        let mut events = Vec::new();
-        for (index, leaf) in (first..).zip(leaves).skip(1) {
-            match leaf.first_chunk::<4>() {
-                Some([2, 0, 0, 0]) => {
-                    let signed = signed_of(leaf).map_err(|source| malformed(index, source))?;
-                    events.push(Slot::Event(signed));
-                }
-                Some([5, 0, 0, 0]) => {
-                    let entry = Entry::decode(leaf).map_err(|source| malformed(index, source))?;
-                    if let Entry::Voters { change, .. } = entry {
-                        step = Some(change);
-                    }
-                }
-                _ => {}
-            }
+impl OwnBatch {
+    /// Begins the next batch, at this index. The space of the last one is used again.
+    fn follow(&mut self, first: u64) {
+        (self.first, self.leaves) = (first, 0);
+        self.begin.clear();
+        self.events.clear();
+        self.ends.clear();
+        (self.step, self.seal) = (None, None);
+    }
+
+    fn push(&mut self, leaf: &[u8]) -> Result<(), LeavesError> {
+        let index = self.first + self.leaves;
+        let malformed = |source| LeavesError::Malformed { index, source };
+        if self.leaves == 0 {
+            self.begin.extend(leaf);
         }
-        let slots = slots(events.into_iter(), &dropped);
-        Ok(OwnBatch {
-            header,
-            slots: slots.ok_or(LeavesError::Dropped { index: first })?,
-            step,
-        })
+        self.leaves += 1;
+        self.seal = None;
+        // The variant's number, as [`Entry`] is encoded.
+        match leaf.first_chunk::<4>() {
+            Some([2, 0, 0, 0]) => {
+                self.events.extend(signed_of(leaf).map_err(malformed)?);
+                self.ends.push(self.events.len());
+            }
+            Some([4 | 5, 0, 0, 0]) => match Entry::decode(leaf).map_err(malformed)? {
+                Entry::Seal { state_root } => self.seal = Some(state_root),
+                Entry::Voters { change, .. } => self.step = Some(change),
+                _ => {}
+            },
+            _ => {}
+        }
+        Ok(())
+    }
+
+    /// The header, and the hashes of the events that left no leaf.
+    fn header(&self) -> Result<(SignedHeader, Vec<Dropped>), LeavesError> {
+        let index = self.first;
+        let malformed = |source| LeavesError::Malformed { index, source };
+        match Entry::decode(&self.begin).map_err(malformed)? {
+            Entry::Batch { header, dropped } => {
+                let header = SignedHeader::parse(&header).map_err(malformed)?;
+                Ok((header, dropped))
+            }
+            _ => Err(LeavesError::NoBatch { index }),
+        }
+    }
+
+    fn slots(&self, dropped: &[Dropped]) -> Result<Vec<Slot<'_>>, LeavesError> {
+        let begins = [0].into_iter().chain(self.ends.iter().copied());
+        let places = begins.zip(&self.ends);
+        let events = places.map(|(begin, end)| Slot::Event(&self.events[begin..*end]));
+        slots(events, dropped).ok_or(LeavesError::Dropped { index: self.first })
     }
 }
 
@@ -263,30 +290,30 @@ fn signed_of(leaf: &[u8]) -> Result<&[u8], CodecError> {
 
 impl Ledger {
     /// Applies a batch whose leaves are in the log already. The tree is brought up at the end.
-    fn apply_own(&mut self, first: u64, leaves: &[Vec<u8>]) -> Result<(), LeavesError> {
-        let batch = OwnBatch::parse(first, leaves)?;
+    fn apply_own(&mut self, batch: &OwnBatch) -> Result<(), LeavesError> {
+        let first = batch.first;
+        let (header, dropped) = batch.header()?;
         let refused = |source| LeavesError::Refused {
             index: first,
             source,
         };
-        self.check_header(batch.header.body().term, &batch.header)
+        self.check_header(header.body().term, &header)
             .map_err(refused)?;
         let mut counted = Leaves::counted(first);
         match &batch.step {
             Some(change) => {
-                let taken = self.step_onto(&batch.header, change, &mut counted);
+                let taken = self.step_onto(&header, change, &mut counted);
                 taken.map_err(refused)?;
             }
             None => {
-                self.apply_onto(&batch.header, &batch.slots, &mut counted);
+                self.apply_onto(&header, &batch.slots(&dropped)?, &mut counted);
             }
         }
         self.state.clock_mut().leaves = counted.next_index();
-        let (given, own) = (leaves.len() as u64, counted.count);
-        match given == own {
+        match batch.leaves == counted.count {
             true => Ok(()),
             false => Err(LeavesError::Differs {
-                index: first + given.min(own),
+                index: first + batch.leaves.min(counted.count),
             }),
         }
     }

@@ -5,7 +5,7 @@ use bincode::error::DecodeError;
 use bincode::{Decode, Encode};
 
 use super::MAX_SIZE;
-use crate::hash::{Hash, sha256, sha256_pair};
+use crate::hash::{Hash, sha256_after, sha256_pair};
 
 /// The root of a log without leaves: SHA-256 of nothing.
 pub const EMPTY_ROOT: Hash = Hash([
@@ -15,12 +15,29 @@ pub const EMPTY_ROOT: Hash = Hash([
 
 /// The hash of a leaf: SHA-256 of `0x00` and the leaf's bytes.
 pub fn leaf_hash(leaf: &[u8]) -> Hash {
-    sha256(&[&[0], leaf])
+    sha256_after(0, leaf)
 }
 
 /// The hash of an inner node: SHA-256 of `0x01` and the hashes of its two children.
 pub fn node_hash(left: &Hash, right: &Hash) -> Hash {
     sha256_pair(1, left, right)
+}
+
+/// The root of a complete tree, whose leaves are a power of two and at least one. Their hashes are
+/// overwritten.
+pub(super) fn complete_root(hashes: &mut [Hash]) -> Hash {
+    assert!(
+        hashes.len().is_power_of_two(),
+        "only such trees are complete"
+    );
+    let mut width = hashes.len();
+    while width > 1 {
+        width /= 2;
+        for node in 0..width {
+            hashes[node] = node_hash(&hashes[2 * node], &hashes[2 * node + 1]);
+        }
+    }
+    hashes[0]
 }
 
 /// A tree of any size in at most 40 hashes: the roots of the complete subtrees that its leaves
@@ -114,6 +131,7 @@ impl<'de, Context> BorrowDecode<'de, Context> for Tree {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::hash::sha256;
     use ct_merkle::mem_backed_tree::MemoryBackedTree;
     use proptest::prelude::*;
     use sha2::Sha256;
@@ -186,6 +204,18 @@ mod tests {
         bytes[0] = 10; // 11 leaves have three subtrees, 10 have two.
         assert!(bincode::decode_from_slice::<Tree, _>(&bytes, config).is_err());
         assert_eq!(Tree::from_edge(MAX_SIZE + 1, vec![Hash::ZERO; 2]), None);
+    }
+
+    #[test]
+    fn a_complete_tree_has_the_root_of_its_leaves() {
+        for width in [1, 2, 4, 256] {
+            let mut tree = Tree::new();
+            let mut hashes: Vec<Hash> = (0..width)
+                .map(|i: u64| leaf_hash(&i.to_be_bytes()))
+                .collect();
+            hashes.iter().for_each(|hash| tree.push(*hash));
+            assert_eq!(complete_root(&mut hashes), tree.root());
+        }
     }
 
     proptest! {

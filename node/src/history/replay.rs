@@ -28,7 +28,8 @@ impl History {
         for index in from / width..tiles.full_bundles() {
             let bundle = tiles.bundle(index);
             let bundle = bundle.map_err(|error| damaged(&self.folder, error))?;
-            take(bundle.first(), bundle.leaves())?;
+            let leaves: Vec<Vec<u8>> = bundle.leaves().map(<[u8]>::to_vec).collect();
+            take(bundle.first(), &leaves)?;
         }
         let first = self.size() / width * width;
         if from <= first && first < self.size() {
@@ -53,7 +54,7 @@ impl History {
                 true => {
                     let bundle = tiles.bundle(index);
                     let bundle = bundle.map_err(|error| damaged(&self.folder, error))?;
-                    bundle.into_leaves()
+                    bundle.leaves().map(<[u8]>::to_vec).collect()
                 }
                 false => self.bundle(first)?,
             };
@@ -123,7 +124,7 @@ impl<F: FnMut(&TilePath) -> Result<Option<Vec<u8>>, HistoryError>> Bundles for B
     }
 
     fn check(&mut self, index: u64) -> Result<(), BoundError<HistoryError>> {
-        self.bundle(index).map(|_| ())
+        BoundTiles::check(self, index)
     }
 }
 

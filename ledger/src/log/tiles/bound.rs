@@ -9,7 +9,10 @@ use std::collections::BTreeMap;
 use super::path::{TileKind, TilePath, path_in};
 use super::{TILE_WIDTH, TileFile, parse_bundle, parse_hash_tile};
 use crate::hash::Hash;
-use crate::log::tree::{Tree, leaf_hash};
+use crate::log::tree::{complete_root, leaf_hash};
+
+/// Bytes of a leaf's length before it in a bundle.
+const LENGTH_BYTES: usize = 2;
 
 /// Reads full files of a log of `size` leaves and hands out only what belongs to its open tiles.
 /// The last tile of each level is kept, so that files in order are read once each.
@@ -26,7 +29,10 @@ pub struct BoundTiles<F> {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BoundBundle {
     first: u64,
-    leaves: Vec<Vec<u8>>,
+    /// The file.
+    bytes: Vec<u8>,
+    /// Where each leaf begins and ends in it.
+    places: Vec<(usize, usize)>,
 }
 
 /// Why a file is not handed out.
@@ -56,13 +62,9 @@ impl BoundBundle {
     }
 
     /// The leaves, 256 of them.
-    pub fn leaves(&self) -> &[Vec<u8>] {
-        &self.leaves
-    }
-
-    /// The leaves, to be kept.
-    pub fn into_leaves(self) -> Vec<Vec<u8>> {
-        self.leaves
+    pub fn leaves(&self) -> impl Iterator<Item = &[u8]> {
+        let places = self.places.iter();
+        places.map(|(begin, end)| &self.bytes[*begin..*end])
     }
 }
 
@@ -84,7 +86,8 @@ impl<E, F: FnMut(&TilePath) -> Result<Option<Vec<u8>>, E>> BoundTiles<F> {
         self.size / TILE_WIDTH as u64
     }
 
-    /// A full bundle, by its number.
+    /// A full bundle, by its number. Its leaves are hashed up to the tile above the one of their
+    /// own hashes, which is not read.
     ///
     /// # Errors
     /// [`BoundError`]: it, or a tile above it, is not what the log holds.
@@ -93,22 +96,39 @@ impl<E, F: FnMut(&TilePath) -> Result<Option<Vec<u8>>, E>> BoundTiles<F> {
     /// If the log has no such full bundle.
     pub fn bundle(&mut self, index: u64) -> Result<BoundBundle, BoundError<E>> {
         assert!(index < self.full_bundles(), "only full bundles are read");
-        let hashes = self.tile(0, index)?.to_vec();
+        let expected = self.hash(1, index)?;
         let path = path_in(TileKind::Entries, index, TILE_WIDTH);
         let bytes = self.bytes(path)?;
         let damaged = || BoundError::Damaged { path };
         let leaves = parse_bundle(&bytes, TILE_WIDTH).map_err(|_| damaged())?;
-        let is_whole = leaves
-            .iter()
-            .zip(&hashes)
-            .all(|(leaf, hash)| leaf_hash(leaf) == *hash);
-        if !is_whole {
+        let mut hashes: Vec<Hash> = leaves.iter().map(|leaf| leaf_hash(leaf)).collect();
+        if complete_root(&mut hashes) != expected {
             return Err(damaged());
         }
+        let mut end = 0;
+        let places = leaves.iter().map(|leaf| {
+            let begin = end + LENGTH_BYTES;
+            end = begin + leaf.len();
+            (begin, end)
+        });
         Ok(BoundBundle {
             first: index * u64::from(TILE_WIDTH),
-            leaves: leaves.into_iter().map(<[u8]>::to_vec).collect(),
+            places: places.collect(),
+            bytes,
         })
+    }
+
+    /// Checks a full bundle, the tile of its leaves' hashes, and the tiles above.
+    ///
+    /// # Errors
+    /// [`BoundError`]: one of them is not what the log holds.
+    ///
+    /// # Panics
+    /// If the log has no such full bundle.
+    pub fn check(&mut self, index: u64) -> Result<(), BoundError<E>> {
+        self.bundle(index)?;
+        self.tile(0, index)?;
+        Ok(())
     }
 
     /// The hashes of a full tile, by its level and number.
@@ -120,9 +140,7 @@ impl<E, F: FnMut(&TilePath) -> Result<Option<Vec<u8>>, E>> BoundTiles<F> {
             let bytes = self.bytes(path)?;
             let damaged = || BoundError::Damaged { path };
             let hashes = parse_hash_tile(&bytes, TILE_WIDTH).map_err(|_| damaged())?;
-            let mut tree = Tree::new();
-            hashes.iter().for_each(|hash| tree.push(*hash));
-            if tree.root() != expected {
+            if complete_root(&mut hashes.clone()) != expected {
                 return Err(damaged());
             }
             self.checked.insert(level, (index, hashes));
@@ -180,13 +198,15 @@ mod tests {
         let mut tiles = BoundTiles::new(builder.size(), builder.partials(), read);
         let mut leaf = 0u64;
         for index in 0..tiles.full_bundles() {
-            let bundle = tiles.bundle(index).map_err(|error| match error {
+            let path_of = |error| match error {
                 BoundError::Damaged { path } => path,
                 BoundError::Read { error, .. } => match error {},
-            })?;
+            };
+            tiles.check(index).map_err(path_of)?;
+            let bundle = tiles.bundle(index).map_err(path_of)?;
             assert_eq!(bundle.first(), leaf);
             for bytes in bundle.leaves() {
-                assert_eq!(*bytes, leaf.to_be_bytes());
+                assert_eq!(bytes, leaf.to_be_bytes());
                 leaf += 1;
             }
         }
