@@ -8,12 +8,13 @@ use crate::event_loop::{Receiver, SharedClock};
 use crate::evidence::{self, EvidenceStore};
 use crate::folder;
 use crate::following;
-use crate::history::History;
+use crate::history::{History, HistoryReader};
 use crate::index::Index;
 use crate::network::{self, NetworkEvent, Outbound};
 use crate::recorder::Recorder;
 use crate::scrub;
-use crate::snapshots::{self, Snapshots, Written};
+use crate::snapshots::rebuild::rebuild;
+use crate::snapshots::{self, SnapshotFile, Snapshots, Written};
 use crate::storage::{Identity, Storage};
 use crate::witnesses::Witnesses;
 use anyhow::{Context as _, anyhow};
@@ -240,22 +241,52 @@ fn recover(config: &Config, clock: SharedClock) -> anyhow::Result<EventLoop> {
 fn resume(config: &Config, durable: &mut Durable) -> anyhow::Result<(History, Snapshots)> {
     let folder = config.data_dir.join("snapshots");
     let history_folder = config.data_dir.join("history");
-    let found = snapshots::read_newest(&folder)?;
-    let (history, last) = match found.newest {
-        Some(file) => {
+    let newest = match snapshots::read_newest(&folder)?.newest {
+        Some(newest) => Some(newest),
+        None => rebuilt(config, &folder, &history_folder)?,
+    };
+    let (history, last) = match newest {
+        Some((file, written)) => {
             let head = &file.snapshot.head;
             let place = (head.size, head.root);
             let history = History::resume(&history_folder, place, &file.partials)?;
-            let last = Written {
-                index: head.entry.index,
-                bytes: found.bytes,
-            };
             durable.snapshot = Some(Box::new(file.snapshot));
-            (history, Some(last))
+            (history, Some(written))
         }
         None => (History::open(&history_folder)?, None),
     };
     Ok((history, Snapshots::start(&folder, last)?))
+}
+
+/// A snapshot made again from the node's own history, where it had one that cannot be read.
+fn rebuilt(
+    config: &Config,
+    folder: &Path,
+    history: &Path,
+) -> anyhow::Result<Option<(SnapshotFile, Written)>> {
+    let history = HistoryReader::new(history);
+    for place in snapshots::read_places(folder)? {
+        let (index, leaves) = (place.head.entry.index, place.head.size);
+        let sealed = place.head.seals.last().map_or(0, |seal| seal.size);
+        tracing::warn!(
+            index,
+            leaves,
+            sealed,
+            "no snapshot can be used; replaying the node's own history"
+        );
+        match rebuild(&place, &history, &config.genesis, &config.secrets.log) {
+            Ok(file) => {
+                let written = snapshots::write(folder, &file)?;
+                tracing::info!(index, leaves, "the state is made again");
+                return Ok(Some((file, written)));
+            }
+            Err(error) => {
+                let error = format!("{error:#}");
+                tracing::error!(index, leaves, error, "the history cannot be replayed");
+            }
+        }
+    }
+    Ok(None)
 }
 
 /// Opens the store, which is there already where the node has run before.

@@ -11,10 +11,16 @@
 //! Head and each part have their length (u32, little-endian) before them; the parts, with their
 //! number before them, are the partial tiles and the partial bundle of the head's size, each as its
 //! path (with its length), and then its bytes. The ledger takes up what is left.
+//!
+//! Beside each lies its *place*, a file of the same form without the ledger and with a domain of its
+//! own, `"wattle/node-snapshot-place/v0\n"`: should no snapshot be whole, or none be of a form that
+//! the program knows, the ledger is made again from the node's own history up to there
+//! ([`rebuild`]).
 
 mod file;
+pub mod rebuild;
 
-pub use file::{SnapshotFile, SnapshotFileError};
+pub use file::{Place, SnapshotFile, SnapshotFileError};
 
 use crate::folder;
 use std::fs;
@@ -27,6 +33,7 @@ const KEPT: usize = 2;
 /// Snapshots that may wait for the one that is being written.
 const WAITING_MAX: usize = 2;
 const EXTENSION: &str = "snapshot";
+const PLACE_EXTENSION: &str = "place";
 
 /// Why snapshots cannot be used; the node stops.
 #[derive(Debug, thiserror::Error)]
@@ -67,10 +74,8 @@ pub struct Written {
 /// What a folder of snapshots holds.
 #[derive(Debug)]
 pub struct Found {
-    /// The newest that is whole.
-    pub newest: Option<SnapshotFile>,
-    /// Bytes of its file.
-    pub bytes: u64,
+    /// The newest that is whole, with its size on the disk.
+    pub newest: Option<(SnapshotFile, Written)>,
     /// Files that are not whole; each is worth an alarm.
     pub broken: Vec<PathBuf>,
 }
@@ -83,13 +88,16 @@ pub struct Found {
 pub fn read_newest(folder: &Path) -> Result<Found, SnapshotError> {
     folder::create(folder).map_err(|source| failed(folder, source))?;
     let mut broken = Vec::new();
-    for path in paths(folder)?.into_iter().rev() {
+    for path in paths(folder, EXTENSION)?.into_iter().rev() {
         let bytes = fs::read(&path).map_err(|source| failed(&path, source))?;
         match SnapshotFile::decode(&bytes) {
             Ok(file) => {
-                return Ok(Found {
-                    newest: Some(file),
+                let written = Written {
+                    index: file.snapshot.head.entry.index,
                     bytes: bytes.len() as u64,
+                };
+                return Ok(Found {
+                    newest: Some((file, written)),
                     broken,
                 });
             }
@@ -106,7 +114,6 @@ pub fn read_newest(folder: &Path) -> Result<Found, SnapshotError> {
     }
     Ok(Found {
         newest: None,
-        bytes: 0,
         broken,
     })
 }
@@ -184,33 +191,52 @@ fn failed(path: &Path, source: io::Error) -> SnapshotError {
     }
 }
 
-/// The files, oldest first.
-fn paths(folder: &Path) -> Result<Vec<PathBuf>, SnapshotError> {
-    let mut paths = Vec::new();
-    for entry in fs::read_dir(folder).map_err(|source| failed(folder, source))? {
-        let path = entry.map_err(|source| failed(folder, source))?.path();
-        if path
-            .extension()
-            .is_some_and(|extension| extension == EXTENSION)
-        {
-            paths.push(path);
-        }
-    }
-    // Names are numbers of one width.
-    paths.sort();
-    Ok(paths)
+/// Files of an extension, oldest first: names are numbers of one width.
+fn paths(folder: &Path, extension: &str) -> Result<Vec<PathBuf>, SnapshotError> {
+    folder::with_extension(folder, extension).map_err(|source| failed(folder, source))
 }
 
-fn write(folder: &Path, file: &SnapshotFile) -> Result<Written, SnapshotError> {
+/// The places of the snapshots that were kept, the newest first. One that cannot be read is passed
+/// over.
+///
+/// # Errors
+/// [`SnapshotError::File`].
+pub fn read_places(folder: &Path) -> Result<Vec<Place>, SnapshotError> {
+    let mut places = Vec::new();
+    for path in paths(folder, PLACE_EXTENSION)?.into_iter().rev() {
+        let bytes = fs::read(&path).map_err(|source| failed(&path, source))?;
+        match Place::decode(&bytes) {
+            Ok(place) => places.push(place),
+            Err(error) => tracing::error!(
+                file = %path.display(), %error,
+                "the place of a snapshot cannot be used. Check the disk"
+            ),
+        }
+    }
+    Ok(places)
+}
+
+/// Writes a snapshot durably, and lets the oldest go. The place comes first, so that there is none
+/// without.
+///
+/// # Errors
+/// [`SnapshotError::File`].
+pub fn write(folder: &Path, file: &SnapshotFile) -> Result<Written, SnapshotError> {
     let index = file.snapshot.head.entry.index;
-    let path = folder.join(format!("{index:020}.{EXTENSION}"));
+    let write_one = |extension: &str, bytes: &[u8]| {
+        let path = folder.join(format!("{index:020}.{extension}"));
+        folder::write_durably(&path, bytes).map_err(|source| failed(&path, source))
+    };
+    write_one(PLACE_EXTENSION, &file.place().encode())?;
     let bytes = file.encode();
-    folder::write_durably(&path, &bytes).map_err(|source| failed(&path, source))?;
-    let mut all = paths(folder)?;
-    all.truncate(all.len().saturating_sub(KEPT));
-    for old in all {
-        // One that stays does no harm; it is tried again with the next.
-        let _ = fs::remove_file(&old);
+    write_one(EXTENSION, &bytes)?;
+    for extension in [EXTENSION, PLACE_EXTENSION] {
+        let mut all = paths(folder, extension)?;
+        all.truncate(all.len().saturating_sub(KEPT));
+        for old in all {
+            // One that stays does no harm; it is tried again with the next.
+            let _ = fs::remove_file(&old);
+        }
     }
     Ok(Written {
         index,

@@ -17,7 +17,7 @@ pub struct HistoryReader {
 }
 
 impl HistoryReader {
-    pub(super) fn new(folder: &Path) -> HistoryReader {
+    pub(crate) fn new(folder: &Path) -> HistoryReader {
         HistoryReader {
             folder: folder.to_owned(),
         }

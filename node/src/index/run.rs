@@ -343,16 +343,5 @@ impl Writing {
 
 /// Files of a folder that are named as runs are, in the order of their names.
 pub(super) fn paths(folder: &Path) -> io::Result<Vec<PathBuf>> {
-    let mut paths = Vec::new();
-    for entry in fs::read_dir(folder)? {
-        let path = entry?.path();
-        if path
-            .extension()
-            .is_some_and(|extension| extension == EXTENSION)
-        {
-            paths.push(path);
-        }
-    }
-    paths.sort();
-    Ok(paths)
+    folder::with_extension(folder, EXTENSION)
 }

@@ -7,6 +7,7 @@ use wattle_ledger::log::tiles::{TileFile, TilePath};
 use wattle_replica::snapshot::{Snapshot, SnapshotHead};
 
 const DOMAIN: &[u8] = b"wattle/node-snapshot/v0\n";
+const PLACE_DOMAIN: &[u8] = b"wattle/node-snapshot-place/v0\n";
 
 /// What is written: the replica's snapshot, and where the history goes on.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -17,7 +18,7 @@ pub struct SnapshotFile {
     pub partials: Vec<TileFile>,
 }
 
-/// Why a file is no whole snapshot.
+/// Why a file is no whole snapshot, or no whole place of one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum SnapshotFileError {
     /// It does not begin as one.
@@ -31,21 +32,20 @@ pub enum SnapshotFileError {
     Form,
 }
 
+/// Where a snapshot stands: all that is written of it but the ledger.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Place {
+    /// What the snapshot stands for.
+    pub head: SnapshotHead,
+    /// Partial tiles and bundle of its size.
+    pub partials: Vec<TileFile>,
+}
+
 impl SnapshotFile {
     /// The file's bytes.
     pub fn encode(&self) -> Vec<u8> {
-        let mut bytes = [DOMAIN, &[0; 32][..]].concat();
-        push(&mut bytes, &codec::encode(&self.snapshot.head));
-        bytes.extend(length(self.partials.len()));
-        for file in &self.partials {
-            push(&mut bytes, file.path.to_string().as_bytes());
-            push(&mut bytes, &file.bytes);
-        }
-        bytes.extend_from_slice(&self.snapshot.ledger);
-        let rest = DOMAIN.len() + 32;
-        let hash = sha256(&[&bytes[rest..]]);
-        bytes[DOMAIN.len()..rest].copy_from_slice(&hash.0);
-        bytes
+        let Snapshot { head, ledger } = &self.snapshot;
+        encode(DOMAIN, head, &self.partials, ledger)
     }
 
     /// Reads a file.
@@ -53,20 +53,71 @@ impl SnapshotFile {
     /// # Errors
     /// Any [`SnapshotFileError`].
     pub fn decode(bytes: &[u8]) -> Result<SnapshotFile, SnapshotFileError> {
-        let rest = bytes
-            .strip_prefix(DOMAIN)
-            .ok_or(SnapshotFileError::NoSnapshot)?;
-        let (hash, rest) = rest
-            .split_first_chunk::<32>()
-            .ok_or(SnapshotFileError::Digest)?;
-        if sha256(&[rest]).0 != *hash {
-            return Err(SnapshotFileError::Digest);
+        let (Place { head, partials }, ledger) = decode(DOMAIN, bytes)?;
+        let ledger = ledger.to_vec();
+        Ok(SnapshotFile {
+            snapshot: Snapshot { head, ledger },
+            partials,
+        })
+    }
+
+    /// Where it stands.
+    pub fn place(&self) -> Place {
+        Place {
+            head: self.snapshot.head.clone(),
+            partials: self.partials.clone(),
         }
-        read(rest).ok_or(SnapshotFileError::Form)
     }
 }
 
-fn read(mut rest: &[u8]) -> Option<SnapshotFile> {
+impl Place {
+    /// The file's bytes.
+    pub fn encode(&self) -> Vec<u8> {
+        encode(PLACE_DOMAIN, &self.head, &self.partials, &[])
+    }
+
+    /// Reads a file.
+    ///
+    /// # Errors
+    /// Any [`SnapshotFileError`].
+    pub fn decode(bytes: &[u8]) -> Result<Place, SnapshotFileError> {
+        match decode(PLACE_DOMAIN, bytes)? {
+            (place, []) => Ok(place),
+            _ => Err(SnapshotFileError::Form),
+        }
+    }
+}
+
+fn encode(domain: &[u8], head: &SnapshotHead, partials: &[TileFile], ledger: &[u8]) -> Vec<u8> {
+    let mut bytes = [domain, &[0; 32][..]].concat();
+    push(&mut bytes, &codec::encode(head));
+    bytes.extend(length(partials.len()));
+    for file in partials {
+        push(&mut bytes, file.path.to_string().as_bytes());
+        push(&mut bytes, &file.bytes);
+    }
+    bytes.extend_from_slice(ledger);
+    let rest = domain.len() + 32;
+    let hash = sha256(&[&bytes[rest..]]);
+    bytes[domain.len()..rest].copy_from_slice(&hash.0);
+    bytes
+}
+
+/// The place, and the bytes after it.
+fn decode<'a>(domain: &[u8], bytes: &'a [u8]) -> Result<(Place, &'a [u8]), SnapshotFileError> {
+    let rest = bytes
+        .strip_prefix(domain)
+        .ok_or(SnapshotFileError::NoSnapshot)?;
+    let (hash, rest) = rest
+        .split_first_chunk::<32>()
+        .ok_or(SnapshotFileError::Digest)?;
+    if sha256(&[rest]).0 != *hash {
+        return Err(SnapshotFileError::Digest);
+    }
+    read(rest).ok_or(SnapshotFileError::Form)
+}
+
+fn read(mut rest: &[u8]) -> Option<(Place, &[u8])> {
     let head: SnapshotHead = codec::decode(take(&mut rest)?).ok()?;
     let count = take_length(&mut rest)?;
     let mut partials = Vec::new();
@@ -77,13 +128,7 @@ fn read(mut rest: &[u8]) -> Option<SnapshotFile> {
             bytes: take(&mut rest)?.to_vec(),
         });
     }
-    Some(SnapshotFile {
-        snapshot: Snapshot {
-            head,
-            ledger: rest.to_vec(),
-        },
-        partials,
-    })
+    Some((Place { head, partials }, rest))
 }
 
 fn length(length: usize) -> [u8; 4] {

@@ -32,6 +32,31 @@ fn file(index: u64) -> SnapshotFile {
     }
 }
 
+fn newest(found: &Found) -> Option<&SnapshotFile> {
+    found.newest.as_ref().map(|(file, _)| file)
+}
+
+#[test]
+fn places_are_kept_as_long_as_their_snapshots() {
+    let folder = tempfile::tempdir().unwrap();
+    for index in [5, 90, 1_000] {
+        write(folder.path(), &file(index)).unwrap();
+    }
+    let places = read_places(folder.path()).unwrap();
+    assert_eq!(places, [file(1_000).place(), file(90).place()]);
+    let bytes = places[0].encode();
+    for at in (0..bytes.len()).step_by(7) {
+        let mut changed = bytes.clone();
+        changed[at] ^= 1;
+        assert!(Place::decode(&changed).is_err(), "byte {at}");
+        assert!(Place::decode(&bytes[..at]).is_err(), "cut at {at}");
+    }
+    let path = folder.path().join(format!("{:020}.place", 1_000));
+    fs::write(&path, &bytes[1..]).unwrap();
+    let left = read_places(folder.path()).unwrap();
+    assert_eq!(left, [file(90).place()], "a broken one is passed over");
+}
+
 #[test]
 fn a_file_reads_as_it_was_written_and_no_changed_byte_passes() {
     let file = file(9);
@@ -52,18 +77,18 @@ fn the_last_two_are_kept_and_a_broken_one_gives_way_to_the_one_before_it() {
         let written = write(folder.path(), &file(index)).unwrap();
         assert_eq!(written.index, index);
     }
-    assert_eq!(paths(folder.path()).unwrap().len(), 2);
+    assert_eq!(paths(folder.path(), EXTENSION).unwrap().len(), 2);
     let found = read_newest(folder.path()).unwrap();
-    assert_eq!(found.newest, Some(file(1_000)));
+    assert_eq!(newest(&found), Some(&file(1_000)));
     assert!(found.broken.is_empty());
 
-    let newest = paths(folder.path()).unwrap().pop().unwrap();
-    let mut bytes = fs::read(&newest).unwrap();
+    let path = paths(folder.path(), EXTENSION).unwrap().pop().unwrap();
+    let mut bytes = fs::read(&path).unwrap();
     let last = bytes.len() - 1;
     bytes[last] ^= 1;
-    fs::write(&newest, bytes).unwrap();
+    fs::write(&path, bytes).unwrap();
     let found = read_newest(folder.path()).unwrap();
-    assert_eq!(found.newest, Some(file(90)));
+    assert_eq!(newest(&found), Some(&file(90)));
     assert_eq!(found.broken.len(), 1);
     // It is kept for whoever looks at the disk, and passed over from now on.
     assert!(found.broken[0].exists());
@@ -80,5 +105,5 @@ fn a_half_written_file_is_never_looked_at() {
     )
     .unwrap();
     let found = read_newest(folder.path()).unwrap();
-    assert_eq!((found.newest, found.broken.len()), (Some(file(5)), 0));
+    assert_eq!((newest(&found), found.broken.len()), (Some(&file(5)), 0));
 }

@@ -8,7 +8,10 @@ use wattle_client::{Author, Client};
 
 /// A park whose nodes take a snapshot every few entries.
 fn park(nodes: u64) -> Park {
-    let mut park = Park::new(nodes);
+    with_snapshots(Park::new(nodes))
+}
+
+fn with_snapshots(mut park: Park) -> Park {
     for at in 0..park.configs.len() {
         park.configs[at].raft.snapshot_entries = 10;
         park.write_config(&park.configs[at]);
@@ -98,11 +101,7 @@ fn a_broken_snapshot_gives_way_to_the_one_before_it() {
     });
     let size = node.status().tree_size;
     assert!(node.terminate().success());
-    let newest = files(&park, 1).pop().unwrap();
-    let mut bytes = fs::read(&newest).unwrap();
-    let middle = bytes.len() / 2;
-    bytes[middle] ^= 1;
-    fs::write(&newest, bytes).unwrap();
+    damage(&files(&park, 1).pop().unwrap());
 
     let node = park.start(1);
     grown(&node, size);
@@ -111,6 +110,88 @@ fn a_broken_snapshot_gives_way_to_the_one_before_it() {
     let client = park.client(&[&node]);
     assert_eq!(client.registry().unwrap().participants.len(), 60);
     assert!(node.terminate().success());
+}
+
+/// Changes a byte in the middle of a file.
+fn damage(path: &PathBuf) {
+    let mut bytes = fs::read(path).unwrap();
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    fs::write(path, bytes).unwrap();
+}
+
+#[test]
+fn a_node_without_a_whole_snapshot_replays_its_own_history() {
+    for often in [true, false] {
+        // A seal each tenth of a second, or one at the beginning and no other.
+        let park = match often {
+            true => with_snapshots(Park::fast(1, 600)),
+            false => park(1),
+        };
+        let node = park.start(1);
+        let client = park.client(&[&node]);
+        let mut registrar = park.author(&client, &park.registrar);
+        record(&client, &mut registrar, 1..=150);
+        if often {
+            wait_for("a sealed head", || {
+                node.status().sealed.filter(|sealed| sealed.size > 256)
+            });
+            record(&client, &mut registrar, 151..=200);
+        }
+        let people = if often { 200 } else { 150 };
+        let before = wait_for("two snapshots and a short log", || {
+            let status = node.status();
+            (files(&park, 1).len() == 2 && status.compacted > 100).then_some(status)
+        });
+        node.kill();
+        files(&park, 1).iter().for_each(damage);
+
+        let node = park.start(1);
+        grown(&node, before.tree_size);
+        let log = log_of(&park, 1);
+        assert!(log.contains("the state is made again"), "{log}");
+        let sealed = log.split("sealed=").nth(1).and_then(|rest| {
+            let digits = rest.split(|next: char| !next.is_ascii_digit()).next()?;
+            digits.parse::<u64>().ok()
+        });
+        assert_eq!(sealed.unwrap() > 256, often, "{log}");
+        let client = park.client(&[&node]);
+        assert_eq!(client.registry().unwrap().participants.len(), people);
+        let mut registrar = park.author(&client, &park.registrar);
+        submit(&client, &mut registrar, participant(999));
+        // It has a snapshot again, and starts from that.
+        node.kill();
+        let node = park.start(1);
+        wait_for("the participant", || {
+            let registry = node.client().registry().unwrap();
+            (registry.participants.len() == people + 1).then_some(())
+        });
+        let log = log_of(&park, 1);
+        assert!(!log.contains("the state is made again"), "{log}");
+        assert!(node.terminate().success());
+    }
+}
+
+#[test]
+fn a_node_without_snapshot_and_history_says_what_it_lacks() {
+    let park = park(1);
+    let node = park.start(1);
+    let client = park.client(&[&node]);
+    let mut registrar = park.author(&client, &park.registrar);
+    record(&client, &mut registrar, 1..=150);
+    wait_for("a short log", || {
+        (node.status().compacted > 100).then_some(())
+    });
+    assert!(node.terminate().success());
+    files(&park, 1).iter().for_each(damage);
+    damage(&park.path("node-1/history/tile/entries/000"));
+    let (code, text) = park.start_failing(1);
+    assert_eq!(code, Some(1), "{text}");
+    assert!(
+        text.contains("tile/entries/000 is missing or damaged"),
+        "{text}"
+    );
+    assert!(text.contains("no snapshot reaches that far"), "{text}");
 }
 
 #[test]
