@@ -12,9 +12,9 @@
 //! number before them, are the partial tiles and the partial bundle of the head's size, each as its
 //! path (with its length), and then its bytes. The ledger takes up what is left.
 //!
-//! Beside each lies its *place*, a file of the same form without the ledger and with a domain of its
-//! own, `"wattle/node-snapshot-place/v0\n"`: should no snapshot be whole, or none be of a form that
-//! the program knows, the ledger is made again from the node's own history up to there
+//! Beside each lies its *place*, a file of the same form without the ledger and with a domain of
+//! its own, `"wattle/node-snapshot-place/v0\n"`: should no snapshot be whole, or none be of a form
+//! that the program knows, the ledger is made again from the node's own history up to there
 //! ([`rebuild`]).
 
 mod file;
