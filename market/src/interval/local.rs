@@ -5,12 +5,13 @@ use serde::{Deserialize, Serialize};
 
 use super::{DeliveryInterval, Timestamp};
 
-const MINUTES_PER_DAY: i128 = 24 * 60;
+// Days of any interval, and what dates are made of, fit into 64 bits; their milliseconds may not.
+const MINUTES_PER_DAY: i64 = 24 * 60;
 const MILLIS_PER_MINUTE: i128 = 60_000;
 /// Days in the 400 years after which the Gregorian calendar repeats.
-const DAYS_PER_ERA: i128 = 146_097;
+const DAYS_PER_ERA: i64 = 146_097;
 /// Days from 0000-03-01 to 1970-01-01.
-const EPOCH_SHIFT_DAYS: i128 = 719_468;
+const EPOCH_SHIFT_DAYS: i64 = 719_468;
 
 /// Which quarter of an hour of which local day.
 #[derive(
@@ -32,9 +33,10 @@ impl LocalQuarter {
     /// of UTC (480 in Shanghai). Offsets are multiples of 15 minutes everywhere on Earth today;
     /// with any other the quarter is the one that the start falls into.
     pub fn of(interval: DeliveryInterval, utc_offset_minutes: i16) -> LocalQuarter {
-        let utc_minutes = i128::from(interval.0) * i128::from(DeliveryInterval::LENGTH_MINUTES);
-        let local_minutes = utc_minutes + i128::from(utc_offset_minutes);
-        let days = local_minutes.div_euclid(MINUTES_PER_DAY);
+        let utc_days = (interval.0 / DeliveryInterval::PER_DAY) as i64;
+        let utc_minutes = interval.0 % DeliveryInterval::PER_DAY * DeliveryInterval::LENGTH_MINUTES;
+        let local_minutes = utc_minutes as i64 + i64::from(utc_offset_minutes);
+        let days = utc_days + local_minutes.div_euclid(MINUTES_PER_DAY);
         let minute_of_day = local_minutes.rem_euclid(MINUTES_PER_DAY);
         let (year, month, day) = civil_from_days(days);
         LocalQuarter {
@@ -48,7 +50,8 @@ impl LocalQuarter {
 
 /// The moment at which the local day begins, held within what a timestamp can say.
 pub(super) fn midnight(year: i64, month: u8, day: u8, utc_offset_minutes: i16) -> Timestamp {
-    let local_minutes = days_from_civil(year, month, day) * MINUTES_PER_DAY;
+    let days = days_from_civil(year, month, day);
+    let local_minutes = i128::from(days) * i128::from(MINUTES_PER_DAY);
     let millis = (local_minutes - i128::from(utc_offset_minutes)) * MILLIS_PER_MINUTE;
     Timestamp(u64::try_from(millis.max(0)).unwrap_or(u64::MAX))
 }
@@ -57,7 +60,7 @@ pub(super) fn midnight(year: i64, month: u8, day: u8, utc_offset_minutes: i16) -
 ///
 /// Years are counted from March, so that the leap day is the last of its year; then the lengths
 /// of the months, 31 30 31 30 31 repeated, are what `(153·m + 2) / 5` sums up.
-fn civil_from_days(days: i128) -> (i64, u8, u8) {
+fn civil_from_days(days: i64) -> (i64, u8, u8) {
     let shifted = days + EPOCH_SHIFT_DAYS;
     let era = shifted.div_euclid(DAYS_PER_ERA);
     let day_of_era = shifted.rem_euclid(DAYS_PER_ERA);
@@ -73,18 +76,18 @@ fn civil_from_days(days: i128) -> (i64, u8, u8) {
     } else {
         march_month - 9
     };
-    let year = era * 400 + year_of_era + i128::from(month <= 2);
+    let year = era * 400 + year_of_era + i64::from(month <= 2);
     // A u64 interval reaches year 5 × 10¹⁴ at most, so the year fits.
-    (year as i64, month as u8, day as u8)
+    (year, month as u8, day as u8)
 }
 
 /// Day number (0 = 1970-01-01) of a date; the inverse of [`civil_from_days`].
-fn days_from_civil(year: i64, month: u8, day: u8) -> i128 {
-    let march_year = i128::from(year) - i128::from(month <= 2);
+fn days_from_civil(year: i64, month: u8, day: u8) -> i64 {
+    let march_year = year - i64::from(month <= 2);
     let era = march_year.div_euclid(400);
     let year_of_era = march_year.rem_euclid(400);
-    let march_month = (i128::from(month) + 9) % 12;
-    let day_of_year = (153 * march_month + 2) / 5 + i128::from(day) - 1;
+    let march_month = (i64::from(month) + 9) % 12;
+    let day_of_year = (153 * march_month + 2) / 5 + i64::from(day) - 1;
     let day_of_era = 365 * year_of_era + year_of_era / 4 - year_of_era / 100 + day_of_year;
     era * DAYS_PER_ERA + day_of_era - EPOCH_SHIFT_DAYS
 }
@@ -140,5 +143,23 @@ mod tests {
         let quarter = LocalQuarter::of(DeliveryInterval(u64::MAX), i16::MAX);
         assert!(quarter.year > 500_000_000_000_000);
         assert!((1..=12).contains(&quarter.month) && (1..=31).contains(&quarter.day));
+    }
+
+    proptest::proptest! {
+        /// The day of an interval is what its minutes come to, in as many bits as it takes.
+        #[test]
+        fn any_interval_lies_in_the_day_that_its_minutes_come_to(
+            interval in proptest::prelude::any::<u64>(),
+            shift in 0u32..64,
+            offset in proptest::prelude::any::<i16>(),
+        ) {
+            let interval = interval >> shift;
+            let quarter = LocalQuarter::of(DeliveryInterval(interval), offset);
+            let minutes = i128::from(interval) * 15 + i128::from(offset);
+            let days = days_from_civil(quarter.year, quarter.month, quarter.day);
+            proptest::prop_assert_eq!(i128::from(days), minutes.div_euclid(24 * 60));
+            let in_day = i128::from(quarter.quarter_of_day);
+            proptest::prop_assert_eq!(in_day, minutes.rem_euclid(24 * 60) / 15);
+        }
     }
 }
