@@ -13,12 +13,15 @@ use std::fmt;
 use bincode::{Decode, Encode};
 use ed25519_dalek::Signer as _;
 
+use crate::hash::ordered_bytes;
 use crate::hex::hex_text;
 
 /// An Ed25519 public key in its 32-byte encoding (RFC 8032, section 5.1.2). A value of this type
 /// is only bytes: [`check`](Self::check) tells whether they are an acceptable key.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Encode, Decode)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Encode, Decode)]
 pub struct PublicKey(pub [u8; 32]);
+
+ordered_bytes!(PublicKey);
 
 hex_text!(PublicKey);
 
