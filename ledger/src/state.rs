@@ -9,6 +9,7 @@ pub mod affiliates;
 pub mod boundary;
 pub mod bounds;
 pub mod certificates;
+mod changes;
 pub mod clock;
 pub mod convictions;
 pub mod delegation;
@@ -217,6 +218,17 @@ impl State {
         }
         self.trie = trie;
         self.trie.root()
+    }
+
+    /// Leaves the trie aside until the root is next asked for, which makes it anew from all rows:
+    /// cheaper where much happens before that.
+    pub(crate) fn defer_root(&mut self) {
+        self.trie = Trie::default();
+        let mut tables = Vec::new();
+        self.tables_mut(&mut tables);
+        for table in tables {
+            table.count_all_as_changed();
+        }
     }
 
     /// The state root as the seal states it that is the log's last leaf: it counts no leaf but

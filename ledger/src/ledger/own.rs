@@ -199,7 +199,9 @@ fn found<E>(leaf: &[u8], head: &Checkpoint) -> Result<Ledger, OwnError<E>> {
         return Err(failed(None));
     }
     let signatures = SignatureCheck::AlreadyVerified;
-    Ok(Ledger::with_signatures(&genesis, signatures))
+    let mut ledger = Ledger::with_signatures(&genesis, signatures);
+    ledger.state.defer_root();
+    Ok(ledger)
 }
 
 /// A batch out of its leaves, as far as it has to be read: what follows from it is counted.

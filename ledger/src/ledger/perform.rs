@@ -44,9 +44,10 @@ impl Ledger {
                 let Action::SubmitReadings(readings) = &body.action else {
                     return Err(Rejection::NotAllowed);
                 };
+                let meter = self.state.registry.device(meter);
                 by_item(readings, |_, reading| {
                     self.state
-                        .record_reading(meter, &body.author, reading, facts)
+                        .record_reading(meter.as_ref(), &body.author, reading, facts)
                 })
             }
             Role::Tenant(participant) => self.perform_tenant(participant, body, leaf, facts),

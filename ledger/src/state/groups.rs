@@ -7,25 +7,30 @@
 use crate::codec;
 use crate::keys::PublicKey;
 use crate::registration::MeterId;
+use crate::state::changes::Changes;
 use crate::state::rows::{Part, RowError, RowVisitor, Rows};
+use crate::state::table::Record;
 use crate::state::trie::Trie;
-use std::collections::{BTreeMap, BTreeSet};
-use std::ops::{Bound, ControlFlow, RangeBounds};
+use std::collections::BTreeMap;
+use std::ops::{Bound, ControlFlow, Range, RangeBounds};
 use wattle_market::interval::DeliveryInterval;
 use wattle_market::point::PointId;
 
-/// A row's key that consists of its group's key and its place in the group. Keys ascend as groups
-/// do, and within a group as places do.
+/// A row's key that consists of its owner, the number of one of the owner's groups, and its place
+/// in the group. Keys ascend as owners do, then as groups do, then as places do.
 pub trait GroupedKey: Ord + Copy {
-    /// The key of the group.
-    type Group: Ord + Copy + bincode::Encode + bincode::Decode<()>;
+    /// Whose groups lie together; never many for one owner.
+    type Owner: Ord + Copy + bincode::Encode + bincode::Decode<()>;
 
-    /// The group, and the place in it.
-    fn split(self) -> (Self::Group, u8);
+    /// The owner, the number of the group, and the place in it.
+    fn split(self) -> (Self::Owner, u64, u8);
 
     /// The key of a place; a place or group that no key has gives another one's.
-    fn join(group: Self::Group, place: u8) -> Self;
+    fn join(owner: Self::Owner, group: u64, place: u8) -> Self;
 }
+
+/// The key of a group: its owner and its number.
+type GroupKey<K> = (<K as GroupedKey>::Owner, u64);
 
 /// So many points of an interval make a group.
 const POINTS_TOGETHER: u64 = 64;
@@ -46,15 +51,15 @@ fn whole(group: u64, place: u8, together: u64) -> u64 {
 
 /// An interval's points whose numbers differ in their last six bits only.
 impl GroupedKey for (DeliveryInterval, PointId) {
-    type Group = (DeliveryInterval, u64);
+    type Owner = DeliveryInterval;
 
-    fn split(self) -> ((DeliveryInterval, u64), u8) {
+    fn split(self) -> (DeliveryInterval, u64, u8) {
         let (interval, point) = self;
         let (group, place) = part(point.0.into(), POINTS_TOGETHER);
-        ((interval, group), place)
+        (interval, group, place)
     }
 
-    fn join((interval, group): (DeliveryInterval, u64), place: u8) -> Self {
+    fn join(interval: DeliveryInterval, group: u64, place: u8) -> Self {
         let point = whole(group, place, POINTS_TOGETHER);
         (interval, PointId(u32::try_from(point).unwrap_or(u32::MAX)))
     }
@@ -62,15 +67,15 @@ impl GroupedKey for (DeliveryInterval, PointId) {
 
 /// A meter's intervals of one day of UTC.
 impl GroupedKey for (MeterId, DeliveryInterval) {
-    type Group = (MeterId, u64);
+    type Owner = MeterId;
 
-    fn split(self) -> ((MeterId, u64), u8) {
+    fn split(self) -> (MeterId, u64, u8) {
         let (meter, interval) = self;
         let (day, place) = part(interval.0, DeliveryInterval::PER_DAY);
-        ((meter, day), place)
+        (meter, day, place)
     }
 
-    fn join((meter, day): (MeterId, u64), place: u8) -> Self {
+    fn join(meter: MeterId, day: u64, place: u8) -> Self {
         let interval = whole(day, place, DeliveryInterval::PER_DAY);
         (meter, DeliveryInterval(interval))
     }
@@ -78,15 +83,15 @@ impl GroupedKey for (MeterId, DeliveryInterval) {
 
 /// [`OUTCOMES_TOGETHER`] events of a key that follow each other.
 impl GroupedKey for (PublicKey, u64) {
-    type Group = (PublicKey, u64);
+    type Owner = PublicKey;
 
-    fn split(self) -> ((PublicKey, u64), u8) {
+    fn split(self) -> (PublicKey, u64, u8) {
         let (key, sequence) = self;
         let (group, place) = part(sequence, OUTCOMES_TOGETHER);
-        ((key, group), place)
+        (key, group, place)
     }
 
-    fn join((key, group): (PublicKey, u64), place: u8) -> Self {
+    fn join(key: PublicKey, group: u64, place: u8) -> Self {
         (key, whole(group, place, OUTCOMES_TOGETHER))
     }
 }
@@ -99,12 +104,31 @@ pub fn day_of(interval: DeliveryInterval) -> u64 {
 /// The rows of one group with their places, in order; never none.
 type Members<V> = Vec<(u8, V)>;
 
+/// One group of an owner.
+#[derive(Debug, Clone, PartialEq)]
+struct Group<V> {
+    number: u64,
+    members: Members<V>,
+}
+
 /// One kind of record of the state, many of them to a record of the trie.
 #[derive(Clone)]
 pub struct Groups<K: GroupedKey, V> {
     number: u8,
-    groups: BTreeMap<K::Group, Members<V>>,
-    changed: BTreeSet<K::Group>,
+    /// Each owner's groups, in order; never none.
+    owners: BTreeMap<K::Owner, Vec<Group<V>>>,
+    changed: Changes<GroupKey<K>>,
+}
+
+/// The row of a key, and the rows next to it that have the same owner.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Around<K, V> {
+    /// The last row before the key.
+    pub before: Option<(K, V)>,
+    /// The key's own row.
+    pub at: Option<V>,
+    /// The first row after the key.
+    pub after: Option<(K, V)>,
 }
 
 impl<K: GroupedKey, V> Groups<K, V> {
@@ -112,15 +136,15 @@ impl<K: GroupedKey, V> Groups<K, V> {
     pub fn new(number: u8) -> Groups<K, V> {
         Groups {
             number,
-            groups: BTreeMap::new(),
-            changed: BTreeSet::new(),
+            owners: BTreeMap::new(),
+            changed: Changes::none(),
         }
     }
 
     /// The row of a key.
     pub fn get(&self, key: &K) -> Option<&V> {
-        let (group, place) = key.split();
-        let members = self.groups.get(&group)?;
+        let (owner, number, place) = key.split();
+        let members = self.members((owner, number))?;
         let found = find(members, place).ok()?;
         Some(&members[found].1)
     }
@@ -130,80 +154,164 @@ impl<K: GroupedKey, V> Groups<K, V> {
         self.get(key).is_some()
     }
 
+    /// The rows of a group.
+    fn members(&self, (owner, number): GroupKey<K>) -> Option<&Members<V>> {
+        let groups = self.owners.get(&owner)?;
+        let found = find_group(groups, number).ok()?;
+        Some(&groups[found].members)
+    }
+
+    /// The row of a key, and those next to it: all with one search.
+    pub fn around(&self, key: &K) -> Around<K, &V> {
+        let (owner, number, place) = key.split();
+        let groups = self.owners.get(&owner).map_or(&[][..], Vec::as_slice);
+        let (earlier, members, later) = match find_group(groups, number) {
+            Ok(here) => (&groups[..here], &*groups[here].members, &groups[here + 1..]),
+            Err(gap) => (&groups[..gap], &[][..], &groups[gap..]),
+        };
+        let (before, at, after) = match find(members, place) {
+            Ok(here) => (&members[..here], members.get(here), &members[here + 1..]),
+            Err(gap) => (&members[..gap], None, &members[gap..]),
+        };
+        let before = before.last().map(|row| (number, row));
+        let before = before.or_else(|| earlier.last().and_then(Group::last));
+        let after = after.first().map(|row| (number, row));
+        let after = after.or_else(|| later.first().and_then(Group::first));
+        Around {
+            before: before.map(|(number, (place, row))| (K::join(owner, number, *place), row)),
+            at: at.map(|(_, row)| row),
+            after: after.map(|(number, (place, row))| (K::join(owner, number, *place), row)),
+        }
+    }
+
     /// Sets a row.
     pub fn insert(&mut self, key: K, value: V) {
-        let (group, place) = key.split();
-        self.changed.insert(group);
-        let members = self.groups.entry(group).or_default();
+        self.insert_and_forget(key, value, 0);
+    }
+
+    /// Sets a row, and takes its owner's groups out whose numbers lie before one: all with one
+    /// search.
+    pub fn insert_and_forget(&mut self, key: K, value: V, before: u64) {
+        let (owner, number, place) = key.split();
+        self.changed.note(&(owner, number));
+        let groups = self.owners.entry(owner).or_default();
+        let group = find_group(groups, number).unwrap_or_else(|gap| {
+            let members = Vec::new();
+            groups.insert(gap, Group { number, members });
+            gap
+        });
+        let members = &mut groups[group].members;
         match find(members, place) {
             Ok(found) => members[found].1 = value,
             Err(gap) => members.insert(gap, (place, value)),
         }
+        let before = before.min(number);
+        forget(&mut self.changed, owner, groups, before, 0);
     }
 
     /// Takes a row out.
     pub fn remove(&mut self, key: &K) -> Option<V> {
-        let (group, place) = key.split();
-        let members = self.groups.get_mut(&group)?;
+        let (owner, number, place) = key.split();
+        let groups = self.owners.get_mut(&owner)?;
+        let group = find_group(groups, number).ok()?;
+        let members = &mut groups[group].members;
         let found = find(members, place).ok()?;
         let (_, value) = members.remove(found);
+        self.changed.note(&(owner, number));
         if members.is_empty() {
-            self.groups.remove(&group);
+            self.drain(owner, group..group + 1);
         }
-        self.changed.insert(group);
         Some(value)
     }
 
-    /// Takes all rows of a group out.
-    pub fn remove_group(&mut self, group: &K::Group) {
-        if self.groups.remove(group).is_some() {
-            self.changed.insert(*group);
+    /// Takes all groups out whose numbers lie before one, save for the latest of each owner.
+    pub fn forget_all_but_latest(&mut self, before: u64) {
+        for (owner, groups) in &mut self.owners {
+            forget(&mut self.changed, *owner, groups, before, 1);
         }
     }
 
     /// Takes all groups of a range of their keys out.
-    pub fn remove_groups(&mut self, range: impl RangeBounds<K::Group>) {
-        let groups: Vec<K::Group> = self.groups.range(range).map(|(group, _)| *group).collect();
-        for group in groups {
-            self.remove_group(&group);
+    pub fn remove_groups(&mut self, range: impl RangeBounds<(K::Owner, u64)>) {
+        let bound = |bound: Bound<&(K::Owner, u64)>| bound.map(|(owner, _)| *owner);
+        let owners = self.owners.range(closed(&range, bound));
+        let within = |owner: K::Owner, groups: &[Group<V>]| {
+            let from = groups.partition_point(|group| is_before(&range, &(owner, group.number)));
+            let until = groups.partition_point(|group| !is_behind(&range, &(owner, group.number)));
+            (owner, from..until)
+        };
+        let spans: Vec<_> = owners
+            .map(|(owner, groups)| within(*owner, groups))
+            .collect();
+        for (owner, span) in spans {
+            self.drain(owner, span);
         }
     }
 
-    /// The keys of the groups that have rows, in order.
-    pub fn groups(&self) -> impl DoubleEndedIterator<Item = &K::Group> {
-        self.groups.keys()
+    /// Takes groups of an owner out by their places among them.
+    fn drain(&mut self, owner: K::Owner, span: Range<usize>) {
+        let Some(groups) = self.owners.get_mut(&owner) else {
+            return;
+        };
+        for group in groups.drain(span) {
+            self.changed.note(&(owner, group.number));
+        }
+        if groups.is_empty() {
+            self.owners.remove(&owner);
+        }
     }
 
     /// All rows in the order of their keys.
     pub fn iter(&self) -> impl DoubleEndedIterator<Item = (K, &V)> {
-        let rows = self.groups.iter();
-        rows.flat_map(|(group, members)| rows_of::<K, V>(*group, members))
+        self.range(..)
     }
 
     /// The rows of a range of keys, in order.
-    pub fn range<R: RangeBounds<K>>(&self, range: R) -> impl DoubleEndedIterator<Item = (K, &V)> {
-        let bound = |bound: Bound<&K>| match bound {
-            Bound::Included(key) | Bound::Excluded(key) => Bound::Included(key.split().0),
-            Bound::Unbounded => Bound::Unbounded,
-        };
-        let groups = (bound(range.start_bound()), bound(range.end_bound()));
-        self.groups.range(groups).flat_map(move |(group, members)| {
-            let key = |place: u8| K::join(*group, place);
-            let from = members.partition_point(|(place, _)| is_before(&range, &key(*place)));
-            let members = &members[from..];
-            let until = members.partition_point(|(place, _)| range.contains(&key(*place)));
-            rows_of::<K, V>(*group, &members[..until])
+    pub fn range(&self, range: impl RangeBounds<K>) -> impl DoubleEndedIterator<Item = (K, &V)> {
+        let range = (range.start_bound().cloned(), range.end_bound().cloned());
+        let owners = closed(&range, |bound: Bound<&K>| bound.map(|key| key.split().0));
+        let owners = self.owners.range(owners);
+        owners.flat_map(move |(owner, groups)| {
+            let key = |number, place: &u8| K::join(*owner, number, *place);
+            // Groups that end before the range, or begin behind it, are not gone through.
+            let is_over = |group: &Group<V>| {
+                let last = group.last();
+                last.is_none_or(|(number, (place, _))| is_before(&range, &key(number, place)))
+            };
+            let has_begun = |group: &Group<V>| {
+                let first = group.first();
+                first.is_none_or(|(number, (place, _))| !is_behind(&range, &key(number, place)))
+            };
+            let from = groups.partition_point(is_over);
+            let groups = &groups[from..];
+            let groups = &groups[..groups.partition_point(has_begun)];
+            groups
+                .iter()
+                .flat_map(move |group| rows_within(*owner, group, range))
         })
     }
 
     /// How many rows there are, whatever their groups.
     pub fn len(&self) -> usize {
-        self.groups.values().map(Vec::len).sum()
+        let groups = self.owners.values().flatten();
+        groups.map(|group| group.members.len()).sum()
     }
 
     /// Whether there is no row.
     pub fn is_empty(&self) -> bool {
-        self.groups.is_empty()
+        self.owners.is_empty()
+    }
+}
+
+impl<V> Group<V> {
+    /// The first row, with the group's number.
+    fn first(&self) -> Option<(u64, &(u8, V))> {
+        self.members.first().map(|row| (self.number, row))
+    }
+
+    /// The last row, with the group's number.
+    fn last(&self) -> Option<(u64, &(u8, V))> {
+        self.members.last().map(|row| (self.number, row))
     }
 }
 
@@ -213,14 +321,62 @@ impl<K: GroupedKey + std::fmt::Debug, V: std::fmt::Debug> std::fmt::Debug for Gr
     }
 }
 
-/// Where a place is among the rows of its group, or would be.
-fn find<V>(members: &Members<V>, place: u8) -> Result<usize, usize> {
-    // Most rows come in their order.
-    match members.last() {
-        Some((last, _)) if *last < place => Err(members.len()),
-        _ => members.binary_search_by_key(&place, |(place, _)| *place),
+/// Takes an owner's groups out whose numbers lie before one, save for the latest `keep` of them.
+fn forget<O: Ord + Copy, V>(
+    changed: &mut Changes<(O, u64)>,
+    owner: O,
+    groups: &mut Vec<Group<V>>,
+    before: u64,
+    keep: usize,
+) {
+    if groups.first().is_none_or(|first| first.number >= before) {
+        return;
+    }
+    let past = groups.partition_point(|group| group.number < before);
+    for group in groups.drain(..past.saturating_sub(keep)) {
+        changed.note(&(owner, group.number));
     }
 }
+
+/// Where a group is among those of its owner, or would be.
+fn find_group<V>(groups: &[Group<V>], number: u64) -> Result<usize, usize> {
+    // It is the last one mostly, or comes after it.
+    match groups.split_last() {
+        Some((last, earlier)) if last.number == number => Ok(earlier.len()),
+        Some((last, _)) if last.number < number => Err(groups.len()),
+        _ => groups.binary_search_by_key(&number, |group| group.number),
+    }
+}
+
+/// Where a place is among the rows of its group, or would be.
+fn find<V>(members: &[(u8, V)], place: u8) -> Result<usize, usize> {
+    let Some(((last, _), earlier)) = members.split_last() else {
+        return Err(0);
+    };
+    // Most rows come in their order, and none lacks.
+    let Some(back) = last.checked_sub(place) else {
+        return Err(members.len());
+    };
+    let expected = earlier.len().checked_sub(back.into());
+    match expected.filter(|expected| members[*expected].0 == place) {
+        Some(found) => Ok(found),
+        None => members.binary_search_by_key(&place, |(place, _)| *place),
+    }
+}
+
+/// The closed range of what bounds have in common with all keys within them.
+fn closed<K, O>(range: &impl RangeBounds<K>, owner: impl Fn(Bound<&K>) -> Bound<O>) -> Bounds<O> {
+    let close = |bound: Bound<O>| match bound {
+        Bound::Included(owner) | Bound::Excluded(owner) => Bound::Included(owner),
+        Bound::Unbounded => Bound::Unbounded,
+    };
+    (
+        close(owner(range.start_bound())),
+        close(owner(range.end_bound())),
+    )
+}
+
+type Bounds<K> = (Bound<K>, Bound<K>);
 
 fn is_before<K: Ord>(range: &impl RangeBounds<K>, key: &K) -> bool {
     match range.start_bound() {
@@ -230,12 +386,27 @@ fn is_before<K: Ord>(range: &impl RangeBounds<K>, key: &K) -> bool {
     }
 }
 
-fn rows_of<K: GroupedKey, V>(
-    group: K::Group,
-    members: &[(u8, V)],
+fn is_behind<K: Ord>(range: &impl RangeBounds<K>, key: &K) -> bool {
+    match range.end_bound() {
+        Bound::Included(end) => key > end,
+        Bound::Excluded(end) => key >= end,
+        Bound::Unbounded => false,
+    }
+}
+
+/// The rows of a group that lie within a range, in order.
+fn rows_within<K: GroupedKey, V>(
+    owner: K::Owner,
+    group: &Group<V>,
+    range: Bounds<K>,
 ) -> impl DoubleEndedIterator<Item = (K, &V)> {
-    let rows = members.iter();
-    rows.map(move |(place, value)| (K::join(group, *place), value))
+    let Group { number, members } = group;
+    let key = move |place: u8| K::join(owner, *number, place);
+    let from = members.partition_point(|(place, _)| is_before(&range, &key(*place)));
+    let members = &members[from..];
+    let until = members.partition_point(|(place, _)| !is_behind(&range, &key(*place)));
+    let rows = members[..until].iter();
+    rows.map(move |(place, value)| (key(*place), value))
 }
 
 impl<K, V> Rows for Groups<K, V>
@@ -248,31 +419,36 @@ where
     }
 
     fn count(&self) -> u64 {
-        self.groups.len() as u64
+        self.owners.values().map(|groups| groups.len() as u64).sum()
     }
 
     fn commit(&mut self, trie: &mut Trie) {
-        let (mut path, mut value) = (Vec::new(), Vec::new());
-        for group in std::mem::take(&mut self.changed) {
-            path.clear();
-            path.push(self.number);
-            codec::encode_onto(&group, &mut path);
-            match self.groups.get(&group) {
-                Some(members) => {
-                    value.clear();
-                    codec::encode_onto(members, &mut value);
-                    trie.insert(&path, &value);
+        let mut record = Record::default();
+        let Some(changed) = self.changed.take() else {
+            for (owner, groups) in &self.owners {
+                for group in groups {
+                    let key = (*owner, group.number);
+                    record.set(trie, self.number, &key, Some(&group.members));
                 }
-                None => trie.remove(&path),
             }
+            return;
+        };
+        for key in changed {
+            record.set(trie, self.number, &key, self.members(key));
         }
     }
 
+    fn count_all_as_changed(&mut self) {
+        self.changed = Changes::all();
+    }
+
     fn each(&self, visit: &mut RowVisitor<'_>) -> ControlFlow<()> {
-        for (group, members) in &self.groups {
-            let mut bytes = vec![self.number];
-            codec::encode_onto(group, &mut bytes);
-            visit(&bytes, &codec::encode(members))?;
+        for (owner, groups) in &self.owners {
+            for group in groups {
+                let mut bytes = vec![self.number];
+                codec::encode_onto(&(*owner, group.number), &mut bytes);
+                visit(&bytes, &codec::encode(&group.members))?;
+            }
         }
         ControlFlow::Continue(())
     }
@@ -282,30 +458,33 @@ where
     }
 
     fn load(&mut self, key: &[u8], value: &[u8]) -> Result<(), RowError> {
-        let number = self.number;
+        let table = self.number;
         let Some((&first, key_bytes)) = key.split_first() else {
             return Err(RowError::NoTable(None));
         };
-        if first != number {
+        if first != table {
             return Err(RowError::NoTable(Some(first)));
         }
-        let malformed = RowError::Malformed(number);
-        let group: K::Group = codec::decode(key_bytes).map_err(|_| malformed.clone())?;
+        let malformed = RowError::Malformed(table);
+        let group: GroupKey<K> = codec::decode(key_bytes).map_err(|_| malformed.clone())?;
         let members: Members<V> = codec::decode(value).map_err(|_| malformed.clone())?;
         // One value has one encoding: another one would be another state with the same meaning.
         let is_canonical = codec::encode(&group) == key_bytes && codec::encode(&members) == value;
         let ascends = members.windows(2).all(|pair| pair[0].0 < pair[1].0);
+        let (owner, number) = group;
         let are_places = members
             .iter()
-            .all(|(place, _)| K::join(group, *place).split() == (group, *place));
+            .all(|(place, _)| K::join(owner, number, *place).split() == (owner, number, *place));
         if !is_canonical || members.is_empty() || !ascends || !are_places {
             return Err(malformed);
         }
-        let last = self.groups.last_key_value();
-        if last.is_some_and(|(last, _)| *last >= group) {
-            return Err(RowError::Order(number));
+        let last = self.owners.last_key_value();
+        let last = last.and_then(|(owner, groups)| Some((*owner, groups.last()?.number)));
+        if last.is_some_and(|last| last >= group) {
+            return Err(RowError::Order(table));
         }
-        self.groups.insert(group, members);
+        let groups = self.owners.entry(owner).or_default();
+        groups.push(Group { number, members });
         Ok(())
     }
 }
@@ -325,103 +504,4 @@ where
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::state::table::Table;
-    use proptest::prelude::*;
-
-    type Key = (MeterId, DeliveryInterval);
-
-    fn key() -> impl Strategy<Value = Key> {
-        let meters = 0u32..3;
-        (meters, 0u64..300).prop_map(|(meter, at)| (MeterId(meter), DeliveryInterval(at)))
-    }
-
-    proptest! {
-        /// Groups are a map like any other: what they say of rows is what a plain table says.
-        #[test]
-        fn rows_are_those_of_a_plain_table(
-            steps in prop::collection::vec((key(), prop::option::of(any::<i64>())), 0..200),
-            ends in (key(), key()),
-        ) {
-            let mut groups: Groups<Key, i64> = Groups::new(12);
-            let mut table: Table<Key, i64> = Table::new(12);
-            for (key, value) in steps {
-                match value {
-                    Some(value) => {
-                        groups.insert(key, value);
-                        table.insert(key, value);
-                    }
-                    None => prop_assert_eq!(groups.remove(&key), table.remove(&key)),
-                }
-                prop_assert_eq!(groups.get(&key), table.get(&key));
-            }
-            let plain = |rows: Vec<(&Key, &i64)>| -> Vec<(Key, i64)> {
-                rows.into_iter().map(|(key, value)| (*key, *value)).collect()
-            };
-            let grouped = |rows: Vec<(Key, &i64)>| -> Vec<(Key, i64)> {
-                rows.into_iter().map(|(key, value)| (key, *value)).collect()
-            };
-            prop_assert_eq!(groups.len(), table.len());
-            prop_assert_eq!(grouped(groups.iter().collect()), plain(table.iter().collect()));
-            let (from, to) = (ends.0.min(ends.1), ends.0.max(ends.1));
-            prop_assert_eq!(
-                grouped(groups.range(from..to).collect()),
-                plain(table.range(from..to).collect())
-            );
-            prop_assert_eq!(
-                grouped(groups.range(from..=to).rev().collect()),
-                plain(table.range(from..=to).rev().collect())
-            );
-        }
-
-        /// The trie follows the content alone, and what was handed out reads back as the same.
-        #[test]
-        fn the_trie_has_one_record_for_each_group(
-            steps in prop::collection::vec((key(), prop::option::of(any::<i64>())), 0..100),
-        ) {
-            let (mut groups, mut trie) = (Groups::<Key, i64>::new(12), Trie::default());
-            for (key, value) in steps {
-                match value {
-                    Some(value) => groups.insert(key, value),
-                    None => drop(groups.remove(&key)),
-                }
-                if key.1.0 % 7 == 0 {
-                    groups.commit(&mut trie);
-                }
-            }
-            groups.commit(&mut trie);
-            let (mut again, mut other) = (Groups::<Key, i64>::new(12), Trie::default());
-            let visited = groups.each(&mut |key, value| {
-                again.load(key, value).expect("what was handed out is well formed");
-                other.insert(key, value);
-                ControlFlow::Continue(())
-            });
-            prop_assert!(visited.is_continue());
-            prop_assert_eq!(again.groups, groups.groups);
-            prop_assert_eq!(trie.root(), other.root());
-        }
-    }
-
-    fn loaded(key: (u32, u64), members: &[(u8, i64)]) -> Result<(), RowError> {
-        let mut groups: Groups<Key, i64> = Groups::new(12);
-        let mut bytes = vec![12];
-        bytes.extend(codec::encode(&key));
-        groups.load(&bytes, &codec::encode(&members.to_vec()))
-    }
-
-    #[test]
-    fn a_group_that_no_rows_make_is_refused() {
-        assert_eq!(loaded((1, 2), &[(0, 5), (95, 6)]), Ok(()));
-        let malformed = Err(RowError::Malformed(12));
-        assert_eq!(loaded((1, 2), &[]), malformed, "no rows");
-        assert_eq!(
-            loaded((1, 2), &[(3, 5), (3, 6)]),
-            malformed,
-            "one place twice"
-        );
-        assert_eq!(loaded((1, 2), &[(4, 5), (3, 6)]), malformed, "not in order");
-        assert_eq!(loaded((1, 2), &[(96, 5)]), malformed, "a day has 96 places");
-        assert_eq!(loaded((1, u64::MAX), &[(1, 5)]), malformed, "no such day");
-    }
-}
+mod tests;

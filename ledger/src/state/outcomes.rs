@@ -43,9 +43,9 @@ impl Outcomes {
 
     /// Records an outcome and lets go of the group that is no longer kept.
     pub(crate) fn record(&mut self, key: PublicKey, sequence: u64, outcome: RecordedOutcome) {
-        self.rows.insert((key, sequence), outcome);
-        if let Some(old) = sequence.checked_sub(OUTCOMES_PER_KEY_MAX + OUTCOMES_TOGETHER) {
-            self.rows.remove_group(&(key, old / OUTCOMES_TOGETHER));
-        }
+        let kept = sequence.saturating_sub(OUTCOMES_PER_KEY_MAX);
+        let before = kept / OUTCOMES_TOGETHER;
+        self.rows
+            .insert_and_forget((key, sequence), outcome, before);
     }
 }

@@ -10,7 +10,7 @@ use crate::limits::READING_AGE_INTERVALS_MAX;
 use crate::registration::{Meter, MeterId, is_name};
 use crate::rejection::Rejection;
 use crate::state::groups::Groups;
-use crate::state::registers::{Break, Breaks};
+use crate::state::registers::{Break, Breaks, OfMeter, Read};
 use crate::state::registry::REGISTER_MAX;
 use crate::state::rows::parts;
 use crate::state::table::Table;
@@ -97,7 +97,7 @@ impl Readings {
         let before = first.minus(1);
         let low = (before, self.register(meter, before)?);
         let high = (last, self.register(meter, last)?);
-        Some(wide_rise(&self.breaks, meter, low, high))
+        Some(self.breaks.of(meter).rise(low, high))
     }
 
     /// The latest register of a meter.
@@ -110,49 +110,37 @@ impl Readings {
         &self.breaks
     }
 
-    fn before(
-        &self,
-        meter: MeterId,
-        interval: DeliveryInterval,
-    ) -> Option<(DeliveryInterval, WattHours)> {
-        let rows = self
-            .registers
-            .range((meter, DeliveryInterval(0))..(meter, interval));
-        rows.into_iter()
-            .next_back()
-            .map(|((_, at), register)| (at, *register))
+    fn before(&self, meter: MeterId, interval: DeliveryInterval) -> Option<Read> {
+        self.around(meter, interval).before
     }
 
-    fn from(
-        &self,
-        meter: MeterId,
-        interval: DeliveryInterval,
-    ) -> Option<(DeliveryInterval, WattHours)> {
-        let rows = self
-            .registers
-            .range((meter, interval)..=(meter, DeliveryInterval(u64::MAX)));
-        rows.into_iter()
-            .next()
-            .map(|((_, at), register)| (at, *register))
+    fn around(&self, meter: MeterId, interval: DeliveryInterval) -> Around {
+        let rows = self.registers.around(&(meter, interval));
+        let read = |((_, at), register): ((MeterId, DeliveryInterval), &WattHours)| (at, *register);
+        Around {
+            interval,
+            before: rows.before.map(read),
+            at: rows.at.copied(),
+            after: rows.after.map(read),
+        }
     }
 
     /// The energy of an interval where both its registers were read.
     pub fn actual(&self, meter: MeterId, interval: DeliveryInterval) -> Option<WattHours> {
-        let (at, earlier) = (interval, interval.minus(1));
-        let end = self.register(meter, at)?;
-        let start = self.register(meter, earlier)?;
-        Some(rise(&self.breaks, meter, (earlier, start), (at, end)))
+        let (low, high) = self.around(meter, interval).ends()?;
+        Some(rise(self.breaks.of(meter), low, high))
     }
 
     /// The energy of an interval, by SETTLEMENT.md's rule for substitutes where a register lacks.
     pub fn energy(&self, meter: &Meter, interval: DeliveryInterval) -> Metered {
-        if let Some(energy) = self.actual(meter.id, interval) {
+        let around = self.around(meter.id, interval);
+        if let Some((low, high)) = around.ends() {
             return Metered {
-                energy,
+                energy: rise(self.breaks.of(meter.id), low, high),
                 actual: true,
             };
         }
-        let energy = match self.known_gap(meter.id, interval) {
+        let energy = match around.gap() {
             Some((low, high)) => match self.kept_gap(meter.id, low, high) {
                 Some(gap) => gap.share(interval),
                 None => self.share_out(meter.id, low, high).share(interval),
@@ -193,9 +181,9 @@ impl Readings {
     }
 
     /// What a meter's own key said of an interval, whatever the registrar made of it.
-    fn signed(&self, meter: MeterId, interval: DeliveryInterval) -> Option<WattHours> {
-        let corrected = self.corrected.get(&(interval, meter)).copied();
-        corrected.or_else(|| self.register(meter, interval))
+    fn signed(&self, meter: MeterId, around: &Around) -> Option<WattHours> {
+        let corrected = self.corrected.get(&(around.interval, meter)).copied();
+        corrected.or(around.at)
     }
 
     /// Takes out what meters signed before an interval's corrections.
@@ -213,29 +201,22 @@ impl Readings {
             return;
         }
         self.kept_from = day;
-        let past = self.registers.groups().filter(|(_, at)| *at < day);
-        let past: Vec<(MeterId, u64)> = past.copied().collect();
-        for pair in past.windows(2) {
-            if pair[0].0 == pair[1].0 {
-                self.registers.remove_group(&pair[0]);
-            }
-        }
+        self.registers.forget_all_but_latest(day);
     }
 
     /// Whether a register fits between its neighbors.
     fn check_neighbors(
         &self,
         meter: &Meter,
-        interval: DeliveryInterval,
+        around: &Around,
         register: WattHours,
     ) -> Result<(), Rejection> {
-        self.breaks.check(meter.id, interval, register)?;
-        let this = (interval, register);
-        let before = self.before(meter.id, interval).map(|before| (before, this));
-        let after = self.from(meter.id, interval.next());
-        let after = after.map(|after| (this, after));
-        let steps: Vec<_> = before.into_iter().chain(after).collect();
-        check_steps(&self.breaks, meter, &steps)
+        let breaks = self.breaks.of(meter.id);
+        breaks.check(around.interval, register)?;
+        let this = (around.interval, register);
+        let before = around.before.map(|before| (before, this));
+        let after = around.after.map(|after| (this, after));
+        check_steps(breaks, meter, before.into_iter().chain(after))
     }
 
     /// The breaks of one meter with another one, if its registers fit them.
@@ -256,10 +237,10 @@ impl Readings {
             .chain(later)
             .collect();
         for (at, register) in &rows {
-            breaks.check(meter.id, *at, *register)?;
+            breaks.of(meter.id).check(*at, *register)?;
         }
-        let steps: Vec<_> = rows.windows(2).map(|pair| (pair[0], pair[1])).collect();
-        check_steps(&breaks, meter, &steps)?;
+        let steps = rows.windows(2).map(|pair| (pair[0], pair[1]));
+        check_steps(breaks.of(meter.id), meter, steps)?;
         Ok(breaks)
     }
 
@@ -275,50 +256,66 @@ impl Readings {
     }
 }
 
-/// An interval, and the register at its end.
-type Read = (DeliveryInterval, WattHours);
+/// What was read of a meter at the end of an interval, before it and after it.
+#[derive(Debug, Clone, Copy)]
+struct Around {
+    interval: DeliveryInterval,
+    before: Option<Read>,
+    at: Option<WattHours>,
+    after: Option<Read>,
+}
 
-/// The primary energy between two registers, in 128 bits.
-fn wide_rise(breaks: &Breaks, meter: MeterId, low: Read, high: Read) -> i128 {
-    breaks.cumulative(meter, high.0, high.1) - breaks.cumulative(meter, low.0, low.1)
+impl Around {
+    /// The registers at the start of the interval and at its end, where both were read.
+    fn ends(&self) -> Option<(Read, Read)> {
+        let end = (self.interval, self.at?);
+        let start = self.interval.minus(1);
+        // Nothing lies before the first interval of all.
+        let low = self.before.or((start == self.interval).then_some(end));
+        Some((low.filter(|(at, _)| *at == start)?, end))
+    }
+
+    /// The registers before the interval and not before its end, where there are both.
+    fn gap(&self) -> Option<(Read, Read)> {
+        let at = self.at.map(|register| (self.interval, register));
+        Some((self.before?, at.or(self.after)?))
+    }
 }
 
 /// The primary energy between two registers that stand next to each other.
-fn rise(breaks: &Breaks, meter: MeterId, low: Read, high: Read) -> WattHours {
-    let rise = wide_rise(breaks, meter, low, high);
+fn rise(breaks: OfMeter<'_>, low: Read, high: Read) -> WattHours {
+    let rise = breaks.rise(low, high);
     WattHours(i64::try_from(rise).expect("a rise was checked against the rating"))
 }
 
 /// Whether each step of a register goes forward, and no further than the meter's rating allows.
-fn check_steps(breaks: &Breaks, meter: &Meter, steps: &[(Read, Read)]) -> Result<(), Rejection> {
-    let rises: Vec<i128> = steps
-        .iter()
-        .map(|(low, high)| wide_rise(breaks, meter.id, *low, *high))
-        .collect();
-    if rises.iter().any(|rise| *rise < 0) {
-        return Err(Rejection::RegisterRunsBackwards);
-    }
+fn check_steps(
+    breaks: OfMeter<'_>,
+    meter: &Meter,
+    steps: impl Iterator<Item = (Read, Read)>,
+) -> Result<(), Rejection> {
     let rated = i128::from(energy_per_interval(meter.rated_w).0.max(1));
-    let most = |(low, high): &(Read, Read)| {
+    let mut jumps = false;
+    for (low, high) in steps {
+        let rise = breaks.rise(low, high);
+        if rise < 0 {
+            return Err(Rejection::RegisterRunsBackwards);
+        }
         let intervals = i128::from(high.0.0 - low.0.0);
-        rated * intervals * i128::from(RATING_MARGIN_PERCENT) / 100 + 1
-    };
-    if steps
-        .iter()
-        .map(most)
-        .zip(rises)
-        .any(|(most, rise)| rise > most)
-    {
-        return Err(Rejection::RegisterJumps);
+        // One more than a hundredth of the right side, rounded down, is the most there may be.
+        jumps |= (rise - 1) * 100 > rated * intervals * i128::from(RATING_MARGIN_PERCENT);
     }
-    Ok(())
+    match jumps {
+        true => Err(Rejection::RegisterJumps),
+        false => Ok(()),
+    }
 }
 
 impl State {
-    /// Records one register that a meter's key signed.
+    /// Records one register that a meter's key signed; `meter` is none where nobody registered it.
     pub(crate) fn record_reading(
         &mut self,
-        meter: MeterId,
+        meter: Option<&Meter>,
         author: &PublicKey,
         reading: &Reading,
         facts: &mut Facts,
@@ -326,14 +323,15 @@ impl State {
         if self.is_frozen(author) {
             return Err(Rejection::KeyFrozen);
         }
-        let meter = self.registry.device(meter).ok_or(Rejection::UnknownMeter)?;
+        let meter = meter.ok_or(Rejection::UnknownMeter)?;
         let interval = reading.interval;
-        self.check_interval_of(&meter, interval)?;
+        self.check_interval_of(meter, interval)?;
         if self.runs.covers(interval) && self.is_past_last_run(interval) {
             return Err(Rejection::AfterFinal);
         }
         check_register(reading.register)?;
-        if let Some(signed) = self.readings.signed(meter.id, interval) {
+        let around = self.readings.around(meter.id, interval);
+        if let Some(signed) = self.readings.signed(meter.id, &around) {
             if signed == reading.register {
                 return Ok(());
             }
@@ -344,7 +342,7 @@ impl State {
             return Err(Rejection::ReadingContradicts);
         }
         self.readings
-            .check_neighbors(&meter, interval, reading.register)?;
+            .check_neighbors(meter, &around, reading.register)?;
         // Nothing below can be refused.
         let meter = meter.id;
         self.readings.set(meter, interval, reading.register);
@@ -413,14 +411,12 @@ impl State {
             return Err(Rejection::AfterFinal);
         }
         check_register(register)?;
-        let before = self
-            .readings
-            .register(meter.id, interval)
-            .ok_or(Rejection::NothingToCorrect)?;
+        let around = self.readings.around(meter.id, interval);
+        let before = around.at.ok_or(Rejection::NothingToCorrect)?;
         if before == register {
             return Ok(());
         }
-        self.readings.check_neighbors(&meter, interval, register)?;
+        self.readings.check_neighbors(&meter, &around, register)?;
         // Nothing below can be refused.
         let participant = self.participant_of(&meter, interval);
         let meter = meter.id;

@@ -88,6 +88,9 @@ impl Default for Breaks {
     }
 }
 
+/// An interval, and a register at its end.
+pub type Read = (DeliveryInterval, WattHours);
+
 /// The first segment of every meter.
 const FIRST_SEGMENT: Break = Break {
     last: WattHours::ZERO,
@@ -101,57 +104,76 @@ impl Breaks {
         self.rows.iter()
     }
 
-    /// The break that began the segment of an interval.
-    pub fn at(&self, meter: MeterId, interval: DeliveryInterval) -> Break {
-        let rows = self
-            .rows
-            .range((meter, DeliveryInterval(0))..=(meter, interval));
-        rows.into_iter()
-            .next_back()
-            .map_or(FIRST_SEGMENT, |(_, row)| *row)
-    }
-
-    fn next(&self, meter: MeterId, interval: DeliveryInterval) -> Option<Break> {
-        let rows = self
-            .rows
-            .range((meter, interval.next())..=(meter, DeliveryInterval(u64::MAX)));
-        rows.into_iter().next().map(|(_, row)| *row)
-    }
-
-    /// Cumulative primary energy at a register read at the end of an interval.
-    pub fn cumulative(
-        &self,
-        meter: MeterId,
-        interval: DeliveryInterval,
-        register: WattHours,
-    ) -> i128 {
-        let rows = self
-            .rows
-            .range((meter, DeliveryInterval(0))..=(meter, interval));
-        let (mut sum, mut segment) = (0, FIRST_SEGMENT);
-        for (_, row) in rows {
-            sum += segment.ratio.primary(row.last) - segment.ratio.primary(segment.start);
-            segment = *row;
-        }
-        sum + segment.ratio.primary(register) - segment.ratio.primary(segment.start)
+    /// One meter's breaks. Most meters have none, which is found out here once for all that is
+    /// asked of them.
+    pub fn of(&self, meter: MeterId) -> OfMeter<'_> {
+        let first = self.rows.range((meter, DeliveryInterval(0))..).next();
+        let has_some = first.is_some_and(|((of, _), _)| *of == meter);
+        let rows = has_some.then_some(&self.rows);
+        OfMeter { meter, rows }
     }
 
     /// Takes a break in that was checked elsewhere.
     pub(crate) fn set(&mut self, meter: MeterId, interval: DeliveryInterval, row: Break) {
         self.rows.insert((meter, interval), row);
     }
+}
+
+/// The breaks of one meter.
+#[derive(Debug, Clone, Copy)]
+pub struct OfMeter<'a> {
+    meter: MeterId,
+    /// None: the meter has none.
+    rows: Option<&'a Table<(MeterId, DeliveryInterval), Break>>,
+}
+
+impl OfMeter<'_> {
+    /// The break that began the segment of an interval.
+    pub fn at(&self, interval: DeliveryInterval) -> Break {
+        self.until(interval).next_back().unwrap_or(FIRST_SEGMENT)
+    }
+
+    /// The breaks at an interval and before it, in order.
+    fn until(&self, interval: DeliveryInterval) -> impl DoubleEndedIterator<Item = Break> {
+        let range = (self.meter, DeliveryInterval(0))..=(self.meter, interval);
+        let rows = self
+            .rows
+            .into_iter()
+            .flat_map(move |rows| rows.range(range.clone()));
+        rows.map(|(_, row)| *row)
+    }
+
+    fn next(&self, interval: DeliveryInterval) -> Option<Break> {
+        let range = (self.meter, interval.next())..=(self.meter, DeliveryInterval(u64::MAX));
+        self.rows?.range(range).next().map(|(_, row)| *row)
+    }
+
+    /// Cumulative primary energy at a register read at the end of an interval.
+    pub fn cumulative(&self, (interval, register): Read) -> i128 {
+        let (mut sum, mut segment) = (0, FIRST_SEGMENT);
+        for row in self.until(interval) {
+            sum += segment.ratio.primary(row.last) - segment.ratio.primary(segment.start);
+            segment = row;
+        }
+        sum + segment.ratio.primary(register) - segment.ratio.primary(segment.start)
+    }
+
+    /// The primary energy between two registers, in watt-hours.
+    pub fn rise(&self, low: Read, high: Read) -> i128 {
+        match self.rows {
+            Some(_) => self.cumulative(high) - self.cumulative(low),
+            None => i128::from(high.1.0) - i128::from(low.1.0),
+        }
+    }
 
     /// Whether a register lies within its segment.
     pub(crate) fn check(
         &self,
-        meter: MeterId,
         interval: DeliveryInterval,
         register: WattHours,
     ) -> Result<(), Rejection> {
-        let next = self.next(meter, interval);
-        if register < self.at(meter, interval).start
-            || next.is_some_and(|next| register > next.last)
-        {
+        let next = self.next(interval);
+        if register < self.at(interval).start || next.is_some_and(|next| register > next.last) {
             return Err(Rejection::RegisterRunsBackwards);
         }
         Ok(())
@@ -170,7 +192,7 @@ impl State {
         start: WattHours,
         facts: &mut Facts,
     ) -> Result<(), Rejection> {
-        let ratio = self.readings.breaks().at(at.0, at.1).ratio;
+        let ratio = self.readings.breaks().of(at.0).at(at.1).ratio;
         self.break_register(at, Break { last, start, ratio }, facts)
     }
 
@@ -250,7 +272,7 @@ impl Breaks {
         interval: DeliveryInterval,
         row: Break,
     ) -> Result<Breaks, Rejection> {
-        if self.next(meter.id, interval).is_some() {
+        if self.of(meter.id).next(interval).is_some() {
             return Err(Rejection::LaterBreak);
         }
         let mut breaks = Breaks::default();
@@ -258,7 +280,7 @@ impl Breaks {
         for (key, row) in self.rows.range(before) {
             breaks.rows.insert(*key, *row);
         }
-        if row.last < breaks.at(meter.id, interval).start {
+        if row.last < breaks.of(meter.id).at(interval).start {
             return Err(Rejection::RegisterRunsBackwards);
         }
         breaks.rows.insert((meter.id, interval), row);
@@ -267,6 +289,6 @@ impl Breaks {
 
     /// Takes one break over.
     pub(crate) fn take(&mut self, other: &Breaks, meter: MeterId, interval: DeliveryInterval) {
-        self.set(meter, interval, other.at(meter, interval));
+        self.set(meter, interval, other.of(meter).at(interval));
     }
 }

@@ -24,6 +24,10 @@ pub trait Rows {
     /// Carries what changed since the last call over to the trie.
     fn commit(&mut self, trie: &mut Trie);
 
+    /// From here on every row counts as changed: the next [`Rows::commit`] carries them all over,
+    /// to a trie that must have none of this table.
+    fn count_all_as_changed(&mut self);
+
     /// Hands out each row as key bytes and value bytes, in the order of the keys, until one is
     /// refused.
     fn each(&self, visit: &mut RowVisitor<'_>) -> ControlFlow<()>;
@@ -88,6 +92,10 @@ where
 
     fn commit(&mut self, trie: &mut Trie) {
         Table::commit(self, trie);
+    }
+
+    fn count_all_as_changed(&mut self) {
+        Table::count_all_as_changed(self);
     }
 
     fn each(&self, visit: &mut RowVisitor<'_>) -> ControlFlow<()> {

@@ -1,8 +1,9 @@
 //! An ordered map that remembers what changed, so that the state root follows changes alone.
 
 use crate::codec;
+use crate::state::changes::Changes;
 use crate::state::trie::Trie;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::ops::RangeBounds;
 
 /// One kind of record of the state.
@@ -12,7 +13,7 @@ use std::ops::RangeBounds;
 pub struct Table<K, V> {
     number: u8,
     rows: BTreeMap<K, V>,
-    changed: BTreeSet<K>,
+    changed: Changes<K>,
 }
 
 impl<K, V> Table<K, V>
@@ -25,7 +26,7 @@ where
         Table {
             number,
             rows: BTreeMap::new(),
-            changed: BTreeSet::new(),
+            changed: Changes::none(),
         }
     }
 
@@ -42,7 +43,7 @@ where
     /// The row of a key, to be changed.
     pub fn get_mut(&mut self, key: &K) -> Option<&mut V> {
         let row = self.rows.get_mut(key)?;
-        self.changed.insert(key.clone());
+        self.changed.note(key);
         Some(row)
     }
 
@@ -51,20 +52,20 @@ where
     where
         V: Default,
     {
-        self.changed.insert(key.clone());
+        self.changed.note(&key);
         self.rows.entry(key).or_default()
     }
 
     /// Sets a row.
     pub fn insert(&mut self, key: K, value: V) {
-        self.changed.insert(key.clone());
+        self.changed.note(&key);
         self.rows.insert(key, value);
     }
 
     /// Takes a row out.
     pub fn remove(&mut self, key: &K) -> Option<V> {
         let row = self.rows.remove(key)?;
-        self.changed.insert(key.clone());
+        self.changed.note(key);
         Some(row)
     }
 
@@ -105,21 +106,52 @@ where
         ascends
     }
 
+    /// From here on every row counts as changed: the next [`Table::commit`] carries them all over,
+    /// to a trie that must have none of this table.
+    pub(crate) fn count_all_as_changed(&mut self) {
+        self.changed = Changes::all();
+    }
+
     /// Carries what changed since the last call over to the trie.
     pub fn commit(&mut self, trie: &mut Trie) {
-        let (mut path, mut value) = (Vec::new(), Vec::new());
-        for key in std::mem::take(&mut self.changed) {
-            path.clear();
-            path.push(self.number);
-            codec::encode_onto(&key, &mut path);
-            match self.rows.get(&key) {
-                Some(row) => {
-                    value.clear();
-                    codec::encode_onto(row, &mut value);
-                    trie.insert(&path, &value);
-                }
-                None => trie.remove(&path),
+        let mut record = Record::default();
+        let Some(changed) = self.changed.take() else {
+            for (key, row) in &self.rows {
+                record.set(trie, self.number, key, Some(row));
             }
+            return;
+        };
+        for key in changed {
+            record.set(trie, self.number, &key, self.rows.get(&key));
+        }
+    }
+}
+
+/// Room for the bytes of a record of the trie.
+#[derive(Default)]
+pub(crate) struct Record {
+    path: Vec<u8>,
+    value: Vec<u8>,
+}
+
+impl Record {
+    /// Carries a record over to the trie, or takes it out.
+    pub(crate) fn set<K, V>(&mut self, trie: &mut Trie, table: u8, key: &K, value: Option<&V>)
+    where
+        K: bincode::Encode,
+        V: bincode::Encode,
+    {
+        let Record { path, value: bytes } = self;
+        path.clear();
+        path.push(table);
+        codec::encode_onto(key, path);
+        match value {
+            Some(value) => {
+                bytes.clear();
+                codec::encode_onto(value, bytes);
+                trie.insert(path, bytes);
+            }
+            None => trie.remove(path),
         }
     }
 }

@@ -26,15 +26,6 @@ impl Gap {
 }
 
 impl Readings {
-    /// The registers around an interval, where there are both.
-    pub(super) fn known_gap(
-        &self,
-        meter: MeterId,
-        interval: DeliveryInterval,
-    ) -> Option<(Read, Read)> {
-        Some((self.before(meter, interval)?, self.from(meter, interval)?))
-    }
-
     pub(super) fn kept_gap(&self, meter: MeterId, low: Read, high: Read) -> Option<&Gap> {
         let gap = self.gaps.get(&meter)?;
         ((gap.from, gap.to) == (low.0, high.0)).then_some(gap)
@@ -42,10 +33,11 @@ impl Readings {
 
     /// Shares the gap around an interval out, where there is one, for the intervals that follow.
     pub(crate) fn keep_gap(&mut self, meter: MeterId, interval: DeliveryInterval) {
-        if self.actual(meter, interval).is_some() {
+        let around = self.around(meter, interval);
+        if around.ends().is_some() {
             return;
         }
-        if let Some((low, high)) = self.known_gap(meter, interval)
+        if let Some((low, high)) = around.gap()
             && self.kept_gap(meter, low, high).is_none()
         {
             let gap = self.share_out(meter, low, high);
@@ -56,7 +48,7 @@ impl Readings {
     /// A known gap with its total shared out over it.
     pub(super) fn share_out(&self, meter: MeterId, low: Read, high: Read) -> Gap {
         let (from, to) = (low.0, high.0);
-        let total = rise(&self.breaks, meter, low, high);
+        let total = rise(self.breaks.of(meter), low, high);
         let week_earlier: Vec<WattHours> = (from.0 + 1..=to.0)
             .map(|at| {
                 let earlier = DeliveryInterval(at).minus(DeliveryInterval::PER_WEEK);

@@ -1,6 +1,6 @@
 //! What sharing out and subtracting registers relies on.
 
-use super::{Readings, check_register, wide_rise};
+use super::{Readings, check_register};
 use crate::limits::GAP_INTERVALS_MAX;
 use crate::registration::MeterId;
 use crate::state::registers::Break;
@@ -37,7 +37,7 @@ impl Readings {
             require(table, is_sound, "has a register beyond all bounds")?;
             match before.filter(|(of, _)| *of == meter) {
                 Some((_, low)) => {
-                    let rise = wide_rise(&self.breaks, meter, low, read);
+                    let rise = self.breaks.of(meter).rise(low, read);
                     let holds = (0..=i128::from(ENERGY_BOUND) << 8).contains(&rise)
                         && interval.0 - low.0.0 <= GAP_INTERVALS_MAX;
                     require(table, holds, "falls, or lies too far behind the last")?;

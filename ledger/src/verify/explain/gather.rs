@@ -492,7 +492,7 @@ impl Gathered {
     ) -> Option<WattHours> {
         let at = |read: &RegisterRead| {
             let (interval, register) = (read.interval, read.register);
-            self.breaks.cumulative(meter, interval, register)
+            self.breaks.of(meter).cumulative((interval, register))
         };
         let rise = i64::try_from(at(high) - at(low)).ok()?;
         Some(WattHours(rise)).filter(|rise| rise.0 >= 0)

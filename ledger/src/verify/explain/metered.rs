@@ -45,7 +45,7 @@ pub(super) fn metered(
             kind: meter.kind,
             registered: *registered,
             energy: of_meter,
-            ratio: gathered.breaks.at(meter.id, gathered.interval).ratio,
+            ratio: gathered.breaks.of(meter.id).at(gathered.interval).ratio,
             restarts,
             basis,
         });

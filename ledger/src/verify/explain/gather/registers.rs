@@ -81,7 +81,7 @@ impl Gathered {
                 last,
                 start,
             } => {
-                let ratio = self.breaks.at(*meter, *interval).ratio;
+                let ratio = self.breaks.of(*meter).at(*interval).ratio;
                 let at = (*meter, *interval);
                 self.restarted(entry, at, (*last, *start, ratio), RestartKind::Reset);
             }
