@@ -58,6 +58,13 @@ pub fn clear_with_minimums<K: Ord + Clone>(
     asks: &[MinimumQuote<K>],
     bids: &[MinimumQuote<K>],
 ) -> MinimumClearing<K> {
+    let mut orders = asks.iter().chain(bids);
+    if orders.all(|order| order.minimum.0 <= 0) {
+        return MinimumClearing {
+            clearing: clear(&quotes(asks), &quotes(bids)),
+            removed: Vec::new(),
+        };
+    }
     let (mut asks, mut bids) = (asks.to_vec(), bids.to_vec());
     // Sorted once, so that each round's own sort finds its work done.
     asks.sort_by_key(|order| order.quote.limit);
