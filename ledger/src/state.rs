@@ -8,6 +8,7 @@ pub mod accounts;
 pub mod affiliates;
 pub mod boundary;
 pub mod bounds;
+pub mod by_interval;
 pub mod certificates;
 mod changes;
 pub mod clock;

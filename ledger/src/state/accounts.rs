@@ -130,21 +130,29 @@ impl Accounts {
             .expect("as much was reserved just before");
     }
 
+    /// Releases what was reserved and reserves at most as much anew, at once.
+    ///
+    /// # Panics
+    /// As [`Accounts::release`] does.
+    pub(crate) fn reserve_instead(
+        &mut self,
+        participant: ParticipantId,
+        released: Money,
+        reserved: Money,
+    ) {
+        let row = self.rows.entry(AccountId::Participant(participant));
+        let left = without(row.reserved, released);
+        let again = left.checked_add(reserved);
+        row.reserved = again.expect("as much was reserved just before");
+    }
+
     /// Releases collateral that was reserved.
     ///
     /// # Panics
     /// If more is released than was reserved: the books would be wrong.
     pub(crate) fn release(&mut self, participant: ParticipantId, amount: Money) {
         let row = self.rows.entry(AccountId::Participant(participant));
-        let reserved = row
-            .reserved
-            .checked_sub(amount)
-            .expect("no overflow below what is reserved");
-        assert!(
-            reserved.0 >= 0,
-            "more collateral was released than reserved"
-        );
-        row.reserved = reserved;
+        row.reserved = without(row.reserved, amount);
     }
 
     /// Sets how far below zero a participant may trade.
@@ -178,6 +186,14 @@ impl Accounts {
         }
         self.post(&JournalEntry::transfer(AccountId::Cash, id, amount))
     }
+}
+
+/// What stays reserved once `released` of it is not.
+fn without(reserved: Money, released: Money) -> Money {
+    let left = reserved.checked_sub(released);
+    let left = left.expect("no overflow below what is reserved");
+    assert!(left.0 >= 0, "more collateral was released than reserved");
+    left
 }
 
 /// An amount of money, either way, that one event may move.

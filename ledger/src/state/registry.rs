@@ -1,5 +1,7 @@
 //! Who and what is registered, and the prices in force.
 
+mod prices;
+
 use crate::genesis::{Genesis, NodeRecord};
 use crate::keys::PublicKey;
 use crate::limits::{DELEGATES_PER_PARTICIPANT_MAX, REGISTRATIONS_MAX};
@@ -16,6 +18,7 @@ use crate::state::rows::{RowError, parts, require};
 use crate::state::table::Table;
 use crate::state::table_number;
 use crate::state::tenancy::Tenancy;
+use prices::KeptPrices;
 use std::collections::BTreeSet;
 use wattle_market::interval::DeliveryInterval;
 use wattle_market::point::PointId;
@@ -76,13 +79,15 @@ pub struct Registry {
     members: Members,
     utc_offset_minutes: i16,
     first_interval: DeliveryInterval,
+    /// Follows from points and their ends, tariffs and terms.
+    prices: KeptPrices,
 }
 
 parts!(Registry {
     participants, points, meters, keys, tariffs, terms, factors, instructions, tenancy, boundary,
     members
 } beside {
-    utc_offset_minutes, first_interval
+    utc_offset_minutes, first_interval, prices
 });
 
 impl Registry {
@@ -103,6 +108,7 @@ impl Registry {
             members: Members::found(genesis),
             utc_offset_minutes: body.utc_offset_minutes,
             first_interval: first,
+            prices: KeptPrices::new(),
         };
         registry.insert_key(body.registrar, Role::Registrar, 0);
         registry.insert_key(body.treasurer, Role::Treasurer, 0);
@@ -230,7 +236,9 @@ impl Registry {
         &self.tenancy
     }
 
+    /// Ends of points and assignments of meters, to be changed.
     pub(crate) fn tenancy_mut(&mut self) -> &mut Tenancy {
+        self.prices.clear();
         &mut self.tenancy
     }
 
@@ -384,6 +392,7 @@ impl Registry {
         if self.points.len() >= REGISTRATIONS_MAX {
             return Err(Rejection::RegistryFull);
         }
+        self.prices.clear();
         self.points.insert(point.id, point.clone());
         Ok(())
     }
@@ -543,6 +552,7 @@ impl Registry {
             return Err(Rejection::GateClosed);
         }
         prices.check().map_err(|_| Rejection::TariffInvalid)?;
+        self.prices.clear();
         self.tariffs.insert((tariff, from), prices.clone());
         Ok(())
     }
@@ -557,6 +567,7 @@ impl Registry {
             return Err(Rejection::GateClosed);
         }
         check_terms(terms).map_err(|_| Rejection::TermsInvalid)?;
+        self.prices.clear();
         self.terms.insert(from, *terms);
         Ok(())
     }

@@ -1,12 +1,12 @@
 //! Minimums, changes, affiliates, halts and price bounds, each through whole batches.
 
-use crate::it::park::{ALICE, BOB, FIRST, Park, REGISTRAR, TREASURER, order};
+use crate::it::park::{ALICE, BOB, FIRST, Park, REGISTRAR, TREASURER, genesis_body, order, point};
 use wattle_ledger::derived::Fact;
 use wattle_ledger::entry::Entry;
 use wattle_ledger::event::{Action, OrderChange, OrderId, OrderItem, OrderWithMinimum};
 use wattle_ledger::journal::AccountId;
 use wattle_ledger::log::policy::Policy;
-use wattle_ledger::registration::{AffiliateGroupId, ParticipantId};
+use wattle_ledger::registration::{AffiliateGroupId, ParticipantId, Point, TariffId};
 use wattle_ledger::rejection::Rejection;
 use wattle_ledger::verify::claim::Status;
 use wattle_ledger::verify::directory::Directory;
@@ -14,6 +14,8 @@ use wattle_ledger::verify::verify;
 use wattle_market::interval::DeliveryInterval;
 use wattle_market::order::Side;
 use wattle_market::point::PointId;
+use wattle_market::settlement::ParkTerms;
+use wattle_market::tariff::Tariff;
 use wattle_market::units::{Money, Price, WattHours};
 
 pub(crate) fn facts(park: &Park) -> Vec<Fact> {
@@ -448,4 +450,65 @@ fn a_limit_outside_floor_and_cap_is_refused_and_an_earlier_one_stays_out_of_the_
         .sum();
     assert_eq!(sold, 400, "the order at 0.20 is below the floor");
     verifies(&mut park);
+}
+
+/// What is held for each watt-hour of the next order of an interval that a point places.
+fn held_by_next(park: &mut Park, id: u32, side: Side, interval: DeliveryInterval) -> i64 {
+    let before = reserved(park, id);
+    let item = OrderItem {
+        interval,
+        ..order(id, side, 10, 500_000)
+    };
+    let author = if id == 1 { ALICE } else { BOB };
+    assert_eq!(park.submit(author, place(item)), [0]);
+    (reserved(park, id) - before) / 10
+}
+
+#[test]
+fn collateral_is_that_of_the_prices_in_force_after_each_change_of_them() {
+    let mut park = Park::peopled();
+    let (near, far) = (FIRST.plus(3), FIRST.plus(9));
+    let sold = |park: &mut Park| {
+        let mut held = |at| held_by_next(park, 1, Side::Sell, at);
+        (held(near), held(far))
+    };
+    let bought = |park: &mut Park| {
+        let mut held = |at| held_by_next(park, 2, Side::Buy, at);
+        (held(near), held(far))
+    };
+    assert_eq!(sold(&mut park), (300_000, 300_000));
+    assert_eq!(bought(&mut park), (550_000, 550_000));
+    let tariff = |tariff, from, price| Action::SetTariff {
+        tariff: TariffId(tariff),
+        from,
+        prices: Tariff::uniform(Price(price)),
+    };
+    assert_eq!(park.submit(REGISTRAR, tariff(1, far, 900_000)), [0]);
+    assert_eq!(sold(&mut park), (300_000, 400_000));
+    let terms = ParkTerms {
+        wheeling: Price(70_000),
+        ..genesis_body(1).terms
+    };
+    let from = far;
+    assert_eq!(
+        park.submit(REGISTRAR, Action::SetTerms { from, terms }),
+        [0]
+    );
+    assert_eq!(bought(&mut park), (550_000, 570_000));
+    // A tariff that nobody has sets no price, and one that a new point has does.
+    assert_eq!(park.submit(REGISTRAR, tariff(2, FIRST, 2_000_000)), [0]);
+    assert_eq!(sold(&mut park), (300_000, 400_000));
+    let dear = Point {
+        id: PointId(3),
+        tariff: TariffId(2),
+        ..point(2)
+    };
+    assert_eq!(park.submit(REGISTRAR, Action::RegisterPoint(dear)), [0]);
+    assert_eq!(sold(&mut park), (1_500_000, 1_500_000));
+    let point = PointId(3);
+    assert_eq!(
+        park.submit(REGISTRAR, Action::EndPoint { point, from }),
+        [0]
+    );
+    assert_eq!(sold(&mut park), (1_500_000, 400_000));
 }

@@ -163,7 +163,8 @@ impl State {
                 limit: price,
             };
             let fill = (leg.quantity, price);
-            let used = self.take_position(bundle.participant, &item, fill, held);
+            let used = self.take_position(&item, fill, held);
+            self.accounts.reserve_again(bundle.participant, used);
             held = Money(held.0 - used.0);
         }
     }

@@ -81,7 +81,8 @@ impl State {
         self.check_solvent(participant)?;
         self.check_bundle_counts(participant, day)?;
         for leg in bundle.legs {
-            self.check_exposed(point, (leg.interval, leg.side), leg.quantity, None)?;
+            let own = self.own_items(participant, leg.interval);
+            self.check_exposed(point, (leg.interval, leg.side), leg.quantity, &own)?;
         }
         self.check_legs_cross(participant, bundle.legs)?;
         let reserved = self.collateral_of_bundle(bundle)?;

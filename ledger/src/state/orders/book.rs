@@ -217,8 +217,7 @@ impl Orders {
     /// Whether no further order of a continuous interval may rest. Orders outside the price bounds
     /// count too, since they are in the book again once the bounds are widened.
     pub(super) fn is_full(&self, interval: DeliveryInterval) -> bool {
-        let count = self.counts.get(&interval);
-        count.is_some_and(|count| *count >= BOOK_ORDERS_MAX)
+        is_full_with(self.open.count_of(interval))
     }
 
     /// Drops the books of all intervals from one on. They are built again when they are needed.
@@ -246,6 +245,10 @@ impl Orders {
         let book = self.books.get(&interval)?;
         Some(book.queue(side))
     }
+}
+
+fn is_full_with(orders: usize) -> bool {
+    orders >= BOOK_ORDERS_MAX as usize
 }
 
 #[cfg(test)]
@@ -278,17 +281,15 @@ mod tests {
         for item in 0..3 {
             orders.insert(name(item), open.clone(), WattHours::ZERO);
         }
-        assert_eq!(orders.counts.get(&interval), Some(&3));
+        assert_eq!(orders.open.count_of(interval), 3);
         for item in [1, 1, 0] {
             orders.remove(&(interval, name(item)));
         }
-        assert_eq!(orders.counts.get(&interval), Some(&1));
+        assert_eq!(orders.open.count_of(interval), 1);
         assert!(!orders.is_full(interval));
         // A million orders more; one goes, and there is room.
-        orders.counts.insert(interval, BOOK_ORDERS_MAX);
-        assert!(orders.is_full(interval) && !orders.is_full(interval.next()));
-        orders.remove(&(interval, name(2)));
-        assert!(!orders.is_full(interval));
+        let most = BOOK_ORDERS_MAX as usize;
+        assert!(is_full_with(most) && is_full_with(most + 1) && !is_full_with(most - 1));
     }
 
     #[test]

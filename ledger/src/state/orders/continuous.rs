@@ -7,7 +7,7 @@ use crate::rejection::Rejection;
 use crate::state::index::{Turnover, Venue};
 use crate::state::orders::book::{Coming, Match};
 use crate::state::orders::gate::count;
-use crate::state::orders::{Candidate, OpenOrder, OrderKey, Orders};
+use crate::state::orders::{Candidate, Due, OrderKey, Orders};
 use crate::state::{Facts, State};
 use wattle_market::book::{Lifetime, Refusal};
 use wattle_market::interval::DeliveryInterval;
@@ -162,7 +162,7 @@ impl State {
     pub(super) fn close_session(
         &mut self,
         interval: DeliveryInterval,
-        resting: &[(OrderId, OpenOrder)],
+        resting: &[Due],
         facts: &mut Facts,
     ) {
         let session = self.orders.sessions.remove(&interval);
@@ -178,8 +178,8 @@ impl State {
             offers: count(resting, Side::Sell),
         };
         facts.push((None, fact));
-        for (id, order) in resting {
-            self.close_order(id, order, WattHours::ZERO, None, facts);
+        for due in resting {
+            self.close_order(due, WattHours::ZERO, None, facts);
         }
     }
 }

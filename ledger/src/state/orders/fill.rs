@@ -1,7 +1,6 @@
 //! Fills: what was traded of an order becomes a part of its point's position.
 
 use crate::event::{OrderId, OrderItem};
-use crate::registration::ParticipantId;
 use crate::state::State;
 use crate::state::orders::OrderKey;
 use wattle_market::interval::DeliveryInterval;
@@ -49,16 +48,16 @@ impl State {
         } else {
             self.orders.reduce(key, left, freed);
         }
-        self.accounts.release(participant, freed);
-        self.take_position(participant, &item, (filled, price), freed);
+        let held = self.take_position(&item, (filled, price), freed);
+        self.accounts.reserve_instead(participant, freed, held);
         item
     }
 
     /// Adds a fill of an order to its point's position, with its collateral at the price of the
-    /// trade, at most what was `freed` of the order's own. Gives what is reserved again.
+    /// trade, at most what is `freed` of the order's own. Gives what the position holds of it; who
+    /// calls reserves just that on the account.
     pub(crate) fn take_position(
         &mut self,
-        participant: ParticipantId,
         item: &OrderItem,
         (filled, price): (WattHours, Price),
         freed: Money,
@@ -72,7 +71,6 @@ impl State {
         // The price is no worse than the limit, so this is within what was released unless
         // prices rose after the order; then what was held stays held.
         let reserved = needed.min(freed);
-        self.accounts.reserve_again(participant, reserved);
         let position = self.orders.positions.entry((item.interval, item.point));
         let cash = filled
             .cost(price)

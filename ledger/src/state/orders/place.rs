@@ -11,7 +11,6 @@ use crate::registration::{ParticipantId, Point};
 use crate::rejection::Rejection;
 use crate::state::orders::{Arrival, OpenOrder, OrderKey};
 use crate::state::{Facts, State};
-use std::collections::BTreeSet;
 use wattle_market::book::Lifetime;
 use wattle_market::collateral::collateral;
 use wattle_market::exposure::{self, Excess};
@@ -103,7 +102,9 @@ impl State {
             replaced: None,
             lifetime: placement.lifetime,
         };
-        let reserved = self.check_order(&candidate)?;
+        self.check_order(&candidate)?;
+        let reserved = self.collateral_of(&item);
+        let reserved = reserved.ok_or(Rejection::QuantityTooLarge)?;
         self.judge_by_book(&candidate)?;
         self.accounts.reserve(participant, reserved)?;
         // Nothing below can be refused.
@@ -159,7 +160,9 @@ impl State {
             replaced: Some(key),
             lifetime: Lifetime::Resting,
         };
-        let reserved = self.check_order(&candidate)?;
+        self.check_order(&candidate)?;
+        let reserved = self.collateral_of(&item);
+        let reserved = reserved.ok_or(Rejection::QuantityTooLarge)?;
         self.judge_by_book(&candidate)?;
         self.check_cover_instead(participant, freed, reserved)?;
         // Nothing below can be refused.
@@ -212,8 +215,8 @@ impl State {
         Ok(())
     }
 
-    /// Every check but the cover, in the order of RULES.md; the collateral that is needed.
-    fn check_order(&self, candidate: &Candidate) -> Result<Money, Rejection> {
+    /// Every check but those of the collateral, in the order of RULES.md.
+    fn check_order(&self, candidate: &Candidate) -> Result<(), Rejection> {
         let Candidate {
             participant, item, ..
         } = candidate;
@@ -234,17 +237,15 @@ impl State {
         }
         self.trading.admit(item)?;
         self.check_counts(candidate)?;
-        self.check_exposure(point, candidate)?;
-        self.check_crossing(candidate)?;
+        let own: Vec<&OrderItem> = self.others_of(*participant, candidate).collect();
+        self.check_exposed(point, (item.interval, item.side), item.quantity, &own)?;
+        self.check_crossing(candidate, &own)?;
         let replaced = candidate
             .replaced
             .and_then(|key| self.orders.open.get(&key));
         let replaced = replaced.map(|order| &order.item);
         let offset = self.registry.utc_offset_minutes();
-        self.trading
-            .delegations
-            .check(candidate, replaced, offset)?;
-        self.collateral_of(item).ok_or(Rejection::QuantityTooLarge)
+        self.trading.delegations.check(candidate, replaced, offset)
     }
 
     pub(crate) fn check_interval(
@@ -276,8 +277,7 @@ impl State {
         if candidate.replaced.is_some() || candidate.lifetime != Lifetime::Resting {
             return Ok(());
         }
-        let held = self.orders.held.get(&candidate.participant);
-        if held.map_or(0, BTreeSet::len) >= OPEN_ORDERS_PER_PARTICIPANT_MAX {
+        if self.orders.held_by(candidate.participant) >= OPEN_ORDERS_PER_PARTICIPANT_MAX {
             return Err(Rejection::TooManyOrders);
         }
         let interval = candidate.item.interval;
@@ -292,9 +292,9 @@ impl State {
         Ok(())
     }
 
-    pub(super) fn collateral_of(&self, item: &OrderItem) -> Option<Money> {
-        let shortfall = self.registry.shortfall_price(item.interval);
-        let wheeling = self.registry.terms_at(item.interval).wheeling;
+    pub(super) fn collateral_of(&mut self, item: &OrderItem) -> Option<Money> {
+        let prices = self.registry.cover_prices(item.interval);
+        let (shortfall, wheeling) = (prices.shortfall, prices.wheeling);
         collateral(item.side, item.quantity, item.limit, shortfall, wheeling)
     }
 
@@ -303,37 +303,28 @@ impl State {
         &self,
         participant: ParticipantId,
         candidate: &Candidate,
-    ) -> impl Iterator<Item = &OpenOrder> {
+    ) -> impl Iterator<Item = &OrderItem> {
         let replaced = candidate.replaced;
         self.orders
             .own_in(participant, candidate.item.interval)
             .filter(move |(key, _)| Some(**key) != replaced)
-            .map(|(_, order)| order)
+            .map(|(_, order)| &order.item)
     }
 
-    /// All that a point could end up selling (or buying), with what it has traded already, stays
-    /// within what it can move.
-    fn check_exposure(&self, point: &Point, candidate: &Candidate) -> Result<(), Rejection> {
-        let item = &candidate.item;
-        let exposed = (item.interval, item.side);
-        self.check_exposed(point, exposed, item.quantity, candidate.replaced)
-    }
-
-    /// That of a quantity more in an interval and on a side, beside open orders, what is replaced
-    /// of them left out, and bundles.
+    /// All that a point could end up selling (or buying) in an interval, with what it has traded
+    /// already, stays within what it can move: `quantity` more, beside the holder's `own` orders
+    /// that stay open for the interval, and his bundles.
     pub(crate) fn check_exposed(
         &self,
         point: &Point,
         (interval, side): (DeliveryInterval, Side),
         quantity: WattHours,
-        replaced: Option<OrderKey>,
+        own: &[&OrderItem],
     ) -> Result<(), Rejection> {
-        let open = self
-            .orders
-            .own_in(point.participant, interval)
-            .filter(|(key, _)| Some(**key) != replaced)
-            .filter(|(_, order)| order.item.point == point.id && order.item.side == side)
-            .map(|(_, order)| i128::from(order.item.quantity.0))
+        let open = own
+            .iter()
+            .filter(|item| item.point == point.id && item.side == side)
+            .map(|item| i128::from(item.quantity.0))
             .sum::<i128>();
         let bundled = self.bundled(point.participant, (point.id, interval, side));
         let open = open + bundled + i128::from(quantity.0);
@@ -349,6 +340,16 @@ impl State {
         })
     }
 
+    /// What a participant has open for an interval.
+    pub(crate) fn own_items(
+        &self,
+        participant: ParticipantId,
+        interval: DeliveryInterval,
+    ) -> Vec<&OrderItem> {
+        let own = self.orders.own_in(participant, interval);
+        own.map(|(_, order)| &order.item).collect()
+    }
+
     /// Whether a participant has an open order on one side for an interval.
     pub(crate) fn has_order(
         &self,
@@ -362,16 +363,18 @@ impl State {
 
     /// No order meets one of the same participant, nor one of an affiliate; a bundle's leg takes
     /// any price, so that every order of the other side would meet it.
-    fn check_crossing(&self, candidate: &Candidate) -> Result<(), Rejection> {
+    fn check_crossing(&self, candidate: &Candidate, own: &[&OrderItem]) -> Result<(), Rejection> {
         let item = &candidate.item;
-        let meets = |participant: ParticipantId| {
-            self.others_of(participant, candidate)
-                .any(|other| crosses(item, &other.item))
-                || self.has_leg(participant, item.interval, item.side.opposite())
+        let has_leg = |participant: ParticipantId| {
+            self.has_leg(participant, item.interval, item.side.opposite())
         };
-        if meets(candidate.participant) {
+        if own.iter().any(|other| crosses(item, other)) || has_leg(candidate.participant) {
             return Err(Rejection::CrossesOwnOrder);
         }
+        let meets = |affiliate: ParticipantId| {
+            let mut others = self.others_of(affiliate, candidate);
+            others.any(|other| crosses(item, other)) || has_leg(affiliate)
+        };
         let affiliates = self.trading.affiliates.of(candidate.participant);
         if affiliates.into_iter().any(meets) {
             return Err(Rejection::CrossesAffiliate);

@@ -22,7 +22,7 @@ impl State {
     /// watt-hours and at a point of its holder's.
     pub(crate) fn check_orders(&self, held: &mut Held) -> Result<(), RowError> {
         for (key, order) in self.orders.open.iter() {
-            let holds = self.is_order(key, order);
+            let holds = self.is_order(&key, order);
             let what = "is no order of its participant's point";
             require(table_number::ORDERS, holds, what)?;
             hold(
@@ -36,7 +36,7 @@ impl State {
             require(table_number::ORDERS, held % quantity == 0, what)?;
         }
         for (key, minimum) in self.orders.minimums.iter() {
-            let order = self.orders.open.get(key);
+            let order = self.orders.open.get(&key);
             let holds = minimum.0 > 0 && order.is_some_and(|it| *minimum <= it.item.quantity);
             let what = "is no minimum of an open order";
             require(table_number::ORDER_MINIMUMS, holds, what)?;
@@ -47,7 +47,7 @@ impl State {
         }
         let mut counts: BTreeMap<DeliveryInterval, u32> = BTreeMap::new();
         for ((interval, _), _) in self.orders.open.iter() {
-            *counts.entry(*interval).or_default() += 1;
+            *counts.entry(interval).or_default() += 1;
         }
         let fits = |(at, count): (&DeliveryInterval, &u32)| {
             *count <= BOOK_ORDERS_MAX || !self.is_continuous(*at)
@@ -55,7 +55,7 @@ impl State {
         let what = "is one order too many for a book";
         require(table_number::ORDERS, counts.iter().all(fits), what)?;
         for ((_, point), position) in self.orders.positions.iter() {
-            let of = self.registry.points().get(point);
+            let of = self.registry.points().get(&point);
             let what = "names a point that is not registered";
             require(table_number::POSITIONS, of.is_some(), what)?;
             if let Some(of) = of {
@@ -89,12 +89,12 @@ impl State {
             *sum.or_default() += i128::from(quantity);
         };
         for ((interval, point), position) in self.orders.positions.iter() {
-            add(*interval, *point, Side::Sell, position.forward.sold.0);
-            add(*interval, *point, Side::Buy, position.forward.bought.0);
+            add(interval, point, Side::Sell, position.forward.sold.0);
+            add(interval, point, Side::Buy, position.forward.bought.0);
         }
         for ((interval, _), order) in self.orders.open.iter() {
             let item = &order.item;
-            add(*interval, item.point, item.side, item.quantity.0);
+            add(interval, item.point, item.side, item.quantity.0);
         }
         for (_, bundle) in self.joint.bundles().iter() {
             for leg in &bundle.legs {
