@@ -1,7 +1,7 @@
 //! What a node's start costs: a data folder made of a recording, and a real process started on it.
 //!
-//! The history is the recording's export as it is. With a snapshot the node starts from the state
-//! after its last leaf; without one it applies every batch again from Raft's entries.
+//! The history is the recording's export as it is. What else is there says where the state comes
+//! from ([`Source`]).
 
 use std::fs;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
@@ -35,6 +35,18 @@ const READY_MAX: Duration = Duration::from_secs(1_800);
 /// Entries that are stored at a time.
 const ENTRIES_TOGETHER: usize = 1_000;
 
+/// Where a started node's state comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Source {
+    /// A snapshot of the last leaf.
+    Snapshot,
+    /// The node's own history, replayed up to the place of a snapshot that is gone.
+    History,
+    /// Raft's entries, every batch of them; there never was a snapshot.
+    Entries,
+}
+
 /// What was measured.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct StartFigures {
@@ -42,9 +54,9 @@ pub struct StartFigures {
     pub entries: u64,
     /// Batches, which are Raft's entries.
     pub batches: u64,
-    /// Whether the node had a snapshot of its last leaf.
-    pub has_snapshot: bool,
-    /// Bytes of that snapshot's file.
+    /// Where the state came from.
+    pub source: Source,
+    /// Bytes of a snapshot's file; none where the state came from entries.
     pub snapshot_bytes: u64,
     /// How long the node's loop would have stood while the state was written into memory, in
     /// microseconds: all that a snapshot keeps the loop from.
@@ -84,13 +96,16 @@ pub fn measure(
     (recording, keyring): (&Path, &Keyring),
     folder: &Path,
     program: &Path,
-    has_snapshot: bool,
+    source: Source,
     (passes, idle_for): (usize, Duration),
 ) -> anyhow::Result<StartFigures> {
-    let prepared = prepare(recording, keyring, folder, program, has_snapshot)?;
+    let prepared = prepare(recording, keyring, folder, program, source)?;
     let (mut walls, mut processor) = (Vec::new(), Vec::new());
     let (mut peak, mut idle) = (0, 0);
     for _ in 0..passes {
+        if source == Source::History {
+            remove_snapshots(&folder.join("data/snapshots"))?;
+        }
         let began = Instant::now();
         prepared.node.start()?;
         prepared.node.wait_until_ready(READY_MAX)?;
@@ -110,7 +125,7 @@ pub fn measure(
     Ok(StartFigures {
         entries: prepared.entries,
         batches: prepared.batches,
-        has_snapshot,
+        source,
         snapshot_bytes: prepared.snapshot_bytes,
         snapshot_stall_us: u64::try_from(prepared.stall.as_micros())?,
         listening_ms: median(walls),
@@ -125,7 +140,7 @@ fn prepare(
     keyring: &Keyring,
     folder: &Path,
     program: &Path,
-    has_snapshot: bool,
+    source: Source,
 ) -> anyhow::Result<Prepared> {
     let export = Export::open(&recording.join("export"))?;
     let record = export.genesis().body().nodes.first();
@@ -145,10 +160,10 @@ fn prepare(
         mut ledger,
         last,
         stored,
-    } = replay(&export, has_snapshot)?;
+    } = replay(&export, source)?;
     write_store(&data, &export, last, stored)?;
     let (mut snapshot_bytes, mut stall) = (0, Duration::ZERO);
-    if has_snapshot {
+    if source != Source::Entries {
         let began = Instant::now();
         let bytes = ledger.snapshot().to_bytes();
         stall = began.elapsed();
@@ -162,6 +177,17 @@ fn prepare(
         snapshot_bytes,
         stall,
     })
+}
+
+/// Leaves nothing of the snapshots but their places.
+fn remove_snapshots(folder: &Path) -> anyhow::Result<()> {
+    for entry in fs::read_dir(folder)? {
+        let path = entry?.path();
+        if path.extension().is_some_and(|found| found == "snapshot") {
+            fs::remove_file(&path)?;
+        }
+    }
+    Ok(())
 }
 
 fn write_keys(keyring: &Keyring, data: &Path) -> anyhow::Result<()> {
@@ -194,13 +220,13 @@ fn copy_tree(from: &Path, to: &Path) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn replay(export: &Export, has_snapshot: bool) -> anyhow::Result<Replayed> {
+fn replay(export: &Export, source: Source) -> anyhow::Result<Replayed> {
     let mut ledger = Ledger::with_signatures(export.genesis(), SignatureCheck::AlreadyVerified);
     let mut last = EntryId { index: 0, term: 1 };
     let mut stored = Vec::new();
     export.batches(&mut |leaves| {
         last.index += 1;
-        if !has_snapshot {
+        if source == Source::Entries {
             stored.push(raft_entry(leaves, last.index)?);
         }
         ledger.apply_leaves(leaves)?;

@@ -6,7 +6,7 @@ use wattle_testnet::audit::audit;
 use wattle_testnet::bench;
 use wattle_testnet::datasets;
 use wattle_testnet::keyring::Keyring;
-use wattle_testnet::node_start::measure;
+use wattle_testnet::node_start::{Source, measure};
 use wattle_testnet::record::record;
 use wattle_testnet::replay::{ParkPrices, replay};
 use wattle_testnet::script::Lists;
@@ -63,16 +63,13 @@ fn a_recording_is_replayed_as_an_own_log_and_a_node_starts_on_it() {
     let replayed = bench::replay::measure(out.path(), &keyring, 1).unwrap();
     assert_eq!(replayed.entries, entries);
     let program = Path::new(env!("CARGO_BIN_EXE_wattle-testnet"));
-    for has_snapshot in [true, false] {
+    for source in [Source::Snapshot, Source::History, Source::Entries] {
         let folder = tempfile::tempdir().unwrap();
         let recording = (out.path(), &keyring);
         let once = (1, Duration::ZERO);
-        let figures = measure(recording, folder.path(), program, has_snapshot, once).unwrap();
-        assert_eq!(
-            (figures.entries, figures.has_snapshot),
-            (entries, has_snapshot)
-        );
-        assert_eq!(figures.snapshot_bytes > 0, has_snapshot);
+        let figures = measure(recording, folder.path(), program, source, once).unwrap();
+        assert_eq!((figures.entries, figures.source), (entries, source));
+        assert_eq!(figures.snapshot_bytes > 0, source != Source::Entries);
         assert!(figures.peak_memory_kb > 0 && figures.idle_memory_kb > 0);
     }
     let other = Keyring::from_seed([6; 32]);
@@ -81,7 +78,7 @@ fn a_recording_is_replayed_as_an_own_log_and_a_node_starts_on_it() {
         (out.path(), &other),
         folder.path(),
         program,
-        true,
+        Source::Snapshot,
         (1, Duration::ZERO),
     );
     assert!(error.unwrap_err().to_string().contains("bench record"));

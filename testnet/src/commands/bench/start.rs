@@ -5,9 +5,9 @@ use std::io::{self, Write};
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::Args as ClapArgs;
+use clap::{Args as ClapArgs, ValueEnum};
 use wattle_testnet::keyring::Keyring;
-use wattle_testnet::node_start::measure;
+use wattle_testnet::node_start::{Source, measure};
 
 use super::print_json;
 use super::record::SEED;
@@ -23,9 +23,9 @@ pub(super) struct StartArgs {
     #[arg(long, value_name = "DIR")]
     recording: PathBuf,
 
-    /// Start without a snapshot, from Raft's whole log
-    #[arg(long)]
-    without_snapshot: bool,
+    /// Where the node's state comes from
+    #[arg(long, value_enum, default_value_t = From::Snapshot)]
+    from: From,
 
     /// How often the node is started
     #[arg(long, value_name = "N", default_value_t = 3,
@@ -37,6 +37,16 @@ pub(super) struct StartArgs {
     json: bool,
 }
 
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum From {
+    /// A snapshot of the last leaf
+    Snapshot,
+    /// The node's own history, where its snapshots are gone
+    History,
+    /// Raft's entries from the first on
+    Entries,
+}
+
 pub(super) fn run(args: &StartArgs) -> Result<(), Failure> {
     let folder = park_folder()?;
     let keyring = Keyring::from_seed(SEED);
@@ -44,7 +54,11 @@ pub(super) fn run(args: &StartArgs) -> Result<(), Failure> {
         (&args.recording, &keyring),
         &folder,
         &this_program()?,
-        !args.without_snapshot,
+        match args.from {
+            From::Snapshot => Source::Snapshot,
+            From::History => Source::History,
+            From::Entries => Source::Entries,
+        },
         (usize::from(args.passes), IDLE),
     );
     let figures = figures.map_err(Failure::Failed)?;
@@ -53,13 +67,14 @@ pub(super) fn run(args: &StartArgs) -> Result<(), Failure> {
     if args.json {
         return print_json(&figures);
     }
-    let with = match figures.has_snapshot {
-        true => format!(
+    let with = match figures.source {
+        Source::Snapshot => format!(
             "a snapshot of {} MB, which would keep the loop for {} ms",
             figures.snapshot_bytes / 1_000_000,
             figures.snapshot_stall_us / 1_000
         ),
-        false => "no snapshot".to_owned(),
+        Source::History => "from its own history".to_owned(),
+        Source::Entries => "from Raft's entries".to_owned(),
     };
     writeln!(
         io::stdout().lock(),
