@@ -635,30 +635,18 @@ impl SignedEvent {
 
     /// Reads bytes; the signature is not checked yet.
     pub fn parse(bytes: &[u8]) -> Result<SignedEvent, Rejection> {
-        if bytes.len() > EVENT_BYTES_MAX {
-            return Err(Rejection::EventTooLarge);
-        }
-        let (body_bytes, signature) = bytes
-            .split_last_chunk::<64>()
-            .ok_or(Rejection::MalformedEvent)?;
-        let body: EventBody = codec::decode(body_bytes).map_err(|_| Rejection::MalformedEvent)?;
-        if body.version != EVENT_VERSION {
-            return Err(Rejection::MalformedEvent);
-        }
+        let read = ReadEvent::parse(bytes)?;
         Ok(SignedEvent {
-            body,
-            signature: Signature(*signature),
+            body: read.body,
+            signature: read.signature,
             bytes: bytes.to_vec(),
-            hash: event_hash(bytes),
+            hash: read.hash,
         })
     }
 
     /// Checks the author's signature for a park.
     pub fn verify(&self, park: &Hash) -> Result<(), Rejection> {
-        self.body
-            .author
-            .verify(&self.message(park), &self.signature)
-            .map_err(|_| Rejection::BadSignature)
+        verify(&self.body.author, &self.message(park), &self.signature)
     }
 
     /// What the author signed for a park.
@@ -685,6 +673,50 @@ impl SignedEvent {
     pub fn hash(&self) -> Hash {
         self.hash
     }
+}
+
+/// An event read where its bytes lie, which are not copied.
+pub(crate) struct ReadEvent<'a> {
+    /// What the author says.
+    pub(crate) body: EventBody,
+    /// The author's signature, not checked yet.
+    pub(crate) signature: Signature,
+    /// The event's name outside the log.
+    pub(crate) hash: Hash,
+    signed: &'a [u8],
+}
+
+impl<'a> ReadEvent<'a> {
+    /// Reads bytes as [`SignedEvent::parse`] does.
+    pub(crate) fn parse(bytes: &'a [u8]) -> Result<ReadEvent<'a>, Rejection> {
+        if bytes.len() > EVENT_BYTES_MAX {
+            return Err(Rejection::EventTooLarge);
+        }
+        let (signed, signature) = bytes
+            .split_last_chunk::<64>()
+            .ok_or(Rejection::MalformedEvent)?;
+        let body: EventBody = codec::decode(signed).map_err(|_| Rejection::MalformedEvent)?;
+        if body.version != EVENT_VERSION {
+            return Err(Rejection::MalformedEvent);
+        }
+        Ok(ReadEvent {
+            body,
+            signature: Signature(*signature),
+            hash: event_hash(bytes),
+            signed,
+        })
+    }
+
+    /// Checks the author's signature for a park.
+    pub(crate) fn verify(&self, park: &Hash) -> Result<(), Rejection> {
+        let message = message(park, self.signed);
+        verify(&self.body.author, &message, &self.signature)
+    }
+}
+
+fn verify(author: &PublicKey, message: &[u8], signature: &Signature) -> Result<(), Rejection> {
+    let verified = author.verify(message, signature);
+    verified.map_err(|_| Rejection::BadSignature)
 }
 
 /// SHA-256 of an event's bytes.

@@ -15,7 +15,7 @@ pub use own::{OwnError, OwnHead};
 
 use crate::batch::{Batch, BatchError, SignedHeader, events_hash};
 use crate::entry::{Dropped, Entry};
-use crate::event::{EventBody, SignedEvent, event_hash};
+use crate::event::{EventBody, ReadEvent, SignedEvent, event_hash};
 use crate::genesis::{Genesis, NodeRecord};
 use crate::hash::Hash;
 use crate::keys::PublicKey;
@@ -23,7 +23,7 @@ use crate::limits::{DUE_PER_BATCH_MAX, EVENTS_PER_KEY_AND_HOUR_MAX, SEAL_INTERVA
 use crate::log::checkpoint::Checkpoint;
 use crate::log::tree::{Tree, leaf_hash};
 use crate::membership::{ChangeBatch, MemberChange};
-use crate::registration::NodeId;
+use crate::registration::{NodeId, Role};
 use crate::rejection::Rejection;
 use crate::state::clock::{Clock, Due, TIME_MAX};
 use crate::state::members::Members;
@@ -336,8 +336,8 @@ impl Ledger {
     pub fn judge(&self, bytes: &[u8]) -> Result<SignedEvent, Rejection> {
         let event = SignedEvent::parse(bytes)?;
         let body = event.body();
-        match self.admit(&event, self.state.clock().time) {
-            Ok(()) => {}
+        match self.admit(body, self.state.clock().time) {
+            Ok(_) => {}
             Err(Rejection::WrongSequence) => {
                 let next = self.next_sequence(&body.author).unwrap_or(1);
                 if body.sequence > next + SEQUENCES_AHEAD_MAX {
@@ -345,7 +345,7 @@ impl Ledger {
                 }
             }
             Err(Rejection::SequenceUsed) => {
-                self.first_outcome(&event)?;
+                self.first_outcome(body, &event.hash())?;
             }
             Err(other) => return Err(other),
         }
@@ -353,9 +353,9 @@ impl Ledger {
         Ok(event)
     }
 
-    /// The checks that decide whether an event leaves a leaf, its signature aside.
-    fn admit(&self, event: &SignedEvent, time: Timestamp) -> Result<(), Rejection> {
-        let body = event.body();
+    /// The checks that decide whether an event leaves a leaf, its signature aside; the role that
+    /// its key signs in.
+    fn admit(&self, body: &EventBody, time: Timestamp) -> Result<Role, Rejection> {
         let record = self
             .state
             .registry
@@ -374,14 +374,13 @@ impl Ledger {
         if record.hour == hour_of(time) && record.hour_events >= EVENTS_PER_KEY_AND_HOUR_MAX {
             return Err(Rejection::QuotaExceeded);
         }
-        Ok(())
+        Ok(record.role)
     }
 
     /// The outcome of an event whose sequence is used: its own first one, or a refusal.
-    fn first_outcome(&self, event: &SignedEvent) -> Result<RecordedOutcome, Rejection> {
-        let body = event.body();
+    fn first_outcome(&self, body: &EventBody, event: &Hash) -> Result<RecordedOutcome, Rejection> {
         match self.outcome(&body.author, body.sequence) {
-            Some(recorded) if recorded.event == event.hash() => Ok(recorded.clone()),
+            Some(recorded) if recorded.event == *event => Ok(recorded.clone()),
             Some(_) => Err(Rejection::SequenceUsed),
             None => Err(Rejection::OutcomeForgotten),
         }
@@ -581,42 +580,27 @@ impl Ledger {
 
     /// Applies one event: what became of it, and whether it left a leaf.
     fn apply_event(&mut self, bytes: &[u8], leaves: &mut Leaves) -> (EventOutcome, bool) {
-        let event = match SignedEvent::parse(bytes) {
+        let without_leaf = |event, result| (EventOutcome { event, result }, false);
+        let event = match ReadEvent::parse(bytes) {
             Ok(event) => event,
-            Err(refusal) => {
-                let event = event_hash(bytes);
-                return (
-                    EventOutcome {
-                        event,
-                        result: Err(refusal),
-                    },
-                    false,
-                );
-            }
+            Err(refusal) => return without_leaf(event_hash(bytes), Err(refusal)),
         };
-        if let Err(refusal) = self.admit_signed(&event) {
-            let repeated = refusal == Rejection::SequenceUsed;
-            let result = if repeated {
-                self.first_outcome(&event)
-            } else {
-                Err(refusal)
-            };
-            return (
-                EventOutcome {
-                    event: event.hash(),
-                    result,
-                },
-                false,
-            );
-        }
+        let body = &event.body;
+        let role = match self.admit_signed(&event) {
+            Ok(role) => role,
+            Err(Rejection::SequenceUsed) => {
+                return without_leaf(event.hash, self.first_outcome(body, &event.hash));
+            }
+            Err(refusal) => return without_leaf(event.hash, Err(refusal)),
+        };
         // From here on the event is recorded, whatever its action comes to.
         let leaf = leaves.next_index();
-        let body = event.body();
-        self.state.clock_mut().record_signature(event.signature());
-        self.state.clock_mut().unsealed = true;
+        let clock = self.state.clock_mut();
+        clock.record_signature(&event.signature);
+        clock.unsealed = true;
         self.advance_sequence(body);
         let mut facts = leaves.facts();
-        let outcome = match self.perform(body, leaf, &mut facts) {
+        let outcome = match self.perform(role, body, leaf, &mut facts) {
             Ok(outcome) => outcome,
             Err(refusal) => vec![refusal.code()],
         };
@@ -626,28 +610,23 @@ impl Ledger {
         });
         self.push_facts(facts, leaves);
         let recorded = RecordedOutcome {
-            event: event.hash(),
+            event: event.hash,
             leaf,
             outcome,
         };
-        self.state
-            .outcomes
-            .record(body.author, body.sequence, recorded.clone());
-        (
-            EventOutcome {
-                event: event.hash(),
-                result: Ok(recorded),
-            },
-            true,
-        )
+        let result = Ok(recorded.clone());
+        let outcomes = &mut self.state.outcomes;
+        outcomes.record(body.author, body.sequence, recorded);
+        let event = event.hash;
+        (EventOutcome { event, result }, true)
     }
 
-    fn admit_signed(&self, event: &SignedEvent) -> Result<(), Rejection> {
-        self.admit(event, self.state.clock().time)?;
-        match self.signatures {
-            SignatureCheck::Verify => event.verify(&self.genesis.park()),
-            SignatureCheck::AlreadyVerified => Ok(()),
+    fn admit_signed(&self, event: &ReadEvent<'_>) -> Result<Role, Rejection> {
+        let role = self.admit(&event.body, self.state.clock().time)?;
+        if self.signatures == SignatureCheck::Verify {
+            event.verify(&self.genesis.park())?;
         }
+        Ok(role)
     }
 
     fn advance_sequence(&mut self, body: &EventBody) {

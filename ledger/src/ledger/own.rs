@@ -2,7 +2,8 @@
 //! what a check costs.
 //!
 //! Signatures are not verified, leaves not encoded and compared, blinds not drawn, and the state's
-//! root is computed once, for the last seal. What makes this safe are two types: an [`OwnHead`]
+//! root is computed once, for the last seal. Keys are not checked again where they are registered:
+//! an event's leaf says whether its key was refused. What makes this safe are two types: an [`OwnHead`]
 //! exists only where a log key in hand has signed it, and a node signs no head before it has
 //! applied everything under it; and bundles are handed out by [`BoundTiles`] only if each of their
 //! leaves lies under that head's root. Bytes of anybody else never get here.
@@ -21,6 +22,7 @@ use crate::log::tiles::{
     BoundError, BoundTiles, TILE_WIDTH, TileBuilder, TileFile, TileKind, TilePath, parse_bundle,
 };
 use crate::membership::MemberChange;
+use crate::rejection::Rejection;
 
 /// A head of the log that the holder of a log key has signed himself.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -177,6 +179,7 @@ impl Replay {
         let mut ledger = self.ledger.take().ok_or_else(no_seal)?;
         ledger.tree = builder.tree();
         ledger.signatures = SignatureCheck::Verify;
+        ledger.state.registry.take_keys_as_checked(false);
         let computed = ledger.root_in_seal();
         if computed != state_root {
             let sealed = state_root;
@@ -217,6 +220,8 @@ struct OwnBatch {
     events: Vec<u8>,
     /// Where each of them ends.
     ends: Vec<usize>,
+    /// Whether a key that one of them registers was refused.
+    refuses_key: bool,
     step: Option<MemberChange>,
     /// The last leaf's state root, where that is a seal.
     seal: Option<Hash>,
@@ -229,6 +234,7 @@ impl OwnBatch {
         self.begin.clear();
         self.events.clear();
         self.ends.clear();
+        self.refuses_key = false;
         (self.step, self.seal) = (None, None);
     }
 
@@ -243,8 +249,10 @@ impl OwnBatch {
         // The variant's number, as [`Entry`] is encoded.
         match leaf.first_chunk::<4>() {
             Some([2, 0, 0, 0]) => {
-                self.events.extend(signed_of(leaf).map_err(malformed)?);
+                let (signed, outcome) = event_of(leaf).map_err(malformed)?;
+                self.events.extend(signed);
                 self.ends.push(self.events.len());
+                self.refuses_key |= has_code(outcome, Rejection::KeyRefused);
             }
             Some([4 | 5, 0, 0, 0]) => match Entry::decode(leaf).map_err(malformed)? {
                 Entry::Seal { state_root } => self.seal = Some(state_root),
@@ -277,17 +285,24 @@ impl OwnBatch {
     }
 }
 
-/// The signed bytes in an event's leaf, where they lie.
-fn signed_of(leaf: &[u8]) -> Result<&[u8], CodecError> {
-    let bytes = leaf[4..]
+/// The signed bytes in an event's leaf, where they lie, and those of its outcome.
+fn event_of(leaf: &[u8]) -> Result<(&[u8], &[u8]), CodecError> {
+    let parts = leaf[4..]
         .split_first_chunk::<8>()
         .and_then(|(length, rest)| {
             let length = usize::try_from(u64::from_le_bytes(*length)).ok()?;
-            rest.get(..length)
+            rest.split_at_checked(length)
         });
-    bytes.ok_or_else(|| CodecError::Malformed {
+    parts.ok_or_else(|| CodecError::Malformed {
         reason: "an event's leaf ends before the event".to_owned(),
     })
+}
+
+/// Whether one of an outcome's codes is a refusal's: they follow their number, two bytes each.
+fn has_code(outcome: &[u8], refusal: Rejection) -> bool {
+    let codes = outcome.get(8..).unwrap_or_default();
+    let code = refusal.code().to_le_bytes();
+    codes.chunks_exact(2).any(|one| one == code)
 }
 
 impl Ledger {
@@ -301,6 +316,8 @@ impl Ledger {
         };
         self.check_header(header.body().term, &header)
             .map_err(refused)?;
+        let registry = &mut self.state.registry;
+        registry.take_keys_as_checked(!batch.refuses_key);
         let mut counted = Leaves::counted(first);
         match &batch.step {
             Some(change) => {

@@ -17,17 +17,11 @@ impl Ledger {
     /// Performs an action for the role of its author; codes by item, or a refusal of the whole.
     pub(super) fn perform(
         &mut self,
+        role: Role,
         body: &EventBody,
         leaf: u64,
         facts: &mut Facts,
     ) -> Result<Vec<u16>, Rejection> {
-        let role = self
-            .state
-            .registry
-            .keys()
-            .get(&body.author)
-            .map(|record| record.role);
-        let role = role.expect("an admitted key is registered");
         if self.state.is_frozen(&body.author) {
             return Err(Rejection::KeyFrozen);
         }

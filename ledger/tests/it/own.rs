@@ -1,16 +1,18 @@
 //! An own log replayed: it comes to the state that was there, and foreign bytes do not get in.
 
-use crate::it::park::{FIRST, Park, TREASURER};
+use crate::it::park::{FIRST, Park, REGISTRAR, TREASURER, node_key};
 use crate::it::runs;
 use std::collections::BTreeMap;
 use std::convert::Infallible;
+use wattle_ledger::batch::Batch;
 use wattle_ledger::entry::Entry;
 use wattle_ledger::event::Action;
-use wattle_ledger::keys::SigningKey;
+use wattle_ledger::keys::{PublicKey, SigningKey};
 use wattle_ledger::ledger::{LeavesError, Ledger, OwnError, OwnHead};
 use wattle_ledger::log::Checkpoint;
 use wattle_ledger::log::tiles::{TileBuilder, TileFile, TilePath};
-use wattle_ledger::registration::ParticipantId;
+use wattle_ledger::registration::{NodeId, ParticipantId, Role};
+use wattle_ledger::rejection::Rejection;
 use wattle_market::interval::DeliveryInterval;
 use wattle_market::units::Money;
 
@@ -92,6 +94,35 @@ fn an_own_log_comes_to_the_same_ledger() {
         again.snapshot().to_bytes() == bytes,
         "every row is the same"
     );
+}
+
+/// Keys are not checked again, but those that were refused are refused again.
+#[test]
+fn refused_keys_come_to_the_state_that_was_there() {
+    let mut park = Park::peopled();
+    let role = Role::Tenant(ParticipantId(1));
+    let mut weak = [0; 32];
+    weak[0] = 1;
+    let mut add = |key| park.event(REGISTRAR, Action::AddKey { key, role });
+    let good = |seed| SigningKey::from_seed(&[seed; 32]).public();
+    let events = vec![add(good(77)), add(PublicKey(weak)), add(good(78))];
+    let applied = park.batch(events);
+    let codes = applied.outcomes.into_iter();
+    let codes: Vec<_> = codes.map(|one| one.result.unwrap().outcome).collect();
+    let refused = Rejection::KeyRefused.code();
+    assert_eq!(codes, [[0], [refused], [0]]);
+    park.advance_to(FIRST.gate_closure());
+    let mut again = Log::of(&origin(&park), &park.leaves).replay().unwrap();
+    assert!(again.snapshot().to_bytes() == park.ledger.snapshot().to_bytes());
+    // Who goes on from there checks keys as ever.
+    let weak = PublicKey(weak);
+    let event = park.event(REGISTRAR, Action::AddKey { key: weak, role });
+    let (leader, name) = (node_key(1, 4), NodeId(1));
+    let genesis = park.ledger.genesis().park();
+    let batch = Batch::sign(genesis, (name, &leader), 1, park.now, vec![event]);
+    let applied = again.apply(1, &batch.encode());
+    let outcome = applied.outcomes[0].result.clone().unwrap().outcome;
+    assert_eq!(outcome, [refused]);
 }
 
 #[test]
