@@ -1,7 +1,6 @@
 //! Double entry: every journal entry sums to zero.
 
 use crate::registration::ParticipantId;
-use std::collections::BTreeMap;
 use wattle_market::units::Money;
 
 /// Whose account.
@@ -51,38 +50,41 @@ impl AccountId {
 /// Postings that belong together.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct JournalEntry {
-    postings: Vec<(AccountId, Money)>,
+    /// Ascending, each account that anything was posted to once.
+    sums: Vec<(AccountId, i128)>,
 }
 
 impl JournalEntry {
     /// An entry of postings that sum to zero; none if they do not.
-    pub fn new(postings: Vec<(AccountId, Money)>) -> Option<JournalEntry> {
-        let sum: i128 = postings
-            .iter()
-            .map(|(_, amount)| i128::from(amount.0))
-            .sum();
-        (sum == 0).then_some(JournalEntry { postings })
+    pub fn new(postings: impl IntoIterator<Item = (AccountId, Money)>) -> Option<JournalEntry> {
+        let postings = postings.into_iter();
+        JournalEntry::of_sums(postings.map(|(account, amount)| (account, i128::from(amount.0))))
+    }
+
+    /// The same of sums of postings, in nano-yuan, where an account may still come more than once.
+    pub fn of_sums(sums: impl IntoIterator<Item = (AccountId, i128)>) -> Option<JournalEntry> {
+        let mut postings: Vec<(AccountId, i128)> = sums.into_iter().collect();
+        postings.sort_by_key(|(account, _)| *account);
+        let mut total = 0;
+        let mut sums: Vec<(AccountId, i128)> = Vec::with_capacity(postings.len());
+        for (account, amount) in postings {
+            total += amount;
+            match sums.last_mut() {
+                Some((last, sum)) if *last == account => *sum += amount,
+                _ => sums.push((account, amount)),
+            }
+        }
+        (total == 0).then_some(JournalEntry { sums })
     }
 
     /// `amount` out of one account and into another.
     pub fn transfer(from: AccountId, to: AccountId, amount: Money) -> JournalEntry {
-        let out = Money(-amount.0);
-        JournalEntry {
-            postings: vec![(from, out), (to, amount)],
-        }
+        let amount = i128::from(amount.0);
+        JournalEntry::of_sums([(from, -amount), (to, amount)]).expect("what goes out comes in")
     }
 
-    /// The postings in order.
-    pub fn postings(&self) -> &[(AccountId, Money)] {
-        &self.postings
-    }
-
-    /// The sum for each account, in nano-yuan.
-    pub fn sums(&self) -> BTreeMap<AccountId, i128> {
-        let mut sums = BTreeMap::new();
-        for (account, amount) in &self.postings {
-            *sums.entry(*account).or_insert(0) += i128::from(amount.0);
-        }
-        sums
+    /// The sum for each account that anything was posted to, in nano-yuan, by account.
+    pub fn sums(&self) -> &[(AccountId, i128)] {
+        &self.sums
     }
 }

@@ -7,7 +7,8 @@
 //! # Layout
 //! - [`units`]: watt-hours, prices and money, whose product needs no rounding
 //! - [`interval`]: the delivery interval, its deadlines, and local calendar arithmetic
-//! - [`point`], [`order`]: who trades, and on which side
+//! - [`point`], [`order`]: who trades, and on which side; [`points`]: what there is for each of a
+//!   park's points
 //! - [`share`](mod@share): whole watt-hours in proportion, by the largest remainder
 //! - [`auction`]: the call auction at one price; [`minimum`]: with minimum quantities;
 //!   [`joint`]: over a day's intervals, with bundles
@@ -50,6 +51,7 @@ pub mod limits;
 pub mod minimum;
 pub mod order;
 pub mod point;
+pub mod points;
 pub mod settlement;
 pub mod share;
 pub mod storage;
@@ -63,6 +65,7 @@ pub use collateral::collateral;
 pub use interval::{DeliveryInterval, LocalMonth, LocalQuarter, Timestamp};
 pub use order::Side;
 pub use point::{BuildingId, PointId};
+pub use points::Points;
 pub use settlement::{Settlement, SettlementError, settle};
 pub use share::share;
 pub use tariff::{Tariff, TariffError};

@@ -7,14 +7,13 @@ pub mod invariants;
 mod pool;
 mod posting;
 
-use std::collections::BTreeMap;
-
 use bincode::{Decode, Encode};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use crate::limits;
 use crate::point::PointId;
+use crate::points::Points;
 use crate::units::{Money, Price, WattHours};
 
 pub use energy::GreenSplit;
@@ -141,7 +140,7 @@ pub struct Settlement {
     /// The energy that met in the pool.
     pub pool_volume: WattHours,
     /// What was found for each point.
-    pub points: BTreeMap<PointId, PointSettlement>,
+    pub points: Points<PointSettlement>,
     /// The journal: by kind, within a kind the points in order, then the park's accounts.
     pub postings: Vec<Posting>,
     /// The certificates that moved, sorted by sender and receiver, each pair once.
@@ -233,13 +232,12 @@ pub enum SettlementError {
 /// Where an input is out of bounds or forward trades are one-legged, or an invariant breaks.
 pub fn settle(
     park: &ParkTerms,
-    points: &BTreeMap<PointId, PointInput>,
+    points: &Points<PointInput>,
 ) -> Result<Settlement, SettlementError> {
     input::check(park, points)?;
     let mut settlement = pool::run(park, points);
     certificates::assign(points, &mut settlement);
-    settlement.postings = posting::journal(park, points, &settlement)?;
-    posting::credit_points(park, points, &mut settlement)?;
+    posting::post(park, points, &mut settlement)?;
     invariants::check(park, points, &settlement)?;
     Ok(settlement)
 }

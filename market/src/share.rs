@@ -54,11 +54,11 @@ pub(crate) fn proportion<K: Ord + Clone>(
     let mut left_over = i128::from(total.0);
     for (index, (key, weight)) in weights.iter().enumerate() {
         let product = i128::from(total.0) * i128::from(weight.0);
-        let base = product / sum;
+        let (base, remainder) = divide(product, sum);
         left_over -= base;
         // A part is at most the total, since no weight exceeds the sum: it fits.
         parts.push((key.clone(), WattHours(base as i64)));
-        remainders.push((product % sum, index));
+        remainders.push((remainder, index));
     }
     // The remainders add up to left_over · sum and each is below sum: there are more keys with a
     // remainder than watt-hours left over, so that none goes to a key without one.
@@ -83,6 +83,15 @@ pub(crate) fn proportion<K: Ord + Clone>(
         parts[index].1.0 += 1;
     }
     parts
+}
+
+/// Quotient and remainder, in 64 bits wherever both numbers fit: a division of 128 bits takes many
+/// times as long.
+fn divide(product: i128, sum: i128) -> (i128, i128) {
+    match (u64::try_from(product), u64::try_from(sum)) {
+        (Ok(product), Ok(sum)) => ((product / sum).into(), (product % sum).into()),
+        _ => (product / sum, product % sum),
+    }
 }
 
 #[cfg(test)]

@@ -11,6 +11,7 @@ use serde::Serialize;
 use thiserror::Error;
 use wattle_market::interval::DeliveryInterval;
 use wattle_market::point::PointId;
+use wattle_market::points::Points;
 use wattle_market::settlement::{Account, PointInput, Settlement};
 use wattle_market::units::{Money, Price, WattHours};
 
@@ -184,7 +185,7 @@ pub struct SettledInterval<'a> {
     /// The price at gate closure, `None` if nothing traded.
     pub forward_price: Option<Price>,
     /// What went into the settlement.
-    pub inputs: &'a BTreeMap<PointId, PointInput>,
+    pub inputs: &'a Points<PointInput>,
     /// What came out.
     pub settlement: &'a Settlement,
 }

@@ -90,16 +90,16 @@ impl Accounts {
 
     /// Posts an entry whole or not at all.
     pub(crate) fn post(&mut self, entry: &JournalEntry) -> Result<(), Rejection> {
-        let sums = entry.sums();
-        for (id, sum) in &sums {
+        let balance = |(id, sum): &(AccountId, i128)| {
             let balance = i128::from(self.get(*id).balance.0) + sum;
-            i64::try_from(balance).map_err(|_| Rejection::AccountOverflow)?;
-        }
+            let balance = i64::try_from(balance).map_err(|_| Rejection::AccountOverflow);
+            balance.map(|balance| (*id, Money(balance)))
+        };
+        let balances = entry.sums().iter().map(balance);
+        let balances: Vec<(AccountId, Money)> = balances.collect::<Result<_, Rejection>>()?;
         // Nothing below can be refused.
-        for (id, sum) in sums {
-            let row = self.rows.entry(id);
-            let balance = i128::from(row.balance.0) + sum;
-            row.balance = Money(i64::try_from(balance).expect("the balance was checked above"));
+        for (id, balance) in balances {
+            self.rows.entry(id).balance = balance;
         }
         Ok(())
     }

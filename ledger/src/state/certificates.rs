@@ -136,6 +136,20 @@ impl Certificates {
         self.bundles.insert((interval, point), bundle);
     }
 
+    /// Issues the bundles of an interval, in the order of their points.
+    ///
+    /// # Panics
+    /// If a bundle's parts do not sum to what was issued.
+    pub(crate) fn issue_all(&mut self, interval: DeliveryInterval, bundles: &[(PointId, Bundle)]) {
+        assert!(
+            bundles.iter().all(|(_, bundle)| bundle.is_conserved()),
+            "a certificate's parts must sum to its generation"
+        );
+        let rows = bundles.iter();
+        let rows = rows.map(|(point, bundle)| ((interval, *point), *bundle));
+        self.bundles.insert_all(rows);
+    }
+
     /// Lets go of the bundles of all intervals before one.
     pub(crate) fn forget_before(&mut self, interval: DeliveryInterval) {
         self.bundles.remove_groups(..(interval, 0));

@@ -48,6 +48,24 @@ impl Facts {
         }
     }
 
+    /// Adds so many facts that are made only where facts are kept.
+    pub(crate) fn push_all_with(
+        &mut self,
+        count: usize,
+        facts: impl FnOnce() -> Vec<(Option<ParticipantId>, Fact)>,
+    ) {
+        self.count += count as u64;
+        if let Some(kept) = &mut self.kept {
+            let before = kept.len();
+            kept.extend(facts());
+            assert_eq!(
+                kept.len() - before,
+                count,
+                "as many facts are made as counted"
+            );
+        }
+    }
+
     /// Adds facts that were kept apart until it was clear that they hold.
     pub(crate) fn append(&mut self, others: Facts) {
         self.count += others.count;

@@ -195,18 +195,26 @@ impl<K: GroupedKey, V> Groups<K, V> {
         let (owner, number, place) = key.split();
         self.changed.note(&(owner, number));
         let groups = self.owners.entry(owner).or_default();
-        let group = find_group(groups, number).unwrap_or_else(|gap| {
-            let members = Vec::new();
-            groups.insert(gap, Group { number, members });
-            gap
-        });
-        let members = &mut groups[group].members;
-        match find(members, place) {
-            Ok(found) => members[found].1 = value,
-            Err(gap) => members.insert(gap, (place, value)),
-        }
+        put(groups, number, (place, value));
         let before = before.min(number);
         forget(&mut self.changed, owner, groups, before, 0);
+    }
+
+    /// Sets rows. Each owner is looked for once, where its rows come one after the other.
+    pub fn insert_all(&mut self, rows: impl IntoIterator<Item = (K, V)>) {
+        let rows = rows.into_iter();
+        let mut rows = rows.map(|(key, value)| (key.split(), value)).peekable();
+        while let Some(((owner, number, place), value)) = rows.next() {
+            let groups = self.owners.entry(owner).or_default();
+            self.changed.note(&(owner, number));
+            put(groups, number, (place, value));
+            while let Some(((_, number, place), value)) =
+                rows.next_if(|((of, _, _), _)| *of == owner)
+            {
+                self.changed.note(&(owner, number));
+                put(groups, number, (place, value));
+            }
+        }
     }
 
     /// Takes a row out.
@@ -335,6 +343,20 @@ fn forget<O: Ord + Copy, V>(
     let past = groups.partition_point(|group| group.number < before);
     for group in groups.drain(..past.saturating_sub(keep)) {
         changed.note(&(owner, group.number));
+    }
+}
+
+/// Sets the row of a place in a group.
+fn put<V>(groups: &mut Vec<Group<V>>, number: u64, (place, value): (u8, V)) {
+    let group = find_group(groups, number).unwrap_or_else(|gap| {
+        let members = Vec::new();
+        groups.insert(gap, Group { number, members });
+        gap
+    });
+    let members = &mut groups[group].members;
+    match find(members, place) {
+        Ok(found) => members[found].1 = value,
+        Err(gap) => members.insert(gap, (place, value)),
     }
 }
 

@@ -14,23 +14,13 @@ use crate::registration::ParticipantId;
 use crate::rejection::Rejection;
 use crate::state::State;
 use crate::state::rows::parts;
+use crate::state::settlement::Holders;
 use crate::state::table::Table;
 use crate::state::table_number;
-use std::collections::BTreeMap;
 use wattle_market::interval::{DeliveryInterval, LocalMonth, Timestamp};
 use wattle_market::point::PointId;
-use wattle_market::settlement::{Account, MeteredEnergy, Posting, PostingKind};
+use wattle_market::settlement::{Account, MeteredEnergy, Posting};
 use wattle_market::units::{Money, WattHours};
-
-/// Kinds of postings that an interval's settlement makes, in their order.
-pub const ENERGY_KINDS: [PostingKind; 6] = [
-    PostingKind::Forward,
-    PostingKind::Pool,
-    PostingKind::Grid,
-    PostingKind::Balancing,
-    PostingKind::Wheeling,
-    PostingKind::Replacement,
-];
 
 /// The greatest import of a point in a quarter of an hour, so far.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, bincode::Encode, bincode::Decode)]
@@ -44,7 +34,7 @@ pub struct Demand {
 /// A participant's month, so far. In 128 bits: no month can overflow them.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, bincode::Encode, bincode::Decode)]
 pub struct MonthAccount {
-    /// What was posted to him, by [`ENERGY_KINDS`].
+    /// What was posted to him, in the order of all kinds of postings.
     pub postings: [i128; 6],
     /// What the grid alone would have brought.
     pub grid_alone: i128,
@@ -216,18 +206,6 @@ impl Months {
     }
 }
 
-/// Where a kind stands in [`ENERGY_KINDS`].
-fn place_of(kind: PostingKind) -> usize {
-    match kind {
-        PostingKind::Forward => 0,
-        PostingKind::Pool => 1,
-        PostingKind::Grid => 2,
-        PostingKind::Balancing => 3,
-        PostingKind::Wheeling => 4,
-        PostingKind::Replacement => 5,
-    }
-}
-
 /// All rows of a month in a table by month and something smaller.
 fn of_month<K: Ord + Copy + bincode::Encode, V: bincode::Encode>(
     table: &Table<(LocalMonth, K), V>,
@@ -294,37 +272,37 @@ impl State {
         LocalMonth::of(interval, self.registry.utc_offset_minutes())
     }
 
-    /// Adds a run's postings, or the differences that a later one posted, with what changed of the
-    /// figure for the grid alone.
+    /// Adds a run's postings, or the differences that a later one posted, with what changed of each
+    /// point's figure for the grid alone.
     pub(crate) fn count_postings(
         &mut self,
         interval: DeliveryInterval,
+        holders: &Holders,
         postings: &[Posting],
-        grid_alone: impl Iterator<Item = (PointId, i128)>,
+        grid_alone: impl Iterator<Item = i128>,
     ) {
         if !self.is_counted(interval) {
             return;
         }
         let month = self.month_of(interval);
-        let mut sums: BTreeMap<ParticipantId, MonthAccount> = BTreeMap::new();
-        let mut grid = 0;
+        let mut sums = vec![MonthAccount::default(); holders.points().len()];
+        let (mut grid, mut near) = (0, 0);
         for posting in postings {
+            let amount = i128::from(posting.amount.0);
             match posting.account {
                 Account::Point(point) => {
-                    let participant = self.point(point).participant;
-                    let sum = sums.entry(participant).or_default();
-                    sum.postings[place_of(posting.kind)] += i128::from(posting.amount.0);
+                    let place = holders.place(point, &mut near);
+                    sums[place].postings[posting.kind.place()] += amount;
                 }
-                Account::Grid => grid += i128::from(posting.amount.0),
+                Account::Grid => grid += amount,
                 Account::Clearing | Account::Balancing | Account::Network => {}
             }
         }
-        for (point, amount) in grid_alone {
-            let participant = self.point(point).participant;
-            sums.entry(participant).or_default().grid_alone += amount;
+        for (sum, amount) in sums.iter_mut().zip(grid_alone) {
+            sum.grid_alone = amount;
         }
-        for (participant, sum) in sums {
-            let row = self.months.accounts.entry((month, participant));
+        for (holder, sum) in holders.points().values().zip(sums) {
+            let row = self.months.accounts.entry((month, *holder));
             for (total, amount) in row.postings.iter_mut().zip(sum.postings) {
                 *total += amount;
             }

@@ -124,6 +124,15 @@ impl Orders {
             .unwrap_or_default()
     }
 
+    /// What the points have traded forward for an interval that is not settled, in their order.
+    pub(crate) fn positions_of(
+        &self,
+        interval: DeliveryInterval,
+    ) -> impl Iterator<Item = (PointId, &Position)> {
+        let rows = self.positions.of(interval);
+        rows.map(|(point, position)| (*point, position))
+    }
+
     /// The least that an open order accepts; zero: anything.
     pub fn minimum(&self, interval: DeliveryInterval, order: &OrderId) -> WattHours {
         self.minimums
@@ -267,13 +276,22 @@ impl Orders {
         open.is_some() || traded.is_some()
     }
 
-    /// Takes a point's position out, at settlement.
-    pub(crate) fn take_position(
+    /// Takes an interval's positions out, at settlement.
+    pub(crate) fn take_positions(
+        &mut self,
+        interval: DeliveryInterval,
+    ) -> Vec<(PointId, Position)> {
+        self.positions.take(interval)
+    }
+
+    /// Puts a position back that was not settled.
+    pub(crate) fn put_back(
         &mut self,
         interval: DeliveryInterval,
         point: PointId,
-    ) -> Option<Position> {
-        self.positions.remove(&(interval, point))
+        position: Position,
+    ) {
+        self.positions.insert((interval, point), position);
     }
 }
 

@@ -15,6 +15,7 @@ use crate::state::clock::Due;
 use crate::state::groups::Groups;
 use crate::state::registry::Registry;
 use crate::state::rows::{RowError, parts, require};
+use crate::state::settlement::{Holders, by_point};
 use crate::state::sound::{COUNT_MAX, ENERGY_BOUND, Within as _};
 use crate::state::table::Table;
 use crate::state::table_number;
@@ -22,11 +23,12 @@ use crate::state::{Facts, State};
 use std::collections::BTreeMap;
 use wattle_market::interval::{DeliveryInterval, LocalMonth, LocalQuarter, Timestamp};
 use wattle_market::point::PointId;
+use wattle_market::points::Points;
 use wattle_market::settlement::{
     self, Account, CertificateTransfer, ForwardPosition, MeteredEnergy, ParkTerms, PointInput,
-    PointSettlement, Posting, PostingKind, Settlement,
+    PointSettlement, Posting, Settlement,
 };
-use wattle_market::units::{Money, WattHours};
+use wattle_market::units::WattHours;
 
 /// How far the final run has come: the one row of its table, there from the activation on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, bincode::Encode, bincode::Decode)]
@@ -122,27 +124,28 @@ impl Runs {
             .is_some_and(|course| (course.from..course.next).contains(&interval))
     }
 
-    fn of_interval(&self, interval: DeliveryInterval) -> BTreeMap<PointId, SettledInput> {
+    /// What the initial run of an interval was computed from, in the order of the points.
+    pub(crate) fn of_interval(
+        &self,
+        interval: DeliveryInterval,
+    ) -> impl Iterator<Item = (PointId, &SettledInput)> {
         let rows = self.settled.range(points_of(interval));
-        rows.map(|((_, point), input)| (point, *input)).collect()
+        rows.map(|((_, point), input)| (point, input))
     }
 
     /// Keeps what an initial run was computed from.
-    pub(crate) fn keep(
-        &mut self,
-        interval: DeliveryInterval,
-        inputs: &BTreeMap<PointId, PointInput>,
-    ) {
+    pub(crate) fn keep(&mut self, interval: DeliveryInterval, inputs: &Points<PointInput>) {
         if !self.covers(interval) {
             return;
         }
-        for (point, input) in inputs {
+        let row = |(point, input): (&PointId, &PointInput)| {
             let kept = SettledInput {
                 position: input.position,
                 energy: input.energy,
             };
-            self.settled.insert((interval, *point), kept);
-        }
+            ((interval, *point), kept)
+        };
+        self.settled.insert_all(inputs.iter().map(row));
     }
 
     /// Whether what is counted and kept lies within what counting bears.
@@ -189,21 +192,18 @@ enum Outcome {
 struct Rerun {
     earlier: Option<Settlement>,
     later: Settlement,
+    /// What the later run posts beyond the earlier one.
+    differences: Vec<Posting>,
+    holders: Holders,
 }
 
 impl Rerun {
-    fn earlier_postings(&self) -> &[Posting] {
-        self.earlier
-            .as_ref()
-            .map_or(&[], |earlier| earlier.postings.as_slice())
-    }
-
     /// What the later run says of the grid alone beyond the earlier one.
-    fn grid_alone(&self) -> impl Iterator<Item = (PointId, i128)> {
+    fn grid_alone(&self) -> impl Iterator<Item = i128> {
         let earlier = self.earlier.as_ref();
         self.later.points.iter().map(move |(point, line)| {
             let before = earlier.map_or(0, |earlier| earlier.points[point].grid_alone.0);
-            (*point, i128::from(line.grid_alone.0) - i128::from(before))
+            i128::from(line.grid_alone.0) - i128::from(before)
         })
     }
 }
@@ -246,15 +246,12 @@ impl State {
 
     /// The lines of an interval's initial run while its final run is to come. Settlement is a
     /// function, so they follow from the inputs that were kept; nothing where there are none.
-    pub fn provisional_lines(
-        &self,
-        interval: DeliveryInterval,
-    ) -> BTreeMap<PointId, PointSettlement> {
+    pub fn provisional_lines(&self, interval: DeliveryInterval) -> Points<PointSettlement> {
         let Some(park) = self.pins.park(interval) else {
-            return BTreeMap::new();
+            return Points::new();
         };
         let kept = self.runs.of_interval(interval);
-        let input = |(point, kept): (PointId, SettledInput)| {
+        let input = |(point, kept): (PointId, &SettledInput)| {
             let input = PointInput {
                 terms: self.pins.point(interval, point)?,
                 position: kept.position,
@@ -262,9 +259,9 @@ impl State {
             };
             Some((point, input))
         };
-        let inputs = kept.into_iter().filter_map(input).collect();
+        let inputs = kept.filter_map(input).collect();
         let settled = settlement::settle(&park, &inputs);
-        settled.map_or_else(|_| BTreeMap::new(), |settled| settled.points)
+        settled.map_or_else(|_| Points::new(), |settled| settled.points)
     }
 
     /// When the final run of an interval is due.
@@ -365,6 +362,7 @@ impl State {
         }
         let (inputs, substituted) = self.settlement_inputs(interval);
         let kept = self.runs.of_interval(interval);
+        let kept: Points<SettledInput> = kept.map(|(point, kept)| (point, *kept)).collect();
         let unchanged = |(point, input): (&PointId, &PointInput)| {
             kept.get(point)
                 .is_some_and(|kept| kept.energy == input.energy)
@@ -380,14 +378,15 @@ impl State {
             return (Outcome::Unchanged, run);
         }
         match self.post_differences(&park, &inputs, &kept) {
-            Ok((rerun, differences)) => {
-                self.count_postings(interval, &differences, rerun.grid_alone());
+            Ok(rerun) => {
+                let (holders, grid_alone) = (&rerun.holders, rerun.grid_alone());
+                self.count_postings(interval, holders, &rerun.differences, grid_alone);
                 self.count_energy(interval, &energies, false);
                 if rerun.earlier.is_none() {
-                    self.release_collateral(interval, &inputs);
+                    self.release_collateral(interval, holders);
                 }
-                self.adjusted_facts(interval, &inputs, substituted, &rerun, &differences, facts);
-                self.interval_adjusted(interval, &park, &rerun, &differences, facts);
+                self.adjusted_facts(interval, &inputs, &substituted, &rerun, facts);
+                self.interval_adjusted(interval, &park, &rerun, facts);
                 self.adjust_certificates(interval, &rerun, facts);
                 let lines = rerun.later.points;
                 (Outcome::Adjusted, Some(LastRun { inputs, lines }))
@@ -402,7 +401,7 @@ impl State {
         &self,
         interval: DeliveryInterval,
         park: &ParkTerms,
-        inputs: BTreeMap<PointId, PointInput>,
+        inputs: Points<PointInput>,
     ) -> Result<Option<LastRun>, String> {
         if !self.certificates.holdings.covers(interval) {
             return Ok(None);
@@ -416,7 +415,7 @@ impl State {
     fn hold_final(
         &mut self,
         interval: DeliveryInterval,
-        kept: &BTreeMap<PointId, SettledInput>,
+        kept: &Points<SettledInput>,
         reason: String,
         facts: &mut Facts,
     ) -> Outcome {
@@ -435,54 +434,56 @@ impl State {
     fn post_differences(
         &mut self,
         park: &ParkTerms,
-        inputs: &BTreeMap<PointId, PointInput>,
-        kept: &BTreeMap<PointId, SettledInput>,
-    ) -> Result<(Rerun, Vec<Posting>), String> {
+        inputs: &Points<PointInput>,
+        kept: &Points<SettledInput>,
+    ) -> Result<Rerun, String> {
         let later = settlement::settle(park, inputs).map_err(|error| error.to_string())?;
         let earlier = earlier_run(park, inputs, kept)?;
-        let rerun = Rerun { earlier, later };
-        let differences = settlement::differences(rerun.earlier_postings(), &rerun.later.postings)
+        let posted = earlier.as_ref().map_or(&[][..], |run| &run.postings);
+        let differences = settlement::differences(posted, &later.postings)
             .ok_or_else(|| "a difference does not fit 64 bits".to_owned())?;
-        let entry = self.journal_entry(&differences)?;
+        let holders = self.holders(inputs);
+        let entry = holders.journal_entry(&differences)?;
         self.accounts
             .post(&entry)
             .map_err(|refusal| refusal.sentence().to_owned())?;
-        Ok((rerun, differences))
+        Ok(Rerun {
+            earlier,
+            later,
+            differences,
+            holders,
+        })
     }
 
     /// One leaf for each point whose line changed.
     fn adjusted_facts(
         &self,
         interval: DeliveryInterval,
-        inputs: &BTreeMap<PointId, PointInput>,
-        mut substituted: BTreeMap<PointId, Vec<MeterKind>>,
+        inputs: &Points<PointInput>,
+        substituted: &Points<Vec<MeterKind>>,
         rerun: &Rerun,
-        differences: &[Posting],
         facts: &mut Facts,
     ) {
-        let mut by_point: BTreeMap<PointId, Vec<(PostingKind, Money)>> = BTreeMap::new();
-        for posting in differences {
-            if let Account::Point(point) = posting.account {
-                let postings = by_point.entry(point).or_default();
-                postings.push((posting.kind, posting.amount));
-            }
-        }
-        for (point, line) in &rerun.later.points {
+        let by_point = by_point(&rerun.differences, &rerun.holders);
+        let lines = rerun.later.points.iter().zip(by_point);
+        for (((point, line), (_, postings)), input) in lines.zip(inputs.values()) {
             let before = rerun.earlier.as_ref().map(|earlier| earlier.points[point]);
             if before.as_ref() == Some(line) {
                 continue;
             }
-            let fact = Fact::PointAdjusted {
-                interval,
-                point: *point,
-                run: Run::Final,
-                terms: inputs[point].terms,
-                substituted: substituted.remove(point).unwrap_or_default(),
-                before: before.map(Box::new),
-                line: Box::new(*line),
-                postings: by_point.remove(point).unwrap_or_default(),
-            };
-            facts.push((Some(self.point(*point).participant), fact));
+            facts.push_with(|| {
+                let fact = Fact::PointAdjusted {
+                    interval,
+                    point: *point,
+                    run: Run::Final,
+                    terms: input.terms,
+                    substituted: substituted.get(point).cloned().unwrap_or_default(),
+                    before: before.map(Box::new),
+                    line: Box::new(*line),
+                    postings,
+                };
+                (Some(rerun.holders.of(*point)), fact)
+            });
         }
     }
 
@@ -491,10 +492,10 @@ impl State {
         interval: DeliveryInterval,
         park: &ParkTerms,
         rerun: &Rerun,
-        differences: &[Posting],
         facts: &mut Facts,
     ) {
-        let of_the_park = differences
+        let of_the_park = rerun
+            .differences
             .iter()
             .filter(|posting| !matches!(posting.account, Account::Point(_)))
             .map(|posting| (posting.account, posting.kind, posting.amount));
@@ -566,8 +567,8 @@ impl State {
 /// the same inputs, so this fails only in a state that no log leads to.
 fn earlier_run(
     park: &ParkTerms,
-    inputs: &BTreeMap<PointId, PointInput>,
-    kept: &BTreeMap<PointId, SettledInput>,
+    inputs: &Points<PointInput>,
+    kept: &Points<SettledInput>,
 ) -> Result<Option<Settlement>, String> {
     if kept.is_empty() {
         return Ok(None);

@@ -1,9 +1,11 @@
 //! Settlement of one interval: what was pinned, traded and metered becomes money and
 //! certificates. The arithmetic is `wattle_market::settlement`.
 
+mod holders;
+mod inputs;
+
 use crate::derived::{Fact, Run};
-use crate::journal::{AccountId, JournalEntry};
-use crate::registration::{Meter, MeterKind, Point};
+use crate::registration::{MeterKind, ParticipantId, Point};
 use crate::state::certificates::{Bundle, LastRun};
 use crate::state::groups::Groups;
 use crate::state::index::Venue;
@@ -12,12 +14,13 @@ use crate::state::rows::{RowError, parts, require};
 use crate::state::table::Table;
 use crate::state::table_number;
 use crate::state::{Facts, State};
-use std::collections::BTreeMap;
+pub(crate) use holders::Holders;
+use std::iter::Peekable;
 use wattle_market::interval::DeliveryInterval;
 use wattle_market::point::PointId;
+use wattle_market::points::Points;
 use wattle_market::settlement::{
-    self, Account, ConnectionEnergy, MeteredEnergy, ParkTerms, PointInput, PointTerms, Posting,
-    PostingKind, Settlement,
+    self, Account, ParkTerms, PointInput, PointTerms, Posting, PostingKind, Settlement,
 };
 use wattle_market::units::{Money, WattHours};
 
@@ -80,10 +83,13 @@ impl Pins {
     }
 }
 
-/// What the meters of a point say, and which of it are substitutes.
-struct PointMetered {
-    energy: MeteredEnergy,
-    substituted: Vec<MeterKind>,
+/// What the initial run of an interval made of what.
+struct InitialRun {
+    park: ParkTerms,
+    inputs: Points<PointInput>,
+    substituted: Points<Vec<MeterKind>>,
+    holders: Holders,
+    settled: Settlement,
 }
 
 impl State {
@@ -106,9 +112,9 @@ impl State {
         self.pins
             .park
             .insert(interval, self.registry.terms_at(interval));
-        for (point, terms) in terms {
-            self.pins.points.insert((interval, point), terms);
-        }
+        let pins = terms.into_iter();
+        let pins = pins.map(|(point, terms)| ((interval, point), terms));
+        self.pins.points.insert_all(pins);
     }
 
     /// The initial run of an interval. Whether it left anything: an interval without points does
@@ -134,27 +140,18 @@ impl State {
         let Some(park) = self.pins.park(interval) else {
             return (false, None);
         };
-        let (inputs, substituted) = self.settlement_inputs(interval);
-        let settled = settlement::settle(&park, &inputs).map_err(|error| error.to_string());
-        let posted = settled.and_then(|settled| {
-            let entry = self.journal_entry(&settled.postings)?;
-            self.accounts
-                .post(&entry)
-                .map_err(|refusal| refusal.sentence().to_owned())?;
-            Ok(settled)
-        });
-        match posted {
-            Ok(settled) => {
-                self.runs.keep(interval, &inputs);
-                let lines = settled.points.iter();
-                let grid_alone = lines.map(|(point, line)| (*point, i128::from(line.grid_alone.0)));
-                self.count_postings(interval, &settled.postings, grid_alone);
-                self.release_collateral(interval, &inputs);
-                self.settled_facts(interval, &park, &inputs, substituted, &settled, facts);
-                self.issue_certificates(interval, &settled, facts);
-                let (price, volume) = (settled.pool_price, settled.pool_volume);
+        match self.post_initial(interval, park) {
+            Ok(run) => {
+                self.runs.keep(interval, &run.inputs);
+                let lines = run.settled.points.values();
+                let grid_alone = lines.map(|line| i128::from(line.grid_alone.0));
+                self.count_postings(interval, &run.holders, &run.settled.postings, grid_alone);
+                self.release_collateral(interval, &run.holders);
+                self.settled_facts(interval, &run, facts);
+                self.issue_certificates(interval, &run, facts);
+                let (price, volume) = (run.settled.pool_price, run.settled.pool_volume);
                 self.count_turnover(Venue::Pool, interval, price, volume);
-                let lines = settled.points;
+                let (inputs, lines) = (run.inputs, run.settled.points);
                 (true, Some(LastRun { inputs, lines }))
             }
             // Positions, pins and collateral stay for the registrar to resolve.
@@ -165,60 +162,26 @@ impl State {
         }
     }
 
-    /// What a run of an interval is computed from at this moment.
-    pub(crate) fn settlement_inputs(
-        &self,
+    /// Settles an interval and posts its journal entry, or says in a sentence why not.
+    fn post_initial(
+        &mut self,
         interval: DeliveryInterval,
-    ) -> (
-        BTreeMap<PointId, PointInput>,
-        BTreeMap<PointId, Vec<MeterKind>>,
-    ) {
-        let mut meters: BTreeMap<PointId, Vec<&Meter>> = BTreeMap::new();
-        for (_, meter) in self.registry.meters().iter() {
-            if meter.from <= interval {
-                let point = self.registry.tenancy().point_of(meter, interval);
-                meters.entry(point).or_default().push(meter);
-            }
-        }
-        let mut inputs = BTreeMap::new();
-        let mut substituted = BTreeMap::new();
-        for (point, terms) in self.pins.of_interval(interval) {
-            let metered = self.metered(meters.get(&point).map_or(&[], Vec::as_slice), interval);
-            let position = match self.runs.settled(interval, point) {
-                Some(settled) => settled.position,
-                None => self.orders.position(interval, point).forward,
-            };
-            inputs.insert(
-                point,
-                PointInput {
-                    terms: *terms,
-                    position,
-                    energy: metered.energy,
-                },
-            );
-            substituted.insert(point, metered.substituted);
-        }
-        (inputs, substituted)
-    }
-
-    fn metered(&self, meters: &[&Meter], interval: DeliveryInterval) -> PointMetered {
-        let mut energy = MeteredEnergy {
-            actual: true,
-            ..MeteredEnergy::default()
-        };
-        let mut substituted = Vec::new();
-        for meter in meters {
-            let metered = self.readings.energy(meter, interval);
-            if !metered.actual {
-                energy.actual = false;
-                substituted.push(meter.kind);
-            }
-            *register_of(&mut energy, meter.kind) = metered.energy;
-        }
-        PointMetered {
-            energy,
+        park: ParkTerms,
+    ) -> Result<InitialRun, String> {
+        let (inputs, substituted) = self.settlement_inputs(interval);
+        let settled = settlement::settle(&park, &inputs).map_err(|error| error.to_string())?;
+        let holders = self.holders(&inputs);
+        let entry = holders.journal_entry(&settled.postings)?;
+        self.accounts
+            .post(&entry)
+            .map_err(|refusal| refusal.sentence().to_owned())?;
+        Ok(InitialRun {
+            park,
+            inputs,
             substituted,
-        }
+            holders,
+            settled,
+        })
     }
 
     pub(crate) fn point(&self, point: PointId) -> &Point {
@@ -228,137 +191,132 @@ impl State {
             .expect("a pinned point stays registered")
     }
 
-    fn account_of(&self, account: Account) -> AccountId {
-        match account {
-            Account::Point(point) => AccountId::Participant(self.point(point).participant),
-            Account::Clearing => AccountId::Clearing,
-            Account::Grid => AccountId::Grid,
-            Account::Balancing => AccountId::Balancing,
-            Account::Network => AccountId::Network,
-        }
-    }
-
-    pub(crate) fn journal_entry(&self, postings: &[Posting]) -> Result<JournalEntry, String> {
-        let posting = |posting: &Posting| (self.account_of(posting.account), posting.amount);
-        JournalEntry::new(postings.iter().map(posting).collect())
-            .ok_or_else(|| "the postings do not sum to zero".to_owned())
-    }
-
-    pub(crate) fn release_collateral(
-        &mut self,
-        interval: DeliveryInterval,
-        inputs: &BTreeMap<PointId, PointInput>,
-    ) {
-        for point in inputs.keys() {
-            if let Some(position) = self.orders.take_position(interval, *point) {
-                let participant = self.point(*point).participant;
-                self.accounts.release(participant, position.reserved);
-            }
-        }
-    }
-
-    fn settled_facts(
-        &self,
-        interval: DeliveryInterval,
-        park: &ParkTerms,
-        inputs: &BTreeMap<PointId, PointInput>,
-        mut substituted: BTreeMap<PointId, Vec<MeterKind>>,
-        settled: &Settlement,
-        facts: &mut Facts,
-    ) {
-        let mut by_point: BTreeMap<PointId, Vec<(PostingKind, Money)>> = BTreeMap::new();
-        let mut of_the_park = Vec::new();
-        for posting in &settled.postings {
-            match posting.account {
-                Account::Point(point) => {
-                    by_point
-                        .entry(point)
-                        .or_default()
-                        .push((posting.kind, posting.amount));
+    /// Releases what was held for the trades of an interval's points, which leave with it.
+    pub(crate) fn release_collateral(&mut self, interval: DeliveryInterval, holders: &Holders) {
+        let mut near = 0;
+        for (point, position) in self.orders.take_positions(interval) {
+            match holders.points().place(point, &mut near) {
+                Some(place) => {
+                    let holder = *holders.points().at(place);
+                    self.accounts.release(holder, position.reserved);
                 }
-                account => of_the_park.push((account, posting.kind, posting.amount)),
+                // Without pinned terms it was not settled: no log leads here.
+                None => self.orders.put_back(interval, point, position),
             }
         }
-        for (point, line) in &settled.points {
-            let fact = Fact::PointSettled {
+    }
+
+    fn settled_facts(&self, interval: DeliveryInterval, run: &InitialRun, facts: &mut Facts) {
+        facts.push_all_with(run.settled.points.len(), || run.point_facts(interval));
+        facts.push_with(|| {
+            let postings = run.settled.postings.iter();
+            let of_the_park = postings
+                .filter(|posting| !matches!(posting.account, Account::Point(_)))
+                .map(|posting| (posting.account, posting.kind, posting.amount));
+            let fact = Fact::IntervalSettled {
                 interval,
-                point: *point,
                 run: Run::Initial,
-                terms: inputs[point].terms,
-                substituted: substituted.remove(point).unwrap_or_default(),
-                line: Box::new(*line),
-                postings: by_point.remove(point).unwrap_or_default(),
+                terms: run.park,
+                factor: self.registry.factor_at(interval).clone(),
+                pool_price: run.settled.pool_price,
+                pool_volume: run.settled.pool_volume,
+                postings: of_the_park.collect(),
             };
-            facts.push((Some(self.point(*point).participant), fact));
-        }
-        let fact = Fact::IntervalSettled {
-            interval,
-            run: Run::Initial,
-            terms: *park,
-            factor: self.registry.factor_at(interval).clone(),
-            pool_price: settled.pool_price,
-            pool_volume: settled.pool_volume,
-            postings: of_the_park,
-        };
-        facts.push((None, fact));
+            (None, fact)
+        });
     }
 
     fn issue_certificates(
         &mut self,
         interval: DeliveryInterval,
-        settled: &Settlement,
+        run: &InitialRun,
         facts: &mut Facts,
     ) {
-        for (point, line) in &settled.points {
-            let bundle = Bundle::of(line);
-            if bundle.issued == WattHours::ZERO {
-                continue;
-            }
-            self.certificates.issue(interval, *point, bundle);
-            let fact = Fact::CertificateIssued {
-                interval,
-                point: *point,
-                quantity: bundle.issued,
-                self_used: bundle.self_used,
-                stored: bundle.stored,
-                lost: bundle.lost,
-                sent: bundle.sent,
-                held: bundle.held,
-            };
-            facts.push((Some(self.point(*point).participant), fact));
+        let InitialRun {
+            settled, holders, ..
+        } = run;
+        let lines = settled.points.iter();
+        let bundles = lines.map(|(point, line)| (*point, Bundle::of(line)));
+        let bundles: Vec<(PointId, Bundle)> = bundles
+            .filter(|(_, bundle)| bundle.issued != WattHours::ZERO)
+            .collect();
+        self.certificates.issue_all(interval, &bundles);
+        for (point, bundle) in bundles {
+            facts.push_with(|| {
+                let fact = Fact::CertificateIssued {
+                    interval,
+                    point,
+                    quantity: bundle.issued,
+                    self_used: bundle.self_used,
+                    stored: bundle.stored,
+                    lost: bundle.lost,
+                    sent: bundle.sent,
+                    held: bundle.held,
+                };
+                (Some(holders.of(point)), fact)
+            });
         }
         for transfer in &settled.transfers {
-            let fact = Fact::CertificateDelivered {
-                interval,
-                from: transfer.from,
-                to: transfer.to,
-                quantity: transfer.quantity,
-            };
             for end in [transfer.from, transfer.to] {
-                facts.push((Some(self.point(end).participant), fact.clone()));
+                facts.push_with(|| {
+                    let fact = Fact::CertificateDelivered {
+                        interval,
+                        from: transfer.from,
+                        to: transfer.to,
+                        quantity: transfer.quantity,
+                    };
+                    (Some(holders.of(end)), fact)
+                });
             }
         }
     }
 }
 
-/// Where a meter's energy goes; a connection meter makes room for itself.
-fn register_of(energy: &mut MeteredEnergy, kind: MeterKind) -> &mut WattHours {
-    match kind {
-        MeterKind::Generation => &mut energy.generation,
-        MeterKind::Load => &mut energy.load,
-        MeterKind::Charge => &mut energy.charge,
-        MeterKind::Discharge => &mut energy.discharge,
-        MeterKind::Import => {
-            &mut energy
-                .connection
-                .get_or_insert_with(ConnectionEnergy::default)
-                .import
-        }
-        MeterKind::Export => {
-            &mut energy
-                .connection
-                .get_or_insert_with(ConnectionEnergy::default)
-                .export
+/// Postings of one point, in their order.
+pub(crate) type OfPoint = Vec<(PostingKind, Money)>;
+
+/// An interval's postings by point, without the park's own.
+pub(crate) fn by_point(postings: &[Posting], holders: &Holders) -> Points<OfPoint> {
+    let mut by_point = holders.points().map(|_| OfPoint::new());
+    let mut near = 0;
+    for posting in postings {
+        if let Account::Point(point) = posting.account {
+            let place = holders.place(point, &mut near);
+            by_point.at_mut(place).push((posting.kind, posting.amount));
         }
     }
+    by_point
+}
+
+impl InitialRun {
+    /// One leaf for each point.
+    fn point_facts(&self, interval: DeliveryInterval) -> Vec<(Option<ParticipantId>, Fact)> {
+        let by_point = by_point(&self.settled.postings, &self.holders).into_iter();
+        let lines = self.settled.points.values().zip(self.inputs.values());
+        let mut facts = Vec::with_capacity(self.inputs.len());
+        for ((point, postings), (line, input)) in by_point.zip(lines) {
+            let fact = Fact::PointSettled {
+                interval,
+                point,
+                run: Run::Initial,
+                terms: input.terms,
+                substituted: self.substituted.get(&point).cloned().unwrap_or_default(),
+                line: Box::new(*line),
+                postings,
+            };
+            facts.push((Some(self.holders.of(point)), fact));
+        }
+        facts
+    }
+}
+
+/// What rows that come in the order of their points have for a point; points are asked for in
+/// their order.
+fn in_step<T>(
+    rows: &mut Peekable<impl Iterator<Item = (PointId, T)>>,
+    point: PointId,
+) -> Option<T> {
+    while rows.next_if(|(at, _)| *at < point).is_some() {}
+    let row = rows.next_if(|(at, _)| *at == point);
+    row.map(|(_, row)| row)
 }

@@ -1,14 +1,13 @@
 //! What a settlement is computed from. All of it is pinned by interval at gate closure, except
 //! the readings.
 
-use std::collections::BTreeMap;
-
 use bincode::{Decode, Encode};
 use serde::{Deserialize, Serialize};
 
 use super::SettlementError;
 use crate::limits;
 use crate::point::{BuildingId, PointId};
+use crate::points::Points;
 use crate::units::{Money, Price, WattHours};
 
 /// The park's prices in one interval.
@@ -100,10 +99,7 @@ pub struct PointInput {
 }
 
 /// Refuses inputs for which the arithmetic of [`limits`] is not proved, and one-legged trades.
-pub(super) fn check(
-    park: &ParkTerms,
-    points: &BTreeMap<PointId, PointInput>,
-) -> Result<(), SettlementError> {
+pub(super) fn check(park: &ParkTerms, points: &Points<PointInput>) -> Result<(), SettlementError> {
     if points.len() > limits::POINTS_MAX {
         return Err(SettlementError::TooManyPoints {
             count: points.len(),

@@ -5,11 +5,10 @@
 
 mod error;
 
-use std::collections::BTreeMap;
-
 use super::{Account, ParkTerms, PointInput, PointSettlement, PostingKind, Settlement, Tranches};
 use crate::limits;
 use crate::point::PointId;
+use crate::points::Points;
 use crate::units::{Price, WattHours};
 
 pub use error::InvariantError;
@@ -22,7 +21,7 @@ pub use error::InvariantError;
 /// The first promise that does not hold.
 pub fn check(
     park: &ParkTerms,
-    points: &BTreeMap<PointId, PointInput>,
+    points: &Points<PointInput>,
     settlement: &Settlement,
 ) -> Result<(), InvariantError> {
     if !points.keys().eq(settlement.points.keys()) {
@@ -36,8 +35,8 @@ pub fn check(
     }
     check_energy(settlement)?;
     let postings = PostingSums::of(settlement)?;
-    for ((point, input), settled) in points.iter().zip(settlement.points.values()) {
-        let credit = postings.of_points.get(point).copied().unwrap_or(0);
+    let lines = points.iter().zip(settlement.points.values());
+    for (((point, input), settled), credit) in lines.zip(postings.of_points) {
         if credit != i128::from(settled.credit.0) {
             return Err(InvariantError::CreditDiffers {
                 point: *point,
@@ -155,7 +154,7 @@ fn energies(settled: &PointSettlement) -> [WattHours; 34] {
 /// h and l follow from the terms.
 fn check_prices(
     park: &ParkTerms,
-    points: &BTreeMap<PointId, PointInput>,
+    points: &Points<PointInput>,
     settlement: &Settlement,
 ) -> Result<(), InvariantError> {
     let retail = || points.values().map(|input| input.terms.retail);
@@ -289,42 +288,64 @@ fn check_quantities(
     )
 }
 
+/// Energies of a park, summed over its points.
+#[derive(Default)]
+struct EnergySums {
+    contracted: i64,
+    pool_sold: i64,
+    pool_bought: i64,
+    received: i64,
+    delivered: i64,
+    long: i64,
+    short: i64,
+    net: i64,
+    net_unmatched: i64,
+}
+
+impl EnergySums {
+    fn of(settlement: &Settlement) -> EnergySums {
+        let mut sums = EnergySums::default();
+        for settled in settlement.points.values() {
+            let (pool, unmatched) = (&settled.pool, &settled.unmatched);
+            sums.contracted += settled.contracted.0;
+            sums.pool_sold += pool.green.0 + pool.other.0 + pool.long.0;
+            sums.pool_bought += pool.need.0 + pool.short.0;
+            sums.received += settled.received.0;
+            sums.delivered += settled.surplus.0 - unmatched.green.0 - unmatched.other.0;
+            sums.long += unmatched.long.0;
+            sums.short += unmatched.short.0;
+            sums.net += settled.net.0;
+            sums.net_unmatched += net_of(unmatched);
+        }
+        sums
+    }
+}
+
 /// Invariant 1.
 fn check_energy(settlement: &Settlement) -> Result<(), InvariantError> {
-    let sum = |quantity: &dyn Fn(&PointSettlement) -> i64| -> i64 {
-        settlement.points.values().map(quantity).sum()
-    };
-    let contracts = sum(&|settled| settled.contracted.0);
-    if contracts != 0 {
+    let sums = EnergySums::of(settlement);
+    if sums.contracted != 0 {
         return Err(InvariantError::ContractsUnbalanced {
-            sum: WattHours(contracts),
+            sum: WattHours(sums.contracted),
         });
     }
-    let sold = sum(&|settled| settled.pool.green.0 + settled.pool.other.0 + settled.pool.long.0);
-    let bought = sum(&|settled| settled.pool.need.0 + settled.pool.short.0);
+    let (sold, bought) = (sums.pool_sold, sums.pool_bought);
     if sold != bought || sold != settlement.pool_volume.0 {
         let (sold, bought) = (WattHours(sold), WattHours(bought));
         return Err(InvariantError::PoolUnbalanced { sold, bought });
     }
     let totals = &settlement.totals;
-    let received = sum(&|settled| settled.received.0);
-    let long = sum(&|settled| settled.unmatched.long.0);
-    let short = sum(&|settled| settled.unmatched.short.0);
-    let left = sum(&|settled| settled.unmatched.green.0 + settled.unmatched.other.0);
-    let delivered = sum(&|settled| settled.surplus.0) - left;
-    let net = sum(&|settled| settled.net.0);
-    let net_unmatched = sum(&|settled| net_of(&settled.unmatched));
     let flows = [
-        ("what was received", totals.received.0, received),
-        ("what was delivered", totals.delivered.0, delivered),
-        ("what is long", totals.long.0, long),
-        ("what is short", totals.short.0, short),
+        ("what was received", totals.received.0, sums.received),
+        ("what was delivered", totals.delivered.0, sums.delivered),
+        ("what is long", totals.long.0, sums.long),
+        ("what is short", totals.short.0, sums.short),
         (
             "delivered less received",
-            delivered - received,
-            long - short,
+            sums.delivered - sums.received,
+            sums.long - sums.short,
         ),
-        ("the park's net", net, net_unmatched),
+        ("the park's net", sums.net, sums.net_unmatched),
     ];
     for (flow, found, expected) in flows {
         if found != expected {
@@ -341,28 +362,35 @@ fn check_energy(settlement: &Settlement) -> Result<(), InvariantError> {
 
 /// The journal by account, found to be balanced.
 struct PostingSums {
-    of_points: BTreeMap<PointId, i128>,
+    /// By the points' places.
+    of_points: Vec<i128>,
     of_balancing: i128,
 }
 
 impl PostingSums {
     /// Invariant 2, for each kind by itself.
     fn of(settlement: &Settlement) -> Result<PostingSums, InvariantError> {
-        let mut kinds: BTreeMap<PostingKind, i128> = BTreeMap::new();
+        let mut kinds = [0; PostingKind::ALL.len()];
         let mut sums = PostingSums {
-            of_points: BTreeMap::new(),
+            of_points: vec![0; settlement.points.len()],
             of_balancing: 0,
         };
+        let mut near = 0;
         for posting in &settlement.postings {
             let amount = i128::from(posting.amount.0);
-            *kinds.entry(posting.kind).or_default() += amount;
+            kinds[posting.kind.place()] += amount;
             match posting.account {
-                Account::Point(point) => *sums.of_points.entry(point).or_default() += amount,
+                Account::Point(point) => {
+                    if let Some(place) = settlement.points.place(point, &mut near) {
+                        sums.of_points[place] += amount;
+                    }
+                }
                 Account::Balancing => sums.of_balancing += amount,
                 Account::Clearing | Account::Grid | Account::Network => {}
             }
         }
-        match kinds.into_iter().find(|(_, sum)| *sum != 0) {
+        let mut kinds = PostingKind::ALL.into_iter().zip(kinds);
+        match kinds.find(|(_, sum)| *sum != 0) {
             Some((kind, sum_ncny)) => Err(InvariantError::PostingsUnbalanced { kind, sum_ncny }),
             None => Ok(sums),
         }
@@ -439,23 +467,26 @@ fn check_balancing(
 
 /// Invariant 6, without the split of generation.
 fn check_certificates(settlement: &Settlement) -> Result<(), InvariantError> {
-    let mut sent: BTreeMap<PointId, i64> = BTreeMap::new();
-    let mut cancelled: BTreeMap<PointId, i64> = BTreeMap::new();
+    let lines = &settlement.points;
+    // By the points' places: what was sent, and what was cancelled.
+    let mut carried = vec![(0, 0); lines.len()];
+    let (mut near_from, mut near_to) = (0, 0);
     for transfer in &settlement.transfers {
-        *sent.entry(transfer.from).or_default() += transfer.quantity.0;
-        *cancelled.entry(transfer.to).or_default() += transfer.quantity.0;
+        if let Some(place) = lines.place(transfer.from, &mut near_from) {
+            carried[place].0 += transfer.quantity.0;
+        }
+        if let Some(place) = lines.place(transfer.to, &mut near_to) {
+            carried[place].1 += transfer.quantity.0;
+        }
     }
     let (mut sent_sum, mut cancelled_sum) = (0, 0);
-    for (point, settled) in &settlement.points {
+    for ((point, settled), (sent, cancelled)) in lines.iter().zip(carried) {
         let certified = settled.certified();
         let rules = [
-            (
-                "transfers carry what was sent",
-                sent.remove(point).unwrap_or(0) == settled.sent.0,
-            ),
+            ("transfers carry what was sent", sent == settled.sent.0),
             (
                 "transfers carry what was cancelled",
-                cancelled.remove(point).unwrap_or(0) == settled.cancelled.0,
+                cancelled == settled.cancelled.0,
             ),
             (
                 "no more is sent than was delivered",

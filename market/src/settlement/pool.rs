@@ -1,10 +1,8 @@
 //! Steps 3 to 5: the surplus pool, what it leaves over, and what flows within the park.
 
-use std::collections::BTreeMap;
-
 use super::{ParkTerms, ParkTotals, PointInput, PointSettlement, Settlement, Tranches, energy};
 use crate::auction::{Quote, clear};
-use crate::point::PointId;
+use crate::points::Points;
 use crate::units::{Money, Price, WattHours};
 
 /// A tranche as the second part of a pool quote's key. The order is that of SETTLEMENT.md's
@@ -18,7 +16,8 @@ enum Tranche {
     Short,
 }
 
-type Key = (PointId, Tranche);
+/// A point's place, which ascends as points do, and its tranche.
+type Key = (usize, Tranche);
 
 impl Tranches {
     fn of_mut(&mut self, tranche: Tranche) -> &mut WattHours {
@@ -33,21 +32,16 @@ impl Tranches {
 }
 
 /// Runs steps 1 to 5. Certificates, postings and money are still empty in the answer.
-pub(super) fn run(park: &ParkTerms, points: &BTreeMap<PointId, PointInput>) -> Settlement {
+pub(super) fn run(park: &ParkTerms, points: &Points<PointInput>) -> Settlement {
     let retail = || points.values().map(|input| input.terms.retail);
     let shortfall_price = park.shortfall_price(retail());
     let excess_price = park.excess_price(retail());
 
-    let mut settled: BTreeMap<PointId, PointSettlement> = points
-        .iter()
-        .map(|(point, input)| (*point, energy::measure(input)))
-        .collect();
+    let mut settled = points.map(energy::measure);
     let (asks, bids) = quotes(park, points, &settled, shortfall_price, excess_price);
     let clearing = clear(&asks, &bids);
-    for ((point, tranche), quantity) in clearing.asks.into_iter().chain(clearing.bids) {
-        let settlement = settled
-            .get_mut(&point)
-            .expect("only points of the park are quoted");
+    for ((place, tranche), quantity) in clearing.asks.into_iter().chain(clearing.bids) {
+        let settlement = settled.at_mut(place);
         *settlement.pool.of_mut(tranche) = quantity;
         settlement.unmatched.of_mut(tranche).0 -= quantity.0;
     }
@@ -75,39 +69,38 @@ pub(super) fn run(park: &ParkTerms, points: &BTreeMap<PointId, PointInput>) -> S
 /// worse off; a need's is less by the wheeling, which comes on top of the market price.
 fn quotes(
     park: &ParkTerms,
-    points: &BTreeMap<PointId, PointInput>,
-    settled: &BTreeMap<PointId, PointSettlement>,
+    points: &Points<PointInput>,
+    settled: &Points<PointSettlement>,
     shortfall_price: Price,
     excess_price: Price,
 ) -> (Vec<Quote<Key>>, Vec<Quote<Key>>) {
     let (mut asks, mut bids) = (Vec::new(), Vec::new());
-    for (point, input) in points.iter().filter(|(_, input)| input.terms.enrolled) {
-        let (terms, tranches) = (&input.terms, &settled[point].tranches);
+    let is_something = |quote: &Quote<Key>| quote.quantity.0 > 0;
+    let both = points.values().zip(settled.values()).enumerate();
+    for (place, (input, settled)) in both.filter(|(_, (input, _))| input.terms.enrolled) {
+        let (terms, tranches) = (&input.terms, &settled.tranches);
         let ask = |tranche, quantity, alone: Price| Quote {
-            key: (*point, tranche),
+            key: (place, tranche),
             quantity,
             limit: alone.max(terms.ask_limit),
         };
         let bid = |tranche, quantity, alone: Price, wheeling: Price| Quote {
-            key: (*point, tranche),
+            key: (place, tranche),
             quantity,
             limit: Price(terms.bid_limit.map_or(alone, |limit| alone.min(limit)).0 - wheeling.0),
         };
-        asks.push(ask(Tranche::Green, tranches.green, park.feed_in));
-        asks.push(ask(Tranche::Other, tranches.other, park.export));
-        asks.push(ask(Tranche::Long, tranches.long, excess_price));
-        bids.push(bid(
-            Tranche::Need,
-            tranches.need,
-            terms.retail,
-            park.wheeling,
-        ));
-        bids.push(bid(
-            Tranche::Short,
-            tranches.short,
-            shortfall_price,
-            Price::ZERO,
-        ));
+        let asked = [
+            ask(Tranche::Green, tranches.green, park.feed_in),
+            ask(Tranche::Other, tranches.other, park.export),
+            ask(Tranche::Long, tranches.long, excess_price),
+        ];
+        let (need, short) = (tranches.need, tranches.short);
+        let bidden = [
+            bid(Tranche::Need, need, terms.retail, park.wheeling),
+            bid(Tranche::Short, short, shortfall_price, Price::ZERO),
+        ];
+        asks.extend(asked.into_iter().filter(is_something));
+        bids.extend(bidden.into_iter().filter(is_something));
     }
     (asks, bids)
 }

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{ParkTerms, ParkTotals, PointInput, PointSettlement, Settlement, SettlementError};
 use crate::point::PointId;
+use crate::points::Points;
 use crate::units::{Money, Price, WattHours};
 
 /// Whose account a posting belongs to.
@@ -47,6 +48,23 @@ pub enum PostingKind {
     Replacement,
 }
 
+impl PostingKind {
+    /// All kinds in their order.
+    pub const ALL: [PostingKind; 6] = [
+        PostingKind::Forward,
+        PostingKind::Pool,
+        PostingKind::Grid,
+        PostingKind::Balancing,
+        PostingKind::Wheeling,
+        PostingKind::Replacement,
+    ];
+
+    /// The place of the kind in [`PostingKind::ALL`].
+    pub const fn place(self) -> usize {
+        self as usize
+    }
+}
+
 /// One line of a journal. The lines of each kind sum to zero.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
 pub struct Posting {
@@ -84,12 +102,21 @@ pub fn differences(earlier: &[Posting], later: &[Posting]) -> Option<Vec<Posting
 }
 
 /// The lines of one journal while it is written. Sums are formed in `i128`.
-#[derive(Default)]
 struct Journal {
     postings: Vec<Posting>,
+    /// What was posted to each point, by its place.
+    credits: Vec<i128>,
 }
 
 impl Journal {
+    /// Room for what a settlement of so many points usually posts.
+    fn of(points: usize) -> Journal {
+        Journal {
+            postings: Vec::with_capacity(4 * points + 8),
+            credits: vec![0; points],
+        }
+    }
+
     /// Adds a line, unless its amount is zero.
     fn post(
         &mut self,
@@ -110,21 +137,34 @@ impl Journal {
         Ok(())
     }
 
-    /// Posts each point's amount, and the sum of all with the opposite sign to `counterparty`.
+    /// Posts what follows for each point from its input and its line; the sum of all amounts.
     fn post_points(
         &mut self,
+        points: &Points<PointInput>,
         settlement: &Settlement,
-        counterparty: Account,
         kind: PostingKind,
-        amount: impl Fn(PointId, &PointSettlement) -> i128,
-    ) -> Result<(), SettlementError> {
+        amount: impl Fn(&PointInput, &PointSettlement) -> i128,
+    ) -> Result<i128, SettlementError> {
         let mut sum = 0;
-        for (point, settled) in &settlement.points {
-            let amount = amount(*point, settled);
+        let lines = points.iter().zip(settlement.points.values());
+        for (place, ((point, input), settled)) in lines.enumerate() {
+            let amount = amount(input, settled);
             sum += amount;
+            self.credits[place] += amount;
             self.post(Account::Point(*point), amount, kind)?;
         }
-        self.post(counterparty, -sum, kind)
+        Ok(sum)
+    }
+
+    /// The cash of forward trades, each through clearing.
+    fn post_forward(&mut self, points: &Points<PointInput>) -> Result<(), SettlementError> {
+        for (place, (point, input)) in points.iter().enumerate() {
+            let cash = i128::from(input.position.cash.0);
+            self.credits[place] += cash;
+            self.post(Account::Point(*point), cash, PostingKind::Forward)?;
+            self.post(Account::Clearing, -cash, PostingKind::Forward)?;
+        }
+        Ok(())
     }
 
     /// Step 5: whoever received pays the stamp; the network earns it on what was carried within
@@ -132,26 +172,18 @@ impl Journal {
     fn post_wheeling(
         &mut self,
         stamp: Price,
+        points: &Points<PointInput>,
         settlement: &Settlement,
     ) -> Result<(), SettlementError> {
-        for (point, settled) in &settlement.points {
-            let due = i128::from(settled.wheeling.0);
-            self.post(Account::Point(*point), -due, PostingKind::Wheeling)?;
-        }
+        let kind = PostingKind::Wheeling;
+        self.post_points(points, settlement, kind, |_, settled| {
+            -i128::from(settled.wheeling.0)
+        })?;
         let totals = &settlement.totals;
         let carried = totals.received.min(totals.delivered);
         let surcharge = WattHours(totals.received.0 - carried.0);
-        self.post(
-            Account::Network,
-            product(carried, stamp),
-            PostingKind::Wheeling,
-        )?;
-        self.post(
-            Account::Balancing,
-            product(surcharge, stamp),
-            PostingKind::Wheeling,
-        )?;
-        Ok(())
+        self.post(Account::Network, product(carried, stamp), kind)?;
+        self.post(Account::Balancing, product(surcharge, stamp), kind)
     }
 
     /// Step 6: balancing buys what the park is short of from the grid, or sells what it has over.
@@ -182,76 +214,58 @@ fn product(energy: WattHours, price: Price) -> i128 {
 }
 
 /// Step 7: the postings of steps 3 to 6 and of the forward trades.
-pub(super) fn journal(
+fn journal(
     park: &ParkTerms,
-    points: &BTreeMap<PointId, PointInput>,
+    points: &Points<PointInput>,
     settlement: &Settlement,
-) -> Result<Vec<Posting>, SettlementError> {
+) -> Result<Journal, SettlementError> {
     let totals = &settlement.totals;
-    let mut journal = Journal::default();
-    for (point, input) in points {
-        let cash = i128::from(input.position.cash.0);
-        journal.post(Account::Point(*point), cash, PostingKind::Forward)?;
-        journal.post(Account::Clearing, -cash, PostingKind::Forward)?;
-    }
+    let mut journal = Journal::of(points.len());
+    journal.post_forward(points)?;
     if let Some(price) = settlement.pool_price {
-        for (point, settled) in &settlement.points {
+        journal.post_points(points, settlement, PostingKind::Pool, |_, settled| {
             let pool = &settled.pool;
             let sold = pool.green.0 + pool.other.0 + pool.long.0;
-            let net = WattHours(sold - pool.need.0 - pool.short.0);
-            journal.post(
-                Account::Point(*point),
-                product(net, price),
-                PostingKind::Pool,
-            )?;
-        }
+            product(WattHours(sold - pool.need.0 - pool.short.0), price)
+        })?;
     }
-    journal.post_points(
-        settlement,
-        Account::Grid,
-        PostingKind::Grid,
-        |point, settled| {
+    let to_points =
+        journal.post_points(points, settlement, PostingKind::Grid, |input, settled| {
             let unmatched = &settled.unmatched;
             product(unmatched.green, park.feed_in) + product(unmatched.other, park.export)
-                - product(unmatched.need, points[&point].terms.retail)
-        },
-    )?;
-    journal.post_points(
-        settlement,
-        Account::Balancing,
-        PostingKind::Balancing,
-        |_, settled| {
+                - product(unmatched.need, input.terms.retail)
+        })?;
+    journal.post(Account::Grid, -to_points, PostingKind::Grid)?;
+    let to_points =
+        journal.post_points(points, settlement, PostingKind::Balancing, |_, settled| {
             product(settled.unmatched.long, totals.excess_price)
                 - product(settled.unmatched.short, totals.shortfall_price)
-        },
-    )?;
-    journal.post_wheeling(park.wheeling, settlement)?;
+        })?;
+    journal.post(Account::Balancing, -to_points, PostingKind::Balancing)?;
+    journal.post_wheeling(park.wheeling, points, settlement)?;
     journal.post_replacement(totals)?;
-    Ok(journal.postings)
+    Ok(journal)
 }
 
-/// Writes each point's credit, the sum of its postings, and what the grid alone would have
+/// Step 7, with each point's credit, the sum of its postings, and what the grid alone would have
 /// brought it.
-pub(super) fn credit_points(
+pub(super) fn post(
     park: &ParkTerms,
-    points: &BTreeMap<PointId, PointInput>,
+    points: &Points<PointInput>,
     settlement: &mut Settlement,
 ) -> Result<(), SettlementError> {
-    let mut credits: BTreeMap<PointId, i128> = BTreeMap::new();
-    for posting in &settlement.postings {
-        if let Account::Point(point) = posting.account {
-            *credits.entry(point).or_default() += i128::from(posting.amount.0);
-        }
-    }
-    for (point, settled) in &mut settlement.points {
+    let Journal { postings, credits } = journal(park, points, settlement)?;
+    settlement.postings = postings;
+    let lines = settlement.points.iter_mut().zip(points.values());
+    for (((point, settled), input), credit) in lines.zip(credits) {
         let money = |amount: i128| match i64::try_from(amount) {
             Ok(amount) => Ok(Money(amount)),
             Err(_) => Err(SettlementError::AmountOutOfRange {
                 account: Account::Point(*point),
             }),
         };
-        settled.credit = money(credits.get(point).copied().unwrap_or(0))?;
-        settled.grid_alone = money(grid_alone(park, points[point].terms.retail, settled))?;
+        settled.credit = money(credit)?;
+        settled.grid_alone = money(grid_alone(park, input.terms.retail, settled))?;
     }
     Ok(())
 }

@@ -1,8 +1,7 @@
 //! Intervals worked out by hand. Energy in kWh and money in yuan, in the comments as on paper.
 
-use std::collections::BTreeMap;
-
 use wattle_market::point::PointId;
+use wattle_market::points::Points;
 use wattle_market::settlement::{
     Account, CertificateTransfer, ParkTerms, PointInput, Posting, PostingKind, Settlement, settle,
 };
@@ -23,8 +22,8 @@ const PARK: ParkTerms = ParkTerms {
 
 /// Roof and shop in building 1, the press in building 2. The roof sold 40 kWh to the press
 /// forward at 0.60. h = 0.90, l = 0.35.
-fn three_tenants() -> BTreeMap<PointId, PointInput> {
-    let mut points = BTreeMap::from([
+fn three_tenants() -> Points<PointInput> {
+    let mut points = Points::from([
         (ROOF, idle_point(1, 800_000)),
         (PRESS, idle_point(2, 800_000)),
         (SHOP, idle_point(1, 900_000)),
@@ -41,12 +40,7 @@ fn three_tenants() -> BTreeMap<PointId, PointInput> {
     points
 }
 
-fn set_energy(
-    points: &mut BTreeMap<PointId, PointInput>,
-    point: PointId,
-    generation: i64,
-    load: i64,
-) {
+fn set_energy(points: &mut Points<PointInput>, point: PointId, generation: i64, load: i64) {
     let energy = &mut points.get_mut(&point).unwrap().energy;
     (energy.generation, energy.load) = (kwh(generation), kwh(load));
 }
@@ -244,7 +238,7 @@ fn deviations_meet_in_the_pool_before_they_reach_balancing() {
 
 #[test]
 fn a_battery_is_fed_green_and_discharges_as_other_energy() {
-    let mut points = BTreeMap::from([(ROOF, idle_point(1, 800_000))]);
+    let mut points = Points::from([(ROOF, idle_point(1, 800_000))]);
     let energy = &mut points.get_mut(&ROOF).unwrap().energy;
     // 50 generated: 10 consumed, 25 stored, 15 left; the battery gives 5 besides.
     energy.generation = kwh(50);
@@ -286,7 +280,7 @@ fn a_need_that_is_not_read_gets_no_certificates_until_a_later_run() {
 
 #[test]
 fn a_park_without_points_settles_to_nothing() {
-    let settlement = settle(&PARK, &BTreeMap::new()).unwrap();
+    let settlement = settle(&PARK, &Points::new()).unwrap();
     assert_eq!(
         (settlement.pool_price, settlement.postings.len()),
         (None, 0)

@@ -1,9 +1,8 @@
 //! Inputs that cannot be settled, and settlements that were tampered with.
 
-use std::collections::BTreeMap;
-
 use wattle_market::limits;
 use wattle_market::point::PointId;
+use wattle_market::points::Points;
 use wattle_market::settlement::{
     Account, CertificateTransfer, InvariantError, ParkTerms, PointInput, PostingKind, Settlement,
     SettlementError, invariants, settle,
@@ -22,8 +21,8 @@ const BUYER: PointId = PointId(2);
 const STRANGER: PointId = PointId(3);
 
 /// A seller with 30 beyond its contract, a buyer with 10 more to need, an unenrolled stranger.
-fn points() -> BTreeMap<PointId, PointInput> {
-    let mut points = BTreeMap::from([
+fn points() -> Points<PointInput> {
+    let mut points = Points::from([
         (SELLER, idle_point(1, 800_000)),
         (BUYER, idle_point(2, 800_000)),
         (STRANGER, idle_point(1, 900_000)),
@@ -317,15 +316,13 @@ fn certificates_out_of_nothing_are_found() {
 }
 
 /// What `settle` says after `change` of the inputs.
-fn refused(
-    change: impl FnOnce(&mut ParkTerms, &mut BTreeMap<PointId, PointInput>),
-) -> SettlementError {
+fn refused(change: impl FnOnce(&mut ParkTerms, &mut Points<PointInput>)) -> SettlementError {
     let (mut park, mut points) = (PARK, points());
     change(&mut park, &mut points);
     settle(&park, &points).unwrap_err()
 }
 
-fn input(points: &mut BTreeMap<PointId, PointInput>, point: PointId) -> &mut PointInput {
+fn input(points: &mut Points<PointInput>, point: PointId) -> &mut PointInput {
     points.get_mut(&point).unwrap()
 }
 
@@ -425,7 +422,7 @@ fn a_park_at_all_its_limits_does_not_overflow() {
         export: top,
         wheeling: top,
     };
-    let mut points = BTreeMap::new();
+    let mut points = Points::new();
     for id in 0..16u32 {
         let mut input = idle_point(1, limits::PRICE_MAX);
         let is_plant = id % 2 == 0;

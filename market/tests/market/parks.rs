@@ -1,9 +1,8 @@
 //! Parks for tests: by hand, and at random.
 
-use std::collections::BTreeMap;
-
 use proptest::prelude::*;
 use wattle_market::point::{BuildingId, PointId};
+use wattle_market::points::Points;
 use wattle_market::settlement::{
     ConnectionEnergy, ForwardPosition, MeteredEnergy, ParkTerms, PointInput, PointTerms,
 };
@@ -13,7 +12,7 @@ use wattle_market::units::{Money, Price, WattHours};
 #[derive(Clone, Debug)]
 pub(crate) struct Park {
     pub(crate) terms: ParkTerms,
-    pub(crate) points: BTreeMap<PointId, PointInput>,
+    pub(crate) points: Points<PointInput>,
 }
 
 /// A forward trade between two points named by their position.
@@ -44,7 +43,7 @@ pub(crate) fn idle_point(building: u16, retail: i64) -> PointInput {
 }
 
 /// Books a trade on both sides.
-pub(crate) fn trade(points: &mut BTreeMap<PointId, PointInput>, trade: Trade) {
+pub(crate) fn trade(points: &mut Points<PointInput>, trade: Trade) {
     let ids: Vec<PointId> = points.keys().copied().collect();
     let (seller, buyer) = (ids[trade.seller % ids.len()], ids[trade.buyer % ids.len()]);
     let cash = trade.quantity * trade.price;

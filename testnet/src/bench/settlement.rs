@@ -1,11 +1,10 @@
 //! One interval of a large park: its auction and its settlement.
 
-use std::collections::BTreeMap;
-
 use serde::Serialize;
 use wattle_market::auction::{Clearing, Quote, clear};
 use wattle_market::order::Side;
 use wattle_market::point::{BuildingId, PointId};
+use wattle_market::points::Points;
 use wattle_market::settlement::{
     ForwardPosition, MeteredEnergy, ParkTerms, PointInput, PointTerms, Settlement, SettlementError,
     settle,
@@ -41,7 +40,7 @@ type Key = (PointId, u32);
 /// A park with its orders and readings.
 struct Interval {
     park: ParkTerms,
-    points: BTreeMap<PointId, PointInput>,
+    points: Points<PointInput>,
     asks: Vec<Quote<Key>>,
     bids: Vec<Quote<Key>>,
 }
@@ -54,7 +53,7 @@ impl Interval {
             export: Price(300_000),
             wheeling: Price(20_000),
         };
-        let points: BTreeMap<PointId, PointInput> = (0..points)
+        let points: Points<PointInput> = (0..points)
             .map(|point| (PointId(point), random_point(&mut random, point)))
             .collect();
         let mut sides = [Vec::new(), Vec::new()];

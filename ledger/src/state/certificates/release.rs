@@ -4,17 +4,16 @@ use crate::certificate::{CertificateFact, CertificateId};
 use crate::derived::Fact;
 use crate::state::certificates::storage::Metered;
 use crate::state::{Facts, State};
-use std::collections::BTreeMap;
 use wattle_market::interval::DeliveryInterval;
-use wattle_market::point::PointId;
+use wattle_market::points::Points;
 use wattle_market::settlement::{PointInput, PointSettlement};
 use wattle_market::units::WattHours;
 
 /// The last run of an interval.
 #[derive(Debug, Clone)]
 pub(crate) struct LastRun {
-    pub(crate) inputs: BTreeMap<PointId, PointInput>,
-    pub(crate) lines: BTreeMap<PointId, PointSettlement>,
+    pub(crate) inputs: Points<PointInput>,
+    pub(crate) lines: Points<PointSettlement>,
 }
 
 impl State {
@@ -27,12 +26,12 @@ impl State {
         facts: &mut Facts,
     ) {
         if let Some(LastRun { inputs, lines }) = run {
-            for (point, line) in lines {
+            for ((point, line), input) in lines.iter().zip(inputs.values()) {
                 let metered = Metered {
                     interval,
                     point: *point,
                     holder: self.point(*point).participant,
-                    energy: &inputs[point].energy,
+                    energy: &input.energy,
                     line,
                 };
                 self.run_storage(&metered, facts);

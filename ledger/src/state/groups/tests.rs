@@ -10,6 +10,30 @@ fn key() -> impl Strategy<Value = Key> {
 }
 
 proptest! {
+    /// Rows set together are what they are set one by one.
+    #[test]
+    fn rows_set_together_are_rows_set_one_by_one(
+        rows in prop::collection::vec((key(), any::<i64>()), 0..60),
+        more in prop::collection::vec((key(), any::<i64>()), 0..60),
+    ) {
+        let (mut together, mut alone) = (Groups::<Key, i64>::new(12), Groups::new(12));
+        let (mut trie, mut other) = (Trie::default(), Trie::default());
+        for mut rows in [rows, more] {
+            together.insert_all(rows.iter().copied());
+            rows.iter().for_each(|(key, value)| alone.insert(*key, *value));
+            together.commit(&mut trie);
+            alone.commit(&mut other);
+            // Those of an owner one after the other.
+            rows.sort();
+            together.insert_all(rows.iter().copied());
+            rows.iter().for_each(|(key, value)| alone.insert(*key, *value));
+        }
+        prop_assert_eq!(&together.owners, &alone.owners);
+        together.commit(&mut trie);
+        alone.commit(&mut other);
+        prop_assert_eq!(trie.root(), other.root());
+    }
+
     /// Groups are a map like any other: what they say of rows is what a plain table says.
     #[test]
     fn rows_are_those_of_a_plain_table(

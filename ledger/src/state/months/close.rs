@@ -3,7 +3,7 @@
 //! It follows the final run of the month's last interval and is one item of its batch, as the
 //! settlement of an interval is: its work grows with the points, not with the intervals.
 
-use super::{ClosedMonth, ENERGY_KINDS, Invoiced, MonthAccount, PARTICIPANTS, POINTS, of_month};
+use super::{ClosedMonth, Invoiced, MonthAccount, PARTICIPANTS, POINTS, of_month};
 use crate::billing::MonthCloseTerms;
 use crate::derived::Fact;
 use crate::journal::{AccountId, JournalEntry};
@@ -11,6 +11,7 @@ use crate::registration::ParticipantId;
 use crate::state::{Facts, State};
 use std::collections::BTreeMap;
 use wattle_market::interval::{DeliveryInterval, LocalMonth};
+use wattle_market::settlement::PostingKind;
 use wattle_market::units::{Money, WattHours};
 
 /// What a participant is charged at the close, and what for.
@@ -225,7 +226,7 @@ fn invoice(
     facts: &mut Facts,
 ) -> Result<Invoiced, String> {
     let mut postings = Vec::new();
-    for (kind, amount) in ENERGY_KINDS.into_iter().zip(account.postings) {
+    for (kind, amount) in PostingKind::ALL.into_iter().zip(account.postings) {
         if amount != 0 {
             postings.push((kind, money(amount, participant)?));
         }

@@ -7,6 +7,7 @@ use crate::verify::entries::{AdjustedInterval, AdjustedPoint, IndexedEntry};
 use std::collections::BTreeMap;
 use wattle_market::interval::DeliveryInterval;
 use wattle_market::point::PointId;
+use wattle_market::points::Points;
 use wattle_market::settlement::{
     Account, ConnectionEnergy, ForwardPosition, MeteredEnergy, ParkTerms, PointInput,
     PointSettlement, PointTerms, PostingKind, Settlement,
@@ -248,7 +249,7 @@ impl SettledPoint {
 
 impl SettledInterval {
     /// Inputs that settle to these leaves; none where a line contradicts itself.
-    pub fn restored_inputs(&self) -> Option<BTreeMap<PointId, PointInput>> {
+    pub fn restored_inputs(&self) -> Option<Points<PointInput>> {
         let restored =
             |(point, settled): (&PointId, &SettledPoint)| Some((*point, settled.restored_input()?));
         self.points.iter().map(restored).collect()

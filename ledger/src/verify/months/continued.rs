@@ -3,9 +3,9 @@
 use super::{Closed, MonthBooks, wide};
 use crate::billing::UtilityBill;
 use crate::state::State;
-use crate::state::months::ENERGY_KINDS;
 use std::collections::BTreeMap;
 use wattle_market::interval::LocalMonth;
+use wattle_market::settlement::PostingKind;
 use wattle_market::units::Money;
 
 impl MonthBooks {
@@ -19,7 +19,7 @@ impl MonthBooks {
         for ((month, participant), account) in state.months.accounts() {
             let open = books.open.entry(*month).or_default();
             let own = open.participants.entry(*participant).or_default();
-            own.postings = ENERGY_KINDS.into_iter().zip(account.postings).collect();
+            own.postings = PostingKind::ALL.into_iter().zip(account.postings).collect();
             own.grid_alone = account.grid_alone;
         }
         for (month, park) in state.months.park() {
