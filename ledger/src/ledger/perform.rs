@@ -38,10 +38,9 @@ impl Ledger {
                 let Action::SubmitReadings(readings) = &body.action else {
                     return Err(Rejection::NotAllowed);
                 };
-                let meter = self.state.registry.device(meter);
-                by_item(readings, |_, reading| {
-                    self.state
-                        .record_reading(meter.as_ref(), &body.author, reading, facts)
+                let key = &body.author;
+                self.state.with_recorder(meter, key, |mut recorder| {
+                    by_item(readings, |_, reading| recorder.record(reading, facts))
                 })
             }
             Role::Tenant(participant) => self.perform_tenant(participant, body, leaf, facts),

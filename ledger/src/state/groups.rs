@@ -4,102 +4,22 @@
 //! the trie, and there are many of them: a reading for each meter and interval. A group's rows are
 //! hashed together instead (FORMATS.md, section 8), so that the trie stays small.
 
+mod key;
+mod place;
+
+pub use key::{GroupedKey, OUTCOMES_TOGETHER, day_of};
+pub use place::{Owned, Place, Walk};
+
 use crate::codec;
-use crate::keys::PublicKey;
-use crate::registration::MeterId;
 use crate::state::changes::Changes;
 use crate::state::rows::{Part, RowError, RowVisitor, Rows};
 use crate::state::table::Record;
 use crate::state::trie::Trie;
 use std::collections::BTreeMap;
 use std::ops::{Bound, ControlFlow, Range, RangeBounds};
-use wattle_market::interval::DeliveryInterval;
-use wattle_market::point::PointId;
-
-/// A row's key that consists of its owner, the number of one of the owner's groups, and its place
-/// in the group. Keys ascend as owners do, then as groups do, then as places do.
-pub trait GroupedKey: Ord + Copy {
-    /// Whose groups lie together; never many for one owner.
-    type Owner: Ord + Copy + bincode::Encode + bincode::Decode<()>;
-
-    /// The owner, the number of the group, and the place in it.
-    fn split(self) -> (Self::Owner, u64, u8);
-
-    /// The key of a place; a place or group that no key has gives another one's.
-    fn join(owner: Self::Owner, group: u64, place: u8) -> Self;
-}
 
 /// The key of a group: its owner and its number.
 type GroupKey<K> = (<K as GroupedKey>::Owner, u64);
-
-/// So many points of an interval make a group.
-const POINTS_TOGETHER: u64 = 64;
-/// So many outcomes of a key make a group.
-pub const OUTCOMES_TOGETHER: u64 = 16;
-
-/// The group of a number, and its place in it.
-fn part(number: u64, together: u64) -> (u64, u8) {
-    let place = u8::try_from(number % together).expect("a group has fewer than 256 places");
-    (number / together, place)
-}
-
-/// The number of a place; a group that no number has gives another one.
-fn whole(group: u64, place: u8, together: u64) -> u64 {
-    let first = group.saturating_mul(together);
-    first.saturating_add(place.into())
-}
-
-/// An interval's points whose numbers differ in their last six bits only.
-impl GroupedKey for (DeliveryInterval, PointId) {
-    type Owner = DeliveryInterval;
-
-    fn split(self) -> (DeliveryInterval, u64, u8) {
-        let (interval, point) = self;
-        let (group, place) = part(point.0.into(), POINTS_TOGETHER);
-        (interval, group, place)
-    }
-
-    fn join(interval: DeliveryInterval, group: u64, place: u8) -> Self {
-        let point = whole(group, place, POINTS_TOGETHER);
-        (interval, PointId(u32::try_from(point).unwrap_or(u32::MAX)))
-    }
-}
-
-/// A meter's intervals of one day of UTC.
-impl GroupedKey for (MeterId, DeliveryInterval) {
-    type Owner = MeterId;
-
-    fn split(self) -> (MeterId, u64, u8) {
-        let (meter, interval) = self;
-        let (day, place) = part(interval.0, DeliveryInterval::PER_DAY);
-        (meter, day, place)
-    }
-
-    fn join(meter: MeterId, day: u64, place: u8) -> Self {
-        let interval = whole(day, place, DeliveryInterval::PER_DAY);
-        (meter, DeliveryInterval(interval))
-    }
-}
-
-/// [`OUTCOMES_TOGETHER`] events of a key that follow each other.
-impl GroupedKey for (PublicKey, u64) {
-    type Owner = PublicKey;
-
-    fn split(self) -> (PublicKey, u64, u8) {
-        let (key, sequence) = self;
-        let (group, place) = part(sequence, OUTCOMES_TOGETHER);
-        (key, group, place)
-    }
-
-    fn join(key: PublicKey, group: u64, place: u8) -> Self {
-        (key, whole(group, place, OUTCOMES_TOGETHER))
-    }
-}
-
-/// The day of UTC that an interval is in, counted from 1 January 1970.
-pub fn day_of(interval: DeliveryInterval) -> u64 {
-    interval.0 / DeliveryInterval::PER_DAY
-}
 
 /// The rows of one group with their places, in order; never none.
 type Members<V> = Vec<(u8, V)>;
@@ -118,17 +38,6 @@ pub struct Groups<K: GroupedKey, V> {
     /// Each owner's groups, in order; never none.
     owners: BTreeMap<K::Owner, Vec<Group<V>>>,
     changed: Changes<GroupKey<K>>,
-}
-
-/// The row of a key, and the rows next to it that have the same owner.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Around<K, V> {
-    /// The last row before the key.
-    pub before: Option<(K, V)>,
-    /// The key's own row.
-    pub at: Option<V>,
-    /// The first row after the key.
-    pub after: Option<(K, V)>,
 }
 
 impl<K: GroupedKey, V> Groups<K, V> {
@@ -156,32 +65,39 @@ impl<K: GroupedKey, V> Groups<K, V> {
 
     /// The rows of a group.
     fn members(&self, (owner, number): GroupKey<K>) -> Option<&Members<V>> {
-        let groups = self.owners.get(&owner)?;
+        let groups = self.groups_of(&owner);
         let found = find_group(groups, number).ok()?;
         Some(&groups[found].members)
     }
 
-    /// The row of a key, and those next to it: all with one search.
-    pub fn around(&self, key: &K) -> Around<K, &V> {
-        let (owner, number, place) = key.split();
-        let groups = self.owners.get(&owner).map_or(&[][..], Vec::as_slice);
-        let (earlier, members, later) = match find_group(groups, number) {
-            Ok(here) => (&groups[..here], &*groups[here].members, &groups[here + 1..]),
-            Err(gap) => (&groups[..gap], &[][..], &groups[gap..]),
-        };
-        let (before, at, after) = match find(members, place) {
-            Ok(here) => (&members[..here], members.get(here), &members[here + 1..]),
-            Err(gap) => (&members[..gap], None, &members[gap..]),
-        };
-        let before = before.last().map(|row| (number, row));
-        let before = before.or_else(|| earlier.last().and_then(Group::last));
-        let after = after.first().map(|row| (number, row));
-        let after = after.or_else(|| later.first().and_then(Group::first));
-        Around {
-            before: before.map(|(number, (place, row))| (K::join(owner, number, *place), row)),
-            at: at.map(|(_, row)| row),
-            after: after.map(|(number, (place, row))| (K::join(owner, number, *place), row)),
+    /// An owner's groups.
+    fn groups_of(&self, owner: &K::Owner) -> &[Group<V>] {
+        self.owners.get(owner).map_or(&[], Vec::as_slice)
+    }
+
+    /// The place of a key, for one search whatever is then asked of it.
+    pub fn place(&self, key: K) -> Place<'_, K, V> {
+        Place::of(key, self.groups_of(&key.split().0))
+    }
+
+    /// Looks at one key after the other; see [`Walk`].
+    pub fn walk(&self) -> Walk<'_, K, V> {
+        let ahead = self.owners.iter().peekable();
+        Walk { rows: self, ahead }
+    }
+
+    /// Does something with the rows of one owner, who is looked for once.
+    pub fn with_owner<T>(&mut self, owner: K::Owner, act: impl FnOnce(Owned<'_, K, V>) -> T) -> T {
+        let groups = self.owners.entry(owner).or_default();
+        let done = act(Owned {
+            owner,
+            groups,
+            changed: &mut self.changed,
+        });
+        if groups.is_empty() {
+            self.owners.remove(&owner);
         }
+        done
     }
 
     /// Sets a row.
@@ -192,27 +108,22 @@ impl<K: GroupedKey, V> Groups<K, V> {
     /// Sets a row, and takes its owner's groups out whose numbers lie before one: all with one
     /// search.
     pub fn insert_and_forget(&mut self, key: K, value: V, before: u64) {
-        let (owner, number, place) = key.split();
-        self.changed.note(&(owner, number));
+        let (owner, number, _) = key.split();
         let groups = self.owners.entry(owner).or_default();
-        put(groups, number, (place, value));
-        let before = before.min(number);
-        forget(&mut self.changed, owner, groups, before, 0);
+        let changed = &mut self.changed;
+        put(groups, changed, key, value);
+        forget(changed, owner, groups, before.min(number), 0);
     }
 
     /// Sets rows. Each owner is looked for once, where its rows come one after the other.
     pub fn insert_all(&mut self, rows: impl IntoIterator<Item = (K, V)>) {
-        let rows = rows.into_iter();
-        let mut rows = rows.map(|(key, value)| (key.split(), value)).peekable();
-        while let Some(((owner, number, place), value)) = rows.next() {
+        let mut rows = rows.into_iter().peekable();
+        while let Some((key, value)) = rows.next() {
+            let (owner, _, _) = key.split();
             let groups = self.owners.entry(owner).or_default();
-            self.changed.note(&(owner, number));
-            put(groups, number, (place, value));
-            while let Some(((_, number, place), value)) =
-                rows.next_if(|((of, _, _), _)| *of == owner)
-            {
-                self.changed.note(&(owner, number));
-                put(groups, number, (place, value));
+            put(groups, &mut self.changed, key, value);
+            while let Some((key, value)) = rows.next_if(|(key, _)| key.split().0 == owner) {
+                put(groups, &mut self.changed, key, value);
             }
         }
     }
@@ -329,6 +240,31 @@ impl<K: GroupedKey + std::fmt::Debug, V: std::fmt::Debug> std::fmt::Debug for Gr
     }
 }
 
+/// Sets a row among its owner's groups.
+fn put<K: GroupedKey, V>(
+    groups: &mut Vec<Group<V>>,
+    changed: &mut Changes<GroupKey<K>>,
+    key: K,
+    value: V,
+) {
+    let (owner, number, place) = key.split();
+    changed.note(&(owner, number));
+    let group = find_group(groups, number).unwrap_or_else(|gap| {
+        // It mostly becomes as large as the one before it.
+        let expected = gap
+            .checked_sub(1)
+            .map_or(0, |last| groups[last].members.len());
+        let members = Vec::with_capacity(expected);
+        groups.insert(gap, Group { number, members });
+        gap
+    });
+    let members = &mut groups[group].members;
+    match find(members, place) {
+        Ok(found) => members[found].1 = value,
+        Err(gap) => members.insert(gap, (place, value)),
+    }
+}
+
 /// Takes an owner's groups out whose numbers lie before one, save for the latest `keep` of them.
 fn forget<O: Ord + Copy, V>(
     changed: &mut Changes<(O, u64)>,
@@ -343,20 +279,6 @@ fn forget<O: Ord + Copy, V>(
     let past = groups.partition_point(|group| group.number < before);
     for group in groups.drain(..past.saturating_sub(keep)) {
         changed.note(&(owner, group.number));
-    }
-}
-
-/// Sets the row of a place in a group.
-fn put<V>(groups: &mut Vec<Group<V>>, number: u64, (place, value): (u8, V)) {
-    let group = find_group(groups, number).unwrap_or_else(|gap| {
-        let members = Vec::new();
-        groups.insert(gap, Group { number, members });
-        gap
-    });
-    let members = &mut groups[group].members;
-    match find(members, place) {
-        Ok(found) => members[found].1 = value,
-        Err(gap) => members.insert(gap, (place, value)),
     }
 }
 

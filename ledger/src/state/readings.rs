@@ -1,15 +1,15 @@
 //! Registers, and the energy of an interval as their difference.
 
 mod gap;
+mod record;
 mod sound;
 
 use crate::derived::Fact;
-use crate::event::Reading;
 use crate::keys::PublicKey;
 use crate::limits::READING_AGE_INTERVALS_MAX;
 use crate::registration::{Meter, MeterId, is_name};
 use crate::rejection::Rejection;
-use crate::state::groups::Groups;
+use crate::state::groups::{Groups, Place, Walk};
 use crate::state::registers::{Break, Breaks, OfMeter, Read};
 use crate::state::registry::REGISTER_MAX;
 use crate::state::rows::parts;
@@ -19,17 +19,20 @@ use crate::state::{Facts, State};
 use gap::Gap;
 use std::collections::BTreeMap;
 use wattle_market::exposure::energy_per_interval;
-use wattle_market::interval::DeliveryInterval;
+use wattle_market::interval::{DeliveryInterval, Timestamp};
 use wattle_market::substitute;
 use wattle_market::units::WattHours;
 
 /// A register may rise this much faster than the meter's rating, in percent: ratings are rounded.
 const RATING_MARGIN_PERCENT: i64 = 105;
 
+/// A meter, and the interval at whose end it was read.
+type RegisterKey = (MeterId, DeliveryInterval);
+
 /// Registers at the ends of intervals.
 #[derive(Debug, Clone)]
 pub struct Readings {
-    registers: Groups<(MeterId, DeliveryInterval), WattHours>,
+    registers: Groups<RegisterKey, WattHours>,
     /// Where registers start anew.
     breaks: Breaks,
     /// What the meter signed where the registrar corrected it, until the interval is final.
@@ -111,36 +114,42 @@ impl Readings {
     }
 
     fn before(&self, meter: MeterId, interval: DeliveryInterval) -> Option<Read> {
-        self.around(meter, interval).before
+        before(&self.place(meter, interval))
     }
 
-    fn around(&self, meter: MeterId, interval: DeliveryInterval) -> Around {
-        let rows = self.registers.around(&(meter, interval));
-        let read = |((_, at), register): ((MeterId, DeliveryInterval), &WattHours)| (at, *register);
-        Around {
-            interval,
-            before: rows.before.map(read),
-            at: rows.at.copied(),
-            after: rows.after.map(read),
-        }
+    fn place(&self, meter: MeterId, interval: DeliveryInterval) -> Registers<'_> {
+        self.registers.place((meter, interval))
     }
 
     /// The energy of an interval where both its registers were read.
     pub fn actual(&self, meter: MeterId, interval: DeliveryInterval) -> Option<WattHours> {
-        let (low, high) = self.around(meter, interval).ends()?;
+        let (low, high) = ends(&self.place(meter, interval))?;
         Some(rise(self.breaks.of(meter), low, high))
     }
 
     /// The energy of an interval, by SETTLEMENT.md's rule for substitutes where a register lacks.
     pub fn energy(&self, meter: &Meter, interval: DeliveryInterval) -> Metered {
-        let around = self.around(meter.id, interval);
-        if let Some((low, high)) = around.ends() {
+        self.energy_at(meter, &self.place(meter.id, interval))
+    }
+
+    /// The energies of many meters in an interval; cheapest in the order of their ids.
+    pub fn energies(&self, interval: DeliveryInterval) -> Energies<'_> {
+        Energies {
+            readings: self,
+            registers: self.registers.walk(),
+            interval,
+        }
+    }
+
+    fn energy_at(&self, meter: &Meter, place: &Registers<'_>) -> Metered {
+        if let Some((low, high)) = ends(place) {
             return Metered {
                 energy: rise(self.breaks.of(meter.id), low, high),
                 actual: true,
             };
         }
-        let energy = match around.gap() {
+        let (_, interval) = place.key();
+        let energy = match gap(place) {
             Some((low, high)) => match self.kept_gap(meter.id, low, high) {
                 Some(gap) => gap.share(interval),
                 None => self.share_out(meter.id, low, high).share(interval),
@@ -180,12 +189,6 @@ impl Readings {
         self.frozen.remove(key).is_some()
     }
 
-    /// What a meter's own key said of an interval, whatever the registrar made of it.
-    fn signed(&self, meter: MeterId, around: &Around) -> Option<WattHours> {
-        let corrected = self.corrected.get(&(around.interval, meter)).copied();
-        corrected.or(around.at)
-    }
-
     /// Takes out what meters signed before an interval's corrections.
     pub(crate) fn forget_corrections(&mut self, interval: DeliveryInterval) {
         let keys = (interval, MeterId(0))..=(interval, MeterId(u32::MAX));
@@ -202,21 +205,6 @@ impl Readings {
         }
         self.kept_from = day;
         self.registers.forget_all_but_latest(day);
-    }
-
-    /// Whether a register fits between its neighbors.
-    fn check_neighbors(
-        &self,
-        meter: &Meter,
-        around: &Around,
-        register: WattHours,
-    ) -> Result<(), Rejection> {
-        let breaks = self.breaks.of(meter.id);
-        breaks.check(around.interval, register)?;
-        let this = (around.interval, register);
-        let before = around.before.map(|before| (before, this));
-        let after = around.after.map(|after| (this, after));
-        check_steps(breaks, meter, before.into_iter().chain(after))
     }
 
     /// The breaks of one meter with another one, if its registers fit them.
@@ -256,30 +244,52 @@ impl Readings {
     }
 }
 
-/// What was read of a meter at the end of an interval, before it and after it.
-#[derive(Debug, Clone, Copy)]
-struct Around {
+/// Energies of an interval, one meter after the other.
+pub struct Energies<'a> {
+    readings: &'a Readings,
+    registers: Walk<'a, RegisterKey, WattHours>,
     interval: DeliveryInterval,
-    before: Option<Read>,
-    at: Option<WattHours>,
-    after: Option<Read>,
 }
 
-impl Around {
-    /// The registers at the start of the interval and at its end, where both were read.
-    fn ends(&self) -> Option<(Read, Read)> {
-        let end = (self.interval, self.at?);
-        let start = self.interval.minus(1);
-        // Nothing lies before the first interval of all.
-        let low = self.before.or((start == self.interval).then_some(end));
-        Some((low.filter(|(at, _)| *at == start)?, end))
+impl Energies<'_> {
+    /// What [`Readings::energy`] says of a meter.
+    pub fn of(&mut self, meter: &Meter) -> Metered {
+        let place = self.registers.place((meter.id, self.interval));
+        self.readings.energy_at(meter, &place)
     }
+}
 
-    /// The registers before the interval and not before its end, where there are both.
-    fn gap(&self) -> Option<(Read, Read)> {
-        let at = self.at.map(|register| (self.interval, register));
-        Some((self.before?, at.or(self.after)?))
-    }
+/// What was read of a meter at the end of an interval, before it and after it.
+type Registers<'a> = Place<'a, RegisterKey, WattHours>;
+
+fn read(((_, interval), register): (RegisterKey, &WattHours)) -> Read {
+    (interval, *register)
+}
+
+/// The last register before the end of an interval.
+fn before(place: &Registers<'_>) -> Option<Read> {
+    place.before().map(read)
+}
+
+/// The register at the end of an interval.
+fn end(place: &Registers<'_>) -> Option<Read> {
+    let (_, interval) = place.key();
+    place.at().map(|register| (interval, *register))
+}
+
+/// The registers at the start of an interval and at its end, where both were read.
+fn ends(place: &Registers<'_>) -> Option<(Read, Read)> {
+    let end = end(place)?;
+    let start = end.0.minus(1);
+    // Nothing lies before the first interval of all.
+    let low = before(place).or((start == end.0).then_some(end));
+    Some((low.filter(|(at, _)| *at == start)?, end))
+}
+
+/// The registers before an interval and not before its end, where there are both.
+fn gap(place: &Registers<'_>) -> Option<(Read, Read)> {
+    let high = end(place).or_else(|| place.after().map(read));
+    Some((before(place)?, high?))
 }
 
 /// The primary energy between two registers that stand next to each other.
@@ -288,22 +298,30 @@ fn rise(breaks: OfMeter<'_>, low: Read, high: Read) -> WattHours {
     WattHours(i64::try_from(rise).expect("a rise was checked against the rating"))
 }
 
-/// Whether each step of a register goes forward, and no further than the meter's rating allows.
+/// Whether a register fits between its neighbors.
+fn check_neighbors(
+    breaks: OfMeter<'_>,
+    meter: &Meter,
+    place: &Registers<'_>,
+    register: WattHours,
+) -> Result<(), Rejection> {
+    let (_, interval) = place.key();
+    breaks.check(interval, register)?;
+    let this = (interval, register);
+    let before = before(place).map(|before| (before, this));
+    let after = place.after().map(|after| (this, read(after)));
+    check_steps(breaks, meter, before.into_iter().chain(after))
+}
+
+/// Whether each step of a register goes forward, and none further than the rating allows.
 fn check_steps(
     breaks: OfMeter<'_>,
     meter: &Meter,
     steps: impl Iterator<Item = (Read, Read)>,
 ) -> Result<(), Rejection> {
-    let rated = i128::from(energy_per_interval(meter.rated_w).0.max(1));
     let mut jumps = false;
     for (low, high) in steps {
-        let rise = breaks.rise(low, high);
-        if rise < 0 {
-            return Err(Rejection::RegisterRunsBackwards);
-        }
-        let intervals = i128::from(high.0.0 - low.0.0);
-        // One more than a hundredth of the right side, rounded down, is the most there may be.
-        jumps |= (rise - 1) * 100 > rated * intervals * i128::from(RATING_MARGIN_PERCENT);
+        jumps |= does_jump(breaks, meter, low, high)?;
     }
     match jumps {
         true => Err(Rejection::RegisterJumps),
@@ -311,89 +329,24 @@ fn check_steps(
     }
 }
 
+/// Whether a register goes further from one interval's end to another's than the meter's rating
+/// allows; backward it must not go at all.
+fn does_jump(breaks: OfMeter<'_>, meter: &Meter, low: Read, high: Read) -> Result<bool, Rejection> {
+    let rise = breaks.rise(low, high);
+    if rise < 0 {
+        return Err(Rejection::RegisterRunsBackwards);
+    }
+    let rated = i128::from(energy_per_interval(meter.rated_w).0.max(1));
+    // Nearly every step is within the rating of a single interval.
+    if rise <= rated {
+        return Ok(false);
+    }
+    let intervals = i128::from(high.0.0 - low.0.0);
+    let most = rated * intervals * i128::from(RATING_MARGIN_PERCENT) / 100 + 1;
+    Ok(rise > most)
+}
+
 impl State {
-    /// Records one register that a meter's key signed; `meter` is none where nobody registered it.
-    pub(crate) fn record_reading(
-        &mut self,
-        meter: Option<&Meter>,
-        author: &PublicKey,
-        reading: &Reading,
-        facts: &mut Facts,
-    ) -> Result<(), Rejection> {
-        if self.is_frozen(author) {
-            return Err(Rejection::KeyFrozen);
-        }
-        let meter = meter.ok_or(Rejection::UnknownMeter)?;
-        let interval = reading.interval;
-        self.check_interval_of(meter, interval)?;
-        if self.runs.covers(interval) && self.is_past_last_run(interval) {
-            return Err(Rejection::AfterFinal);
-        }
-        check_register(reading.register)?;
-        let around = self.readings.around(meter.id, interval);
-        if let Some(signed) = self.readings.signed(meter.id, &around) {
-            if signed == reading.register {
-                return Ok(());
-            }
-            if self.runs.covers(interval) {
-                let meter = meter.id;
-                self.freeze(meter, *author, reading, signed, facts);
-            }
-            return Err(Rejection::ReadingContradicts);
-        }
-        self.readings
-            .check_neighbors(meter, &around, reading.register)?;
-        // Nothing below can be refused.
-        let meter = meter.id;
-        self.readings.set(meter, interval, reading.register);
-        Ok(())
-    }
-
-    /// A reading is of an interval that has ended, at most 40 days ago, since the meter is there.
-    fn check_interval_of(
-        &self,
-        meter: &Meter,
-        interval: DeliveryInterval,
-    ) -> Result<(), Rejection> {
-        let now = self.clock().time;
-        if interval.0 >= u64::MAX / DeliveryInterval::LENGTH_MS / 2 || interval.end() > now {
-            return Err(Rejection::ReadingFromFuture);
-        }
-        let today = DeliveryInterval::containing(now);
-        if interval < meter.from || interval.0 + READING_AGE_INTERVALS_MAX < today.0 {
-            return Err(Rejection::ReadingTooOld);
-        }
-        Ok(())
-    }
-
-    /// Freezes a key that signed two registers for one interval: one of them is false, and nobody
-    /// but the registrar can find out which.
-    fn freeze(
-        &mut self,
-        meter: MeterId,
-        key: PublicKey,
-        reading: &Reading,
-        recorded: WattHours,
-        facts: &mut Facts,
-    ) {
-        let (interval, claimed) = (reading.interval, reading.register);
-        let frozen = Frozen {
-            meter,
-            interval,
-            recorded,
-            claimed,
-        };
-        self.readings.frozen.insert(key, frozen);
-        let fact = Fact::KeyFrozen {
-            meter,
-            key,
-            interval,
-            recorded,
-            claimed,
-        };
-        facts.push((None, fact));
-    }
-
     /// Replaces a recorded register before the last run of its interval.
     pub(crate) fn correct_reading(
         &mut self,
@@ -406,17 +359,18 @@ impl State {
         if !is_name(reason) {
             return Err(Rejection::BadName);
         }
-        self.check_interval_of(&meter, interval)?;
+        check_interval_of(&meter, interval, self.clock().time)?;
         if self.is_past_last_run(interval) {
             return Err(Rejection::AfterFinal);
         }
         check_register(register)?;
-        let around = self.readings.around(meter.id, interval);
-        let before = around.at.ok_or(Rejection::NothingToCorrect)?;
+        let place = self.readings.place(meter.id, interval);
+        let before = *place.at().ok_or(Rejection::NothingToCorrect)?;
         if before == register {
             return Ok(());
         }
-        self.readings.check_neighbors(&meter, &around, register)?;
+        let breaks = self.readings.breaks.of(meter.id);
+        check_neighbors(breaks, &meter, &place, register)?;
         // Nothing below can be refused.
         let participant = self.participant_of(&meter, interval);
         let meter = meter.id;
@@ -433,6 +387,22 @@ impl State {
         facts.push((participant, fact));
         Ok(())
     }
+}
+
+/// A reading is of an interval that has ended, at most 40 days ago, since the meter is there.
+fn check_interval_of(
+    meter: &Meter,
+    interval: DeliveryInterval,
+    now: Timestamp,
+) -> Result<(), Rejection> {
+    if interval.0 >= u64::MAX / DeliveryInterval::LENGTH_MS / 2 || interval.end() > now {
+        return Err(Rejection::ReadingFromFuture);
+    }
+    let today = DeliveryInterval::containing(now);
+    if interval < meter.from || interval.0 + READING_AGE_INTERVALS_MAX < today.0 {
+        return Err(Rejection::ReadingTooOld);
+    }
+    Ok(())
 }
 
 pub(crate) fn check_register(register: WattHours) -> Result<(), Rejection> {

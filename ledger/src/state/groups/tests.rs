@@ -1,6 +1,8 @@
 use super::*;
+use crate::registration::MeterId;
 use crate::state::table::Table;
 use proptest::prelude::*;
+use wattle_market::interval::DeliveryInterval;
 
 type Key = (MeterId, DeliveryInterval);
 
@@ -87,16 +89,48 @@ proptest! {
         let row = |(key, value): (&Key, &i64)| (*key, *value);
         let before = table.range((meter, DeliveryInterval(0))..key);
         let behind = (meter, at.next())..=(meter, DeliveryInterval(u64::MAX));
-        let around = groups.around(&key);
+        let place = groups.place(key);
         prop_assert_eq!(
-            around.before.map(|(key, value)| (key, *value)),
+            place.before().map(|(key, value)| (key, *value)),
             before.into_iter().next_back().map(row)
         );
-        prop_assert_eq!(around.at, table.get(&key));
+        prop_assert_eq!(place.at(), table.get(&key));
         prop_assert_eq!(
-            around.after.map(|(key, value)| (key, *value)),
+            place.after().map(|(key, value)| (key, *value)),
             table.range(behind).next().map(row)
         );
+    }
+
+    /// A walk finds what a search finds, in whatever order it is asked; so does who has one owner's
+    /// rows in hand, who sets them too, and whose rows may be none.
+    #[test]
+    fn walks_and_owners_find_what_searches_find(
+        rows in prop::collection::vec((key(), any::<i64>()), 0..60),
+        asked in prop::collection::vec(key(), 0..20),
+        put in key(),
+    ) {
+        let mut groups: Groups<Key, i64> = Groups::new(12);
+        rows.iter().for_each(|(key, value)| groups.insert(*key, *value));
+        let around = |place: Place<'_, Key, i64>| {
+            let copied = |(key, value): (Key, &i64)| (key, *value);
+            (place.before().map(copied), place.at().copied(), place.after().map(copied))
+        };
+        let mut walk = groups.walk();
+        for key in asked {
+            prop_assert_eq!(around(walk.place(key)), around(groups.place(key)));
+        }
+        let (expected, owners) = (around(groups.place(put)), groups.owners.len());
+        let found = groups.with_owner(put.0, |rows| around(rows.place(put)));
+        prop_assert_eq!(found, expected);
+        prop_assert_eq!(groups.owners.len(), owners, "who has no rows is no owner");
+        let mut other = groups.clone();
+        groups.with_owner(put.0, |mut rows| rows.insert(put, 7));
+        other.insert(put, 7);
+        prop_assert_eq!(&groups.owners, &other.owners);
+        let (mut trie, mut same) = (Trie::default(), Trie::default());
+        groups.commit(&mut trie);
+        other.commit(&mut same);
+        prop_assert_eq!(trie.root(), same.root());
     }
 
     /// Groups that go, go whole, and nothing else goes with them.

@@ -1,6 +1,6 @@
 //! Known gaps: both registers are there and what lies between is shared out.
 
-use super::{Read, Readings, rise};
+use super::{Read, Readings, ends, gap, rise};
 use crate::registration::MeterId;
 use wattle_market::interval::DeliveryInterval;
 use wattle_market::substitute;
@@ -33,11 +33,11 @@ impl Readings {
 
     /// Shares the gap around an interval out, where there is one, for the intervals that follow.
     pub(crate) fn keep_gap(&mut self, meter: MeterId, interval: DeliveryInterval) {
-        let around = self.around(meter, interval);
-        if around.ends().is_some() {
+        let place = self.place(meter, interval);
+        if ends(&place).is_some() {
             return;
         }
-        if let Some((low, high)) = around.gap()
+        if let Some((low, high)) = gap(&place)
             && self.kept_gap(meter, low, high).is_none()
         {
             let gap = self.share_out(meter, low, high);

@@ -2,6 +2,7 @@
 
 use crate::registration::{Meter, MeterKind};
 use crate::state::State;
+use crate::state::readings::Energies;
 use crate::state::settlement::in_step;
 use wattle_market::interval::DeliveryInterval;
 use wattle_market::point::PointId;
@@ -50,6 +51,7 @@ impl State {
         // An earlier run has taken the positions out and kept them.
         let mut settled = self.runs.of_interval(interval).peekable();
         let mut traded = self.orders.positions_of(interval).peekable();
+        let mut energies = self.readings.energies(interval);
         let mut inputs = Points::new();
         let mut substituted = Points::new();
         for (point, terms) in self.pins.of_interval(interval) {
@@ -59,7 +61,7 @@ impl State {
             let input = PointInput {
                 terms: *terms,
                 position: settled.or(traded).unwrap_or_default(),
-                energy: self.metered(meters.next_of(point), interval, &mut lacking),
+                energy: metered(meters.next_of(point), &mut energies, &mut lacking),
             };
             inputs.insert(point, input);
             if !lacking.is_empty() {
@@ -68,28 +70,27 @@ impl State {
         }
         (inputs, substituted)
     }
+}
 
-    /// What a point's meters say; notes which of it are substitutes.
-    fn metered(
-        &self,
-        meters: &[(PointId, &Meter)],
-        interval: DeliveryInterval,
-        substituted: &mut Vec<MeterKind>,
-    ) -> MeteredEnergy {
-        let mut energy = MeteredEnergy {
-            actual: true,
-            ..MeteredEnergy::default()
-        };
-        for (_, meter) in meters {
-            let metered = self.readings.energy(meter, interval);
-            if !metered.actual {
-                energy.actual = false;
-                substituted.push(meter.kind);
-            }
-            *register_of(&mut energy, meter.kind) = metered.energy;
+/// What a point's meters say; notes which of it are substitutes.
+fn metered(
+    meters: &[(PointId, &Meter)],
+    energies: &mut Energies<'_>,
+    substituted: &mut Vec<MeterKind>,
+) -> MeteredEnergy {
+    let mut energy = MeteredEnergy {
+        actual: true,
+        ..MeteredEnergy::default()
+    };
+    for (_, meter) in meters {
+        let metered = energies.of(meter);
+        if !metered.actual {
+            energy.actual = false;
+            substituted.push(meter.kind);
         }
-        energy
+        *register_of(&mut energy, meter.kind) = metered.energy;
     }
+    energy
 }
 
 /// Where a meter's energy goes; a connection meter makes room for itself.
