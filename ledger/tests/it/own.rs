@@ -10,7 +10,7 @@ use wattle_ledger::event::Action;
 use wattle_ledger::keys::{PublicKey, SigningKey};
 use wattle_ledger::ledger::{LeavesError, Ledger, OwnError, OwnHead};
 use wattle_ledger::log::Checkpoint;
-use wattle_ledger::log::tiles::{TileBuilder, TileFile, TilePath};
+use wattle_ledger::log::tiles::{TileBuilder, TileFile, TileKind, TilePath};
 use wattle_ledger::registration::{NodeId, ParticipantId, Role};
 use wattle_ledger::rejection::Rejection;
 use wattle_market::interval::DeliveryInterval;
@@ -147,7 +147,13 @@ fn files_that_are_not_under_the_head_are_not_replayed() {
     for path in log.full.keys().copied().collect::<Vec<_>>() {
         let good = log.full[&path].clone();
         log.full.get_mut(&path).unwrap()[50] ^= 1;
-        assert!(matches!(log.replay(), Err(OwnError::File(_))), "{path}");
+        match log.replay() {
+            // A bundle's own hashes are made of its leaves, and not read.
+            Ok(again) if path.kind() == TileKind::Hashes(0) => {
+                assert_eq!(again.root(), park.ledger.root());
+            }
+            replayed => assert!(matches!(replayed, Err(OwnError::File(_))), "{path}"),
+        }
         log.full.insert(path, good);
     }
 }
