@@ -185,6 +185,10 @@ impl Leaves {
         }
     }
 
+    fn are_kept(&self) -> bool {
+        self.bytes.is_some()
+    }
+
     /// Where the next change puts what it derives.
     fn facts(&self) -> Facts {
         match self.bytes {
@@ -502,7 +506,7 @@ impl Ledger {
             let left_leaf = match slot {
                 Slot::Event(bytes) => {
                     let (outcome, left_leaf) = self.apply_event(bytes, leaves);
-                    outcomes.push(outcome);
+                    outcomes.extend(outcome);
                     left_leaf
                 }
                 Slot::Dropped(_) => false,
@@ -578,9 +582,9 @@ impl Ledger {
         leaves.push_facts(facts, clock);
     }
 
-    /// Applies one event: what became of it, and whether it left a leaf.
-    fn apply_event(&mut self, bytes: &[u8], leaves: &mut Leaves) -> (EventOutcome, bool) {
-        let without_leaf = |event, result| (EventOutcome { event, result }, false);
+    /// Applies one event: what became of it, where leaves are kept, and whether it left one.
+    fn apply_event(&mut self, bytes: &[u8], leaves: &mut Leaves) -> (Option<EventOutcome>, bool) {
+        let without_leaf = |event, result| (Some(EventOutcome { event, result }), false);
         let event = match ReadEvent::parse(bytes) {
             Ok(event) => event,
             Err(refusal) => return without_leaf(event_hash(bytes), Err(refusal)),
@@ -614,11 +618,13 @@ impl Ledger {
             leaf,
             outcome,
         };
-        let result = Ok(recorded.clone());
+        let outcome = leaves.are_kept().then(|| EventOutcome {
+            event: event.hash,
+            result: Ok(recorded.clone()),
+        });
         let outcomes = &mut self.state.outcomes;
         outcomes.record(body.author, body.sequence, recorded);
-        let event = event.hash;
-        (EventOutcome { event, result }, true)
+        (outcome, true)
     }
 
     fn admit_signed(&self, event: &ReadEvent<'_>) -> Result<Role, Rejection> {

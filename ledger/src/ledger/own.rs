@@ -3,10 +3,12 @@
 //!
 //! Signatures are not verified, leaves not encoded and compared, blinds not drawn, and the state's
 //! root is computed once, for the last seal. Keys are not checked again where they are registered:
-//! an event's leaf says whether its key was refused. What makes this safe are two types: an [`OwnHead`]
-//! exists only where a log key in hand has signed it, and a node signs no head before it has
-//! applied everything under it; and bundles are handed out by [`BoundTiles`] only if each of their
-//! leaves lies under that head's root. Bytes of anybody else never get here.
+//! an event's leaf says whether its key was refused.
+//!
+//! What makes this safe are two types: an [`OwnHead`] exists only where a log key in hand has
+//! signed it, and a node signs no head before it has applied everything under it; and bundles are
+//! handed out by [`BoundTiles`] only if each of their leaves lies under that head's root. Bytes of
+//! anybody else never get here.
 
 use super::{Leaves, LeavesError, Ledger, SignatureCheck, Slot};
 use crate::batch::SignedHeader;

@@ -174,6 +174,9 @@ impl Delegations {
         new: Option<(&OrderItem, WattHours)>,
         utc_offset_minutes: i16,
     ) {
+        if self.rows.is_empty() && self.uses.is_empty() {
+            return;
+        }
         let Some(item) = old.or(new.map(|(item, _)| item)) else {
             return;
         };

@@ -197,7 +197,11 @@ impl State {
         participant: ParticipantId,
         interval: DeliveryInterval,
     ) -> impl Iterator<Item = (PointId, &Leg)> {
-        let day = day_of(interval, self.registry.utc_offset_minutes());
-        self.joint.legs_at(participant, (day, interval))
+        let offset = self.registry.utc_offset_minutes();
+        let joint = (!self.joint.bundles.is_empty()).then_some(&self.joint);
+        joint.into_iter().flat_map(move |joint| {
+            let day = day_of(interval, offset);
+            joint.legs_at(participant, (day, interval))
+        })
     }
 }
