@@ -1,6 +1,7 @@
 //! Who and what is registered, and the prices in force.
 
 mod prices;
+mod terms;
 
 use crate::genesis::{Genesis, NodeRecord};
 use crate::keys::PublicKey;
@@ -22,7 +23,7 @@ use prices::KeptPrices;
 use std::collections::BTreeSet;
 use wattle_market::interval::DeliveryInterval;
 use wattle_market::point::PointId;
-use wattle_market::settlement::{ParkTerms, PointTerms};
+use wattle_market::settlement::ParkTerms;
 use wattle_market::tariff::Tariff;
 use wattle_market::units::Price;
 
@@ -296,26 +297,6 @@ impl Registry {
         let range = (tariff, DeliveryInterval(0))..=(tariff, interval);
         let (_, prices) = self.tariffs.range(range).next_back()?;
         Some(prices.price(interval, self.utc_offset_minutes))
-    }
-
-    /// A point's terms at an interval, were its gate to close now; none if it takes no part.
-    pub fn point_terms(&self, point: &Point, interval: DeliveryInterval) -> Option<PointTerms> {
-        if point.from > interval || self.tenancy.has_ended(point.id, interval) {
-            return None;
-        }
-        let retail = self.retail_at(point.tariff, interval)?;
-        let instruction = self
-            .instructions
-            .get(&point.id)
-            .copied()
-            .unwrap_or_default();
-        Some(PointTerms {
-            building: point.building,
-            retail,
-            enrolled: instruction.enrolled,
-            ask_limit: instruction.ask_limit,
-            bid_limit: instruction.bid_limit,
-        })
     }
 
     /// `h` of SETTLEMENT.md at an interval: the greatest of feed-in and all retail prices.

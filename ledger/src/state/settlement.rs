@@ -96,16 +96,11 @@ impl State {
     /// Pins the terms of everyone who takes part in an interval.
     pub(crate) fn pin_terms(&mut self, interval: DeliveryInterval) {
         let offset = self.registry.utc_offset_minutes();
-        let terms: Vec<(PointId, PointTerms)> = self
-            .registry
-            .points()
-            .iter()
-            .filter_map(|(id, point)| {
-                let terms = self.registry.point_terms(point, interval)?;
-                let schedules = &self.trading.schedules;
-                Some((*id, schedules.apply(*id, interval, offset, terms)))
-            })
-            .collect();
+        let mut terms = self.registry.terms_of_points(interval);
+        for (id, terms) in &mut terms {
+            let schedules = &self.trading.schedules;
+            *terms = schedules.apply(*id, interval, offset, *terms);
+        }
         if terms.is_empty() {
             return;
         }
@@ -312,7 +307,7 @@ impl InitialRun {
 
 /// What rows that come in the order of their points have for a point; points are asked for in
 /// their order.
-fn in_step<T>(
+pub(crate) fn in_step<T>(
     rows: &mut Peekable<impl Iterator<Item = (PointId, T)>>,
     point: PointId,
 ) -> Option<T> {

@@ -77,14 +77,14 @@ fn ends(
         left: quantity(line).0,
     };
     let mut ends: Vec<End> = lines.map(end).filter(|end| end.left > 0).collect();
-    ends.sort_by_key(|end| (end.building, end.point));
+    ends.sort_unstable_by_key(|end| (end.building, end.point));
     ends
 }
 
 /// What is left of one side, in the order of the points.
 fn rest(mut ends: Vec<End>) -> Vec<End> {
     ends.retain(|end| end.left > 0);
-    ends.sort_by_key(|end| end.point);
+    ends.sort_unstable_by_key(|end| end.point);
     ends
 }
 
@@ -142,6 +142,6 @@ fn pair(points: &Points<PointInput>, lines: &Points<PointSettlement>) -> Vec<Cer
     lay(&mut senders, &mut receivers, false, &mut transfers);
     let mut ends = senders.iter().chain(&receivers);
     assert!(ends.all(|end| end.left == 0), "both ends sum to the same");
-    transfers.sort_by_key(|transfer| (transfer.from, transfer.to));
+    transfers.sort_unstable_by_key(|transfer| (transfer.from, transfer.to));
     transfers
 }

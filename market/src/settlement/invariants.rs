@@ -53,11 +53,26 @@ fn product(energy: WattHours, price: Price) -> i128 {
     i128::from(energy.0) * i128::from(price.0)
 }
 
-/// Names the first quantity that does not hold.
-fn require(point: PointId, claims: &[(&'static str, bool)]) -> Result<(), InvariantError> {
-    match claims.iter().find(|(_, holds)| !holds) {
-        Some(&(quantity, _)) => Err(InvariantError::QuantityDiffers { point, quantity }),
-        None => Ok(()),
+/// Claims that are gone through one after the other; the first that does not hold is kept.
+#[derive(Default)]
+struct Claims {
+    broken: Option<&'static str>,
+}
+
+impl Claims {
+    fn claim(self, what: &'static str, holds: bool) -> Claims {
+        match (self.broken, holds) {
+            (None, false) => Claims { broken: Some(what) },
+            _ => self,
+        }
+    }
+
+    /// Names the first quantity of a point that does not hold.
+    fn check(self, point: PointId) -> Result<(), InvariantError> {
+        match self.broken {
+            Some(quantity) => Err(InvariantError::QuantityDiffers { point, quantity }),
+            None => Ok(()),
+        }
     }
 }
 
@@ -82,13 +97,12 @@ fn check_bounds(settlement: &Settlement) -> Result<(), InvariantError> {
     const BOUND: u64 = limits::TRANCHE_MAX_WH as u64;
     let is_small = |energy: &WattHours| energy.0.unsigned_abs() <= BOUND;
     for (point, settled) in &settlement.points {
-        require(
-            *point,
-            &[(
+        Claims::default()
+            .claim(
                 "the size of a quantity",
                 energies(settled).iter().all(is_small),
-            )],
-        )?;
+            )
+            .check(*point)?;
     }
     // Each transfer uses up a sender or a receiver, at most twice over the two passes.
     let transfers = &settlement.transfers;
@@ -99,7 +113,9 @@ fn check_bounds(settlement: &Settlement) -> Result<(), InvariantError> {
     }
     for transfer in transfers {
         let is_sound = transfer.quantity.0 > 0 && is_small(&transfer.quantity);
-        require(transfer.from, &[("the size of a transfer", is_sound)])?;
+        Claims::default()
+            .claim("the size of a transfer", is_sound)
+            .check(transfer.from)?;
     }
     Ok(())
 }
@@ -196,38 +212,35 @@ fn check_contract(
     let green = (settled.green.surplus.0 - contracted.max(0)).max(0);
     let physical_surplus = (settled.surplus.0 - contracted.max(0)).clamp(0, settled.surplus.0);
     let need = (settled.need.0 - (-contracted).max(0)).clamp(0, settled.need.0);
-    require(
-        point,
-        &[
-            ("the contract", settled.contracted.0 == contracted),
-            (
-                "the difference to the contract",
-                settled.delta.0 == settled.net.0 - contracted,
-            ),
-            (
-                "the physical part",
-                settled.physical.0 == physical_surplus - need,
-            ),
-            (
-                "the deviation",
-                settled.deviation.0 == settled.delta.0 - settled.physical.0,
-            ),
-            ("the green tranche", tranches.green.0 == green),
-            (
-                "the other tranche",
-                tranches.other.0 == physical_surplus - green,
-            ),
-            ("the needed tranche", tranches.need.0 == need),
-            (
-                "the long tranche",
-                tranches.long == settled.deviation.positive_part(),
-            ),
-            (
-                "the short tranche",
-                tranches.short.0 == (-settled.deviation.0).max(0),
-            ),
-        ],
-    )
+    Claims::default()
+        .claim("the contract", settled.contracted.0 == contracted)
+        .claim(
+            "the difference to the contract",
+            settled.delta.0 == settled.net.0 - contracted,
+        )
+        .claim(
+            "the physical part",
+            settled.physical.0 == physical_surplus - need,
+        )
+        .claim(
+            "the deviation",
+            settled.deviation.0 == settled.delta.0 - settled.physical.0,
+        )
+        .claim("the green tranche", tranches.green.0 == green)
+        .claim(
+            "the other tranche",
+            tranches.other.0 == physical_surplus - green,
+        )
+        .claim("the needed tranche", tranches.need.0 == need)
+        .claim(
+            "the long tranche",
+            tranches.long == settled.deviation.positive_part(),
+        )
+        .claim(
+            "the short tranche",
+            tranches.short.0 == (-settled.deviation.0).max(0),
+        )
+        .check(point)
 }
 
 /// What steps 1, 3 and 5 say of one point hangs together and follows from its inputs.
@@ -252,40 +265,37 @@ fn check_quantities(
     let split =
         (0..5).all(|i| pool[i] >= 0 && unmatched[i] >= 0 && tranches[i] == pool[i] + unmatched[i]);
     let received = settled.need.0 - settled.unmatched.need.0;
-    require(
-        point,
-        &[
-            ("the net", settled.net.0 == net),
-            ("the surplus", settled.surplus.0 == net.max(0)),
-            ("the need", settled.need.0 == (-net).max(0)),
-            // Invariant 6, first part.
-            (
-                "the green split",
-                parts.iter().sum::<i64>() == energy.generation.0,
-            ),
-            ("the green split", parts.iter().all(|part| *part >= 0)),
-            ("the green surplus", green.surplus <= settled.surplus),
-            ("the split of the tranches", split),
-            (
-                "the pool",
-                input.terms.enrolled || settled.pool == Tranches::default(),
-            ),
-            ("the received energy", settled.received.0 == received),
-            (
-                "the wheeling",
-                i128::from(settled.wheeling.0) == product(settled.received, park.wheeling),
-            ),
-            (
-                "the intake",
-                settled.forward_intake.0 + settled.pool_intake.0 == received,
-            ),
-            (
-                "the intake",
-                settled.forward_intake.0 >= 0 && settled.pool_intake.0 >= 0,
-            ),
-            ("the state of its readings", settled.actual == energy.actual),
-        ],
-    )
+    Claims::default()
+        .claim("the net", settled.net.0 == net)
+        .claim("the surplus", settled.surplus.0 == net.max(0))
+        .claim("the need", settled.need.0 == (-net).max(0))
+        // Invariant 6, first part.
+        .claim(
+            "the green split",
+            parts.iter().sum::<i64>() == energy.generation.0,
+        )
+        .claim("the green split", parts.iter().all(|part| *part >= 0))
+        .claim("the green surplus", green.surplus <= settled.surplus)
+        .claim("the split of the tranches", split)
+        .claim(
+            "the pool",
+            input.terms.enrolled || settled.pool == Tranches::default(),
+        )
+        .claim("the received energy", settled.received.0 == received)
+        .claim(
+            "the wheeling",
+            i128::from(settled.wheeling.0) == product(settled.received, park.wheeling),
+        )
+        .claim(
+            "the intake",
+            settled.forward_intake.0 + settled.pool_intake.0 == received,
+        )
+        .claim(
+            "the intake",
+            settled.forward_intake.0 >= 0 && settled.pool_intake.0 >= 0,
+        )
+        .claim("the state of its readings", settled.actual == energy.actual)
+        .check(point)
 }
 
 /// Energies of a park, summed over its points.
@@ -482,34 +492,33 @@ fn check_certificates(settlement: &Settlement) -> Result<(), InvariantError> {
     let (mut sent_sum, mut cancelled_sum) = (0, 0);
     for ((point, settled), (sent, cancelled)) in lines.iter().zip(carried) {
         let certified = settled.certified();
-        let rules = [
-            ("transfers carry what was sent", sent == settled.sent.0),
-            (
+        let rules = Claims::default()
+            .claim("transfers carry what was sent", sent == settled.sent.0)
+            .claim(
                 "transfers carry what was cancelled",
                 cancelled == settled.cancelled.0,
-            ),
-            (
+            )
+            .claim(
                 "no more is sent than was delivered",
                 settled.sent <= settled.delivered_green,
-            ),
-            (
+            )
+            .claim(
                 "no more is delivered than was read",
                 settled.delivered_green <= certified.surplus,
-            ),
-            (
+            )
+            .claim(
                 "what is not sent is kept",
                 settled.sent.0 + settled.kept.0 == certified.surplus.0 && settled.kept.0 >= 0,
-            ),
-            (
+            )
+            .claim(
                 "no more is cancelled than was received",
                 settled.cancelled <= settled.received,
-            ),
-            (
+            )
+            .claim(
                 "none is cancelled against a substitute",
                 settled.actual || settled.cancelled.0 == 0,
-            ),
-        ];
-        if let Some(&(rule, _)) = rules.iter().find(|(_, holds)| !holds) {
+            );
+        if let Some(rule) = rules.broken {
             return Err(InvariantError::CertificatesWrong {
                 point: *point,
                 rule,
