@@ -57,11 +57,41 @@ impl AsRef<[u8]> for Hash {
 /// SHA-256 (FIPS 180-4) over `parts` joined without any separator. Who hashes parts of variable
 /// length puts lengths or a domain string between them.
 pub fn sha256(parts: &[&[u8]]) -> Hash {
-    let mut hasher = Sha256::new();
-    for part in parts {
-        hasher.update(part);
+    let length = parts.iter().map(|part| part.len()).sum();
+    // Nearly all that is hashed is short: it is laid out and hashed in one call.
+    match length {
+        ..=SHORTEST => of_blocks::<2>(parts, length),
+        ..=SHORT => of_blocks::<4>(parts, length),
+        ..=LONG => of_blocks::<8>(parts, length),
+        _ => {
+            let mut hasher = Sha256::new();
+            for part in parts {
+                hasher.update(part);
+            }
+            Hash(hasher.finalize().into())
+        }
     }
-    Hash(hasher.finalize().into())
+}
+
+/// The longest messages of two, four and eight blocks: one bit and their length come after them.
+const SHORTEST: usize = 2 * 64 - 9;
+const SHORT: usize = 4 * 64 - 9;
+const LONG: usize = 8 * 64 - 9;
+
+/// SHA-256 over a message that fits so many blocks with its padding.
+fn of_blocks<const BLOCKS: usize>(parts: &[&[u8]], length: usize) -> Hash {
+    let mut blocks = [[0; 64]; BLOCKS];
+    let flat = blocks.as_flattened_mut();
+    let mut end = 0;
+    for part in parts {
+        flat[end..end + part.len()].copy_from_slice(part);
+        end += part.len();
+    }
+    flat[length] = 0x80;
+    let used = (length + 9).div_ceil(64);
+    let bits = 8 * length as u64;
+    flat[used * 64 - 8..used * 64].copy_from_slice(&bits.to_be_bytes());
+    digest(&blocks[..used])
 }
 
 /// SHA-256 over bytes that come in pieces.
@@ -103,37 +133,13 @@ pub fn sha256_pair(domain: u8, left: &Hash, right: &Hash) -> Hash {
     // One bit after the message, and its length of 65 bytes, in bits, at the end.
     blocks[1][1] = 0x80;
     blocks[1][56..].copy_from_slice(&(65u64 * 8).to_be_bytes());
-    let mut state = INITIAL;
-    sha2::block_api::compress256(&mut state, &blocks);
-    digest(state)
+    digest(&blocks)
 }
 
-/// Blocks that [`sha256_after`] lays out: bytes that fit are hashed in one call.
-const BLOCKS: usize = 8;
-/// The longest bytes that fit them, after one byte and before the padding.
-const FITTING: usize = BLOCKS * 64 - 1 - 9;
-
-/// SHA-256 over one byte and bytes of any length, as leaves are hashed: the same digest as
-/// [`sha256`]'s.
-pub fn sha256_after(domain: u8, bytes: &[u8]) -> Hash {
-    if bytes.len() > FITTING {
-        return sha256(&[&[domain], bytes]);
-    }
-    let mut blocks = [[0; 64]; BLOCKS];
-    let flat = blocks.as_flattened_mut();
-    let length = 1 + bytes.len();
-    flat[0] = domain;
-    flat[1..length].copy_from_slice(bytes);
-    flat[length] = 0x80;
-    let used = (length + 9).div_ceil(64);
-    let bits = 8 * length as u64;
-    flat[used * 64 - 8..used * 64].copy_from_slice(&bits.to_be_bytes());
+/// The digest of a message that is padded to whole blocks.
+fn digest(blocks: &[[u8; 64]]) -> Hash {
     let mut state = INITIAL;
-    sha2::block_api::compress256(&mut state, &blocks[..used]);
-    digest(state)
-}
-
-fn digest(state: [u32; 8]) -> Hash {
+    sha2::block_api::compress256(&mut state, blocks);
     let mut digest = [0; 32];
     for (bytes, word) in digest.chunks_exact_mut(4).zip(state) {
         bytes.copy_from_slice(&word.to_be_bytes());
@@ -167,11 +173,14 @@ mod tests {
     }
 
     #[test]
-    fn bytes_after_one_byte_have_the_digest_of_all_of_them() {
-        let bytes: Vec<u8> = (0..2 * FITTING).map(|i| (i % 251) as u8).collect();
+    fn a_message_of_any_length_and_cut_has_its_digest() {
+        let bytes: Vec<u8> = (0..2 * LONG).map(|i| (i % 251) as u8).collect();
         for length in 0..bytes.len() {
-            let bytes = &bytes[..length];
-            assert_eq!(sha256_after(7, bytes), sha256(&[&[7], bytes]), "{length}");
+            let message = &bytes[..length];
+            let expected = Hash(Sha256::digest(message).into());
+            assert_eq!(sha256(&[message]), expected, "{length}");
+            let (first, second) = message.split_at(length / 3);
+            assert_eq!(sha256(&[first, &[], second]), expected, "{length}");
         }
     }
 

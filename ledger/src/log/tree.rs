@@ -5,7 +5,7 @@ use bincode::error::DecodeError;
 use bincode::{Decode, Encode};
 
 use super::MAX_SIZE;
-use crate::hash::{Hash, sha256_after, sha256_pair};
+use crate::hash::{Hash, sha256, sha256_pair};
 
 /// The root of a log without leaves: SHA-256 of nothing.
 pub const EMPTY_ROOT: Hash = Hash([
@@ -15,7 +15,7 @@ pub const EMPTY_ROOT: Hash = Hash([
 
 /// The hash of a leaf: SHA-256 of `0x00` and the leaf's bytes.
 pub fn leaf_hash(leaf: &[u8]) -> Hash {
-    sha256_after(0, leaf)
+    sha256(&[&[0], leaf])
 }
 
 /// The hash of an inner node: SHA-256 of `0x01` and the hashes of its two children.
@@ -131,7 +131,6 @@ impl<'de, Context> BorrowDecode<'de, Context> for Tree {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::hash::sha256;
     use ct_merkle::mem_backed_tree::MemoryBackedTree;
     use proptest::prelude::*;
     use sha2::Sha256;
