@@ -9,7 +9,7 @@ mod builder;
 mod path;
 mod reader;
 
-pub use bound::{BoundBundle, BoundError, BoundTiles};
+pub use bound::{BoundBundle, BoundError, BoundTiles, UncheckedBundle};
 pub use builder::{ResumeError, TileBuilder};
 pub use path::{TileKind, TilePath, TilePathError, files_of, partials_of};
 pub use reader::{TileHashes, TileReadError};

@@ -29,6 +29,12 @@ pub struct BoundTiles<F> {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BoundBundle {
     first: u64,
+    leaves: UncheckedBundle,
+}
+
+/// Leaves of a full bundle as its file has them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UncheckedBundle {
     /// The file.
     bytes: Vec<u8>,
     /// Where each leaf begins and ends in it.
@@ -63,6 +69,13 @@ impl BoundBundle {
 
     /// The leaves, 256 of them.
     pub fn leaves(&self) -> impl Iterator<Item = &[u8]> {
+        self.leaves.leaves()
+    }
+}
+
+impl UncheckedBundle {
+    /// The leaves, 256 of them.
+    pub fn leaves(&self) -> impl Iterator<Item = &[u8]> {
         let places = self.places.iter();
         places.map(|(begin, end)| &self.bytes[*begin..*end])
     }
@@ -95,27 +108,39 @@ impl<E, F: FnMut(&TilePath) -> Result<Option<Vec<u8>>, E>> BoundTiles<F> {
     /// # Panics
     /// If the log has no such full bundle.
     pub fn bundle(&mut self, index: u64) -> Result<BoundBundle, BoundError<E>> {
-        assert!(index < self.full_bundles(), "only full bundles are read");
+        let leaves = self.unchecked(index)?;
         let expected = self.hash(1, index)?;
+        let mut hashes: Vec<Hash> = leaves.leaves().map(leaf_hash).collect();
+        if complete_root(&mut hashes) != expected {
+            let path = path_in(TileKind::Entries, index, TILE_WIDTH);
+            return Err(BoundError::Damaged { path });
+        }
+        let first = index * u64::from(TILE_WIDTH);
+        Ok(BoundBundle { first, leaves })
+    }
+
+    /// A full bundle, by its number, as its file has it: for who sees otherwise whether the leaves
+    /// were the log's.
+    ///
+    /// # Errors
+    /// [`BoundError`]: it is missing, or no bundle.
+    ///
+    /// # Panics
+    /// If the log has no such full bundle.
+    pub fn unchecked(&mut self, index: u64) -> Result<UncheckedBundle, BoundError<E>> {
+        assert!(index < self.full_bundles(), "only full bundles are read");
         let path = path_in(TileKind::Entries, index, TILE_WIDTH);
         let bytes = self.bytes(path)?;
-        let damaged = || BoundError::Damaged { path };
-        let leaves = parse_bundle(&bytes, TILE_WIDTH).map_err(|_| damaged())?;
-        let mut hashes: Vec<Hash> = leaves.iter().map(|leaf| leaf_hash(leaf)).collect();
-        if complete_root(&mut hashes) != expected {
-            return Err(damaged());
-        }
+        let leaves = parse_bundle(&bytes, TILE_WIDTH);
+        let leaves = leaves.map_err(|_| BoundError::Damaged { path })?;
         let mut end = 0;
         let places = leaves.iter().map(|leaf| {
             let begin = end + LENGTH_BYTES;
             end = begin + leaf.len();
             (begin, end)
         });
-        Ok(BoundBundle {
-            first: index * u64::from(TILE_WIDTH),
-            places: places.collect(),
-            bytes,
-        })
+        let places = places.collect();
+        Ok(UncheckedBundle { bytes, places })
     }
 
     /// Checks a full bundle, the tile of its leaves' hashes, and the tiles above.
