@@ -59,18 +59,20 @@ impl AsRef<[u8]> for Hash {
 pub fn sha256(parts: &[&[u8]]) -> Hash {
     let length = parts.iter().map(|part| part.len()).sum();
     // Nearly all that is hashed is short: it is laid out and hashed in one call.
-    match length {
-        ..=SHORTEST => of_blocks::<2>(parts, length),
-        ..=SHORT => of_blocks::<4>(parts, length),
-        ..=LONG => of_blocks::<8>(parts, length),
-        _ => {
-            let mut hasher = Sha256::new();
-            for part in parts {
-                hasher.update(part);
-            }
-            Hash(hasher.finalize().into())
-        }
+    if length <= SHORTEST {
+        return of_blocks::<2>(parts, length);
     }
+    if length <= SHORT {
+        return of_blocks::<4>(parts, length);
+    }
+    if length <= LONG {
+        return of_blocks::<8>(parts, length);
+    }
+    let mut hasher = Sha256::new();
+    for part in parts {
+        hasher.update(part);
+    }
+    Hash(hasher.finalize().into())
 }
 
 /// The longest messages of two, four and eight blocks: one bit and their length come after them.

@@ -25,16 +25,6 @@ use crate::stage::extent_text;
 /// A longer period is shown by day; every interval is in the CSV.
 const DAYS_SHOWN_BY_INTERVAL_MAX: usize = 7;
 
-/// The kinds of postings in the order of settlement's step 7.
-const KINDS: [PostingKind; 6] = [
-    PostingKind::Forward,
-    PostingKind::Pool,
-    PostingKind::Grid,
-    PostingKind::Balancing,
-    PostingKind::Wheeling,
-    PostingKind::Replacement,
-];
-
 pub(super) fn run(
     args: &StatementArgs,
     settings: &Settings,
@@ -256,7 +246,7 @@ fn account_rows(account: &Account) -> Vec<(String, String, bool)> {
         ("settled", &account.initial_by_kind),
         ("final run", &account.adjusted_by_kind),
     ] {
-        for kind in KINDS {
+        for kind in PostingKind::ALL {
             if let Some(sum) = sums.get(&kind) {
                 rows.push((format!("{name}: {}", kind_name(kind)), money(*sum), false));
             }

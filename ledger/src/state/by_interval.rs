@@ -5,7 +5,7 @@
 //! and nothing of them is remembered.
 
 use crate::codec;
-use crate::state::rows::{Part, RowError, RowVisitor, Rows};
+use crate::state::rows::{Part, RowError, RowVisitor, Rows, read_row};
 use crate::state::table::Record;
 use crate::state::trie::Trie;
 use std::collections::BTreeMap;
@@ -252,19 +252,7 @@ where
 
     fn load(&mut self, key: &[u8], value: &[u8]) -> Result<(), RowError> {
         let number = self.number;
-        let Some((&first, key_bytes)) = key.split_first() else {
-            return Err(RowError::NoTable(None));
-        };
-        if first != number {
-            return Err(RowError::NoTable(Some(first)));
-        }
-        let malformed = |_| RowError::Malformed(number);
-        let key: (DeliveryInterval, K) = codec::decode(key_bytes).map_err(malformed)?;
-        let row: V = codec::decode(value).map_err(malformed)?;
-        // One value has one encoding: another one would be another state with the same meaning.
-        if codec::encode(&key) != key_bytes || codec::encode(&row) != value {
-            return Err(RowError::Malformed(number));
-        }
+        let (key, value) = read_row::<(DeliveryInterval, K), V>(number, key, value)?;
         let last = self.intervals.last_key_value();
         let last = last.and_then(|(interval, of_interval)| {
             let (name, _) = of_interval.rows.last_key_value()?;
@@ -274,7 +262,7 @@ where
             return Err(RowError::Order(number));
         }
         let row = Row {
-            value: row,
+            value,
             is_in_trie: true,
             is_changed: false,
         };

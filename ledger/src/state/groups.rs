@@ -12,7 +12,7 @@ pub use place::{Owned, Place, Walk};
 
 use crate::codec;
 use crate::state::changes::Changes;
-use crate::state::rows::{Part, RowError, RowVisitor, Rows};
+use crate::state::rows::{Part, RowError, RowVisitor, Rows, read_row};
 use crate::state::table::Record;
 use crate::state::trie::Trie;
 use std::collections::BTreeMap;
@@ -403,24 +403,14 @@ where
 
     fn load(&mut self, key: &[u8], value: &[u8]) -> Result<(), RowError> {
         let table = self.number;
-        let Some((&first, key_bytes)) = key.split_first() else {
-            return Err(RowError::NoTable(None));
-        };
-        if first != table {
-            return Err(RowError::NoTable(Some(first)));
-        }
-        let malformed = RowError::Malformed(table);
-        let group: GroupKey<K> = codec::decode(key_bytes).map_err(|_| malformed.clone())?;
-        let members: Members<V> = codec::decode(value).map_err(|_| malformed.clone())?;
-        // One value has one encoding: another one would be another state with the same meaning.
-        let is_canonical = codec::encode(&group) == key_bytes && codec::encode(&members) == value;
+        let (group, members) = read_row::<GroupKey<K>, Members<V>>(table, key, value)?;
         let ascends = members.windows(2).all(|pair| pair[0].0 < pair[1].0);
         let (owner, number) = group;
         let are_places = members
             .iter()
             .all(|(place, _)| K::join(owner, number, *place).split() == (owner, number, *place));
-        if !is_canonical || members.is_empty() || !ascends || !are_places {
-            return Err(malformed);
+        if members.is_empty() || !ascends || !are_places {
+            return Err(RowError::Malformed(table));
         }
         let last = self.owners.last_key_value();
         let last = last.and_then(|(owner, groups)| Some((*owner, groups.last()?.number)));

@@ -113,24 +113,37 @@ where
 
     fn load(&mut self, key: &[u8], value: &[u8]) -> Result<(), RowError> {
         let number = Table::number(self);
-        let Some((&first, key_bytes)) = key.split_first() else {
-            return Err(RowError::NoTable(None));
-        };
-        if first != number {
-            return Err(RowError::NoTable(Some(first)));
-        }
-        let malformed = |_| RowError::Malformed(number);
-        let key: K = codec::decode(key_bytes).map_err(malformed)?;
-        let row: V = codec::decode(value).map_err(malformed)?;
-        // One value has one encoding: another one would be another state with the same meaning.
-        if codec::encode(&key) != key_bytes || codec::encode(&row) != value {
-            return Err(RowError::Malformed(number));
-        }
+        let (key, row) = read_row::<K, V>(number, key, value)?;
         if !self.append(key, row) {
             return Err(RowError::Order(number));
         }
         Ok(())
     }
+}
+
+/// Key and value of a table's row.
+///
+/// # Errors
+/// [`RowError::NoTable`] and [`RowError::Malformed`].
+pub(crate) fn read_row<K, V>(number: u8, key: &[u8], value: &[u8]) -> Result<(K, V), RowError>
+where
+    K: bincode::Encode + bincode::Decode<()>,
+    V: bincode::Encode + bincode::Decode<()>,
+{
+    let Some((&first, key_bytes)) = key.split_first() else {
+        return Err(RowError::NoTable(None));
+    };
+    if first != number {
+        return Err(RowError::NoTable(Some(first)));
+    }
+    let malformed = |_| RowError::Malformed(number);
+    let key: K = codec::decode(key_bytes).map_err(malformed)?;
+    let row: V = codec::decode(value).map_err(malformed)?;
+    // One value has one encoding: another one would be another state with the same meaning.
+    if codec::encode(&key) != key_bytes || codec::encode(&row) != value {
+        return Err(RowError::Malformed(number));
+    }
+    Ok((key, row))
 }
 
 /// A part of the state: its tables, and those of its parts.

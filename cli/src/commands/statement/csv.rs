@@ -8,7 +8,7 @@ use wattle_market::settlement::{GreenSplit, PostingKind};
 use wattle_market::units::WattHours;
 
 use super::account::Account;
-use super::{KINDS, meter_name, standing_name};
+use super::{meter_name, standing_name};
 use crate::moment;
 
 /// Names of the columns, in order.
@@ -111,7 +111,7 @@ fn fields(account: &Account, settled: &SettledLine, run: &RunLine) -> Vec<String
         sum(&[rest.green, rest.other]),
         i128::from(settled.retail.0),
     ];
-    numbers.extend(KINDS.map(|kind| posted(settled.postings(), kind)));
+    numbers.extend(PostingKind::ALL.map(|kind| posted(settled.postings(), kind)));
     numbers.extend([
         i128::from(line.credit.0),
         i128::from(line.grid_alone.0),
@@ -133,7 +133,8 @@ fn runs(settled: &SettledLine) -> Vec<String> {
     let adjusted = || settled.adjusted.iter();
     let of_initial = settled.initial.as_ref();
     let initial = of_initial.map_or(0, |run| i128::from(run.line.credit.0));
-    let differences = KINDS.map(|kind| posted(adjusted().flat_map(|run| &run.postings), kind));
+    let differences =
+        PostingKind::ALL.map(|kind| posted(adjusted().flat_map(|run| &run.postings), kind));
     let entry = adjusted().map(|run| run.leaf.to_string()).next();
     let mut fields = vec![
         standing_name(settled.standing).to_owned(),

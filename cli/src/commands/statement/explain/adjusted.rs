@@ -9,7 +9,7 @@ use wattle_market::settlement::PostingKind;
 use wattle_market::units::Money;
 
 use super::Page;
-use crate::commands::statement::{KINDS, kind_name, meter_name};
+use crate::commands::statement::{kind_name, meter_name};
 use crate::output::Table;
 
 fn sum(amounts: &[Amount], kind: PostingKind) -> i128 {
@@ -74,7 +74,7 @@ impl Page<'_, '_> {
         let before = adjustment.before.as_ref();
         let earlier = before.map_or(&[][..], |before| &before.amounts);
         let posted: BTreeMap<_, _> = adjustment.postings.iter().copied().collect();
-        for kind in KINDS {
+        for kind in PostingKind::ALL {
             let (was, is) = (sum(earlier, kind), sum(&of.amounts, kind));
             if was != 0 || is != 0 {
                 let difference = posted.get(&kind).copied().unwrap_or(Money::ZERO);
