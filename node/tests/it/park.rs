@@ -4,6 +4,7 @@ use std::fs;
 use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
 use wattle_client::api::{EventOutcome, Ready, Status};
@@ -197,13 +198,24 @@ fn configs(nodes: u64, clock: ClockSettings) -> Vec<RawConfig> {
     (1..=nodes).map(config).collect()
 }
 
-/// A port that nothing listens on at the moment.
+/// Ports below those that the system gives out by itself, so that nobody's connection takes one
+/// before the node that it is meant for listens there.
+static NEXT_PORT: AtomicU16 = AtomicU16::new(0);
+const FIRST_PORT: u16 = 12_000;
+const PORTS: u16 = 20_000;
+
+/// A port that nothing listens on at the moment, and that no other test of this process has.
 pub fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0")
-        .unwrap()
-        .local_addr()
-        .unwrap()
-        .port()
+    // Processes that run side by side begin at different places.
+    let begin = u16::try_from(std::process::id() % u32::from(PORTS)).unwrap();
+    for _ in 0..PORTS {
+        let next = NEXT_PORT.fetch_add(1, Ordering::Relaxed);
+        let port = FIRST_PORT + (begin + next % PORTS) % PORTS;
+        if TcpListener::bind(("127.0.0.1", port)).is_ok() {
+            return port;
+        }
+    }
+    panic!("no port is free");
 }
 
 pub fn wattled(config: &Path) -> Command {
