@@ -5,7 +5,7 @@
 //! and nothing of them is remembered.
 
 use crate::codec;
-use crate::state::rows::{Part, RowError, RowVisitor, Rows, read_row};
+use crate::state::rows::{RowError, RowVisitor, Rows, read_row};
 use crate::state::table::Record;
 use crate::state::trie::Trie;
 use std::collections::BTreeMap;
@@ -268,20 +268,6 @@ where
         };
         self.interval(key.0).rows.insert(key.1, row);
         Ok(())
-    }
-}
-
-impl<K, V> Part for ByInterval<K, V>
-where
-    K: Ord + Copy + bincode::Encode + bincode::Decode<()>,
-    V: bincode::Encode + bincode::Decode<()>,
-{
-    fn tables<'a>(&'a self, found: &mut Vec<&'a dyn Rows>) {
-        found.push(self);
-    }
-
-    fn tables_mut<'a>(&'a mut self, found: &mut Vec<&'a mut dyn Rows>) {
-        found.push(self);
     }
 }
 

@@ -12,7 +12,7 @@ pub use place::{Owned, Place, Walk};
 
 use crate::codec;
 use crate::state::changes::Changes;
-use crate::state::rows::{Part, RowError, RowVisitor, Rows, read_row};
+use crate::state::rows::{RowError, RowVisitor, Rows, read_row};
 use crate::state::table::Record;
 use crate::state::trie::Trie;
 use std::collections::BTreeMap;
@@ -420,20 +420,6 @@ where
         let groups = self.owners.entry(owner).or_default();
         groups.push(Group { number, members });
         Ok(())
-    }
-}
-
-impl<K, V> Part for Groups<K, V>
-where
-    K: GroupedKey,
-    V: bincode::Encode + bincode::Decode<()>,
-{
-    fn tables<'a>(&'a self, found: &mut Vec<&'a dyn Rows>) {
-        found.push(self);
-    }
-
-    fn tables_mut<'a>(&'a mut self, found: &mut Vec<&'a mut dyn Rows>) {
-        found.push(self);
     }
 }
 

@@ -152,11 +152,8 @@ pub(crate) trait Part {
     fn tables_mut<'a>(&'a mut self, found: &mut Vec<&'a mut dyn Rows>);
 }
 
-impl<K, V> Part for Table<K, V>
-where
-    K: Ord + Clone + bincode::Encode + bincode::Decode<()>,
-    V: bincode::Encode + bincode::Decode<()>,
-{
+/// A table is a part by itself.
+impl<T: Rows> Part for T {
     fn tables<'a>(&'a self, found: &mut Vec<&'a dyn Rows>) {
         found.push(self);
     }

@@ -1,4 +1,4 @@
-//! Full tiles and bundles, each checked against a right edge that is trusted.
+//! Full tiles and bundles, which can be checked one by one against a right edge that is trusted.
 //!
 //! A full tile's root is one hash of the tile above it, and so on up to a tile that is still open.
 //! Whoever trusts the open tiles, as one trusts what has a root that he knows, can thus check any
@@ -14,8 +14,9 @@ use crate::log::tree::{complete_root, leaf_hash};
 /// Bytes of a leaf's length before it in a bundle.
 const LENGTH_BYTES: usize = 2;
 
-/// Reads full files of a log of `size` leaves and hands out only what belongs to its open tiles.
-/// The last tile of each level is kept, so that files in order are read once each.
+/// Reads full files of a log of `size` leaves and hands out what belongs to its open tiles, or
+/// says by the type ([`UncheckedBundle`]) that nobody looked. The last tile of each level is kept,
+/// so that files in order are read once each.
 #[derive(Debug)]
 pub struct BoundTiles<F> {
     size: u64,
